@@ -1,0 +1,47 @@
+// What one configuration file says to every program: the cluster's addresses, the broker, the
+// worker. Models and data sets are read by weights/registry.h from the same file. The table of all
+// keys is in settings.c; `idunno-broker --help-config` prints it.
+#ifndef IDN_BASE_SETTINGS_H
+#define IDN_BASE_SETTINGS_H
+
+#include "base/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { IDN_SETTINGS_BROKERS_MAX = 2, IDN_SETTINGS_HOST_SIZE = 256 };
+
+extern const struct idn_config_key idn_settings_keys[];
+
+struct idn_settings {
+    // cluster: where brokers are. host[1] "" without a standby.
+    char host[IDN_SETTINGS_BROKERS_MAX][IDN_SETTINGS_HOST_SIZE]; // cluster/a, cluster/b
+    uint32_t port_clients, port_workers, port_beats_in, port_beats_out, port_mirror;
+    // broker
+    uint32_t broker_letter; // 'a' or 'b'
+    char broker_bind[IDN_SETTINGS_HOST_SIZE];
+    bool broker_open; // security = none: written out, needed for a bind that is not loopback
+    const char *broker_state;  // state directory; borrowed from the configuration
+    const char *broker_policy; // fair-time, fifo
+    uint64_t broker_min_free;  // bytes
+    // worker
+    const char *worker_name;   // "" : hostname/instance
+    const char *worker_engine; // darknet, replay
+    uint32_t worker_threads;   // 0: the cores available to the process
+    uint64_t worker_replay_us; // replay engine: time an image
+    uint64_t worker_memory;    // bytes for resident models; 0: half of the host's
+};
+
+// Reads and checks. Errors as idn_config_*; a bind that is not loopback without security = none is
+// -EINVAL with a sentence.
+int idn_settings_read(
+    const struct idn_config *config, struct idn_settings *ret, struct idn_reason *reason);
+
+// The configuration file to use when the user names none: $IDUNNO_CONFIG, ./idunno.conf,
+// ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf, the first that exists; NULL when none
+// does. Static storage.
+const char *idn_settings_find(void);
+
+void idn_settings_print_help(void); // every key, its default and its meaning, on stdout
+
+#endif

@@ -1,0 +1,100 @@
+// The durable facts: SQLite in a state directory, one writing thread, one reading thread, and a
+// small second file, the high-water file, that proves the store's tail was not lost.
+//
+// The socket thread never waits here: commit and the reads only queue work; finished work comes
+// back through idn_store_next. A failed write or fsync is never retried: FAILED comes, then nothing
+// more.
+//
+// Layout of the state directory: lock (flock), facts.db (+ -wal, -shm), highwater. Schema and
+// formats are described in broker/store_schema.h. Only one process may hold it.
+#ifndef IDN_BROKER_STORE_H
+#define IDN_BROKER_STORE_H
+
+#include "base/error.h"
+#include "broker/core/core.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct idn_store;
+
+struct idn_store_config {
+    const char *directory; // made (0700) when it does not exist; borrowed for open
+    bool accept_lost_tail; // --accept-lost-tail: go on without facts that the high-water file
+                           // proves lost
+};
+
+// What open found out.
+struct idn_store_report {
+    uint64_t facts;
+    uint64_t lost;     // facts that were committed and are gone (only with accept_lost_tail)
+    uint64_t verified; // rows whose checksums were read before serving
+};
+
+// Opens and verifies what is newer than the last verified checkpoint. Errors, each with its
+// sentence in reason: -EACCES not writable, -EBUSY held by another process, -EBADMSG damaged or
+// tail lost (names the file and the remedy), -ENOSPC, other -errno.
+int idn_store_open(const struct idn_store_config *config, struct idn_store **ret,
+    struct idn_store_report *ret_report, struct idn_reason *reason);
+
+// Feeds everything to the core as FACT and SUMMARY events, in commit order: results of jobs with a
+// summary are left out. Call once, before start. `step` is called with events whose pointers live
+// for the call.
+int idn_store_restore(struct idn_store *store,
+    void (*step)(void *context, const struct idn_event *event), void *context,
+    struct idn_reason *reason);
+
+// Starts the two threads; facts get (incarnation, 1...) from the core. Background scrub of old rows
+// begins.
+int idn_store_start(struct idn_store *store, struct idn_reason *reason);
+
+// Queues one transaction: facts in order. Copies. Summaries likewise (latest wins, after earlier
+// commits). A FORGOTTEN fact empties the bodies of the job's results and list parts in the same
+// way.
+void idn_store_commit(struct idn_store *store, const struct idn_fact *facts, size_t count);
+void idn_store_summarise(struct idn_store *store, const struct idn_summary *summary);
+
+// Queues reads; each is answered by one completion with the same tag.
+void idn_store_read_page(struct idn_store *store, uint64_t tag, const struct idn_key *job,
+    const struct idn_job_spec *spec, uint32_t from, uint32_t most, uint32_t filter);
+void idn_store_read_list(
+    struct idn_store *store, uint64_t tag, const struct idn_key *job, uint64_t offset);
+void idn_store_refold(
+    struct idn_store *store, const struct idn_key *job, const struct idn_job_spec *spec);
+
+enum idn_completion_type {
+    IDN_COMPLETION_STORED, // commits up to this sequence are durable
+    IDN_COMPLETION_PAGE,
+    IDN_COMPLETION_LIST,
+    IDN_COMPLETION_REFOLDED,
+    IDN_COMPLETION_DAMAGED, // the scrub found a bad row: text says which; the store goes on
+    IDN_COMPLETION_FAILED,  // a write failed: text says why; the caller exits
+};
+
+struct idn_completion {
+    enum idn_completion_type type;
+    uint64_t tag;
+    uint64_t sequence;
+    uint32_t count, next, conflicts; // PAGE
+    uint64_t offset, total;          // LIST; total 0: not known
+    uint32_t size;                   // LIST: bytes
+    uint8_t *bytes;                  // PAGE rows, LIST bytes: transferred, free() it; may be NULL
+    struct idn_summary summary;      // REFOLDED
+    char text[IDN_TEXT_SIZE];
+};
+
+// Readable when a completion waits; for poll.
+int idn_store_fd(const struct idn_store *store);
+// Takes the next completion; false when there is none.
+bool idn_store_next(struct idn_store *store, struct idn_completion *ret);
+
+// Milliseconds the oldest commit has been outstanding; 0 when none is.
+uint64_t idn_store_oldest_ms(const struct idn_store *store);
+// Bytes free in the state directory's file system, and bytes of the store's files.
+int idn_store_space(const struct idn_store *store, uint64_t *ret_free, uint64_t *ret_used);
+
+// Finishes queued commits, checkpoints, ends the threads. NULL-safe, sets NULL.
+void idn_store_close(struct idn_store **store);
+
+#endif

@@ -1,0 +1,80 @@
+// Facts: the durable state of the system is the fold of a grow-only set of these, independent of
+// their order (docs/ARCHITECTURE.md). Plain structs; proto/codec.h turns the body into bytes for
+// the store.
+#ifndef IDN_PROTO_FACT_H
+#define IDN_PROTO_FACT_H
+
+#include "proto/limits.h"
+#include "proto/types.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Values are stored: never renumber, only add. A kind that this version does not know is stored and
+// mirrored as it came.
+enum idn_fact_kind {
+    IDN_FACT_REIGN = 1,    // an epoch began: the highest one seen is never used again
+    IDN_FACT_ACCEPTED = 2, // a job
+    IDN_FACT_RESULTS = 3,  // the rows of one report
+    IDN_FACT_QUARANTINED = 4,
+    IDN_FACT_LIFTED = 5, // of a quarantine: voids generations up to this one
+    IDN_FACT_CANCELLED = 6,
+    IDN_FACT_SETTING = 7,
+    IDN_FACT_FORGOTTEN = 8,
+    IDN_FACT_LIST_PART = 9, // a part of an uploaded list (proto/messages.h, UPLOAD)
+};
+
+// Who recorded a fact: (incarnation, sequence) names it for ever. An incarnation is a fresh random
+// number at every start of a broker; its sequences are contiguous from 1.
+struct idn_origin {
+    uint64_t incarnation;
+    uint64_t sequence;
+};
+
+// What a job computes; part of the accepted fact and never changed.
+struct idn_job_spec {
+    char model[IDN_NAME_SIZE];
+    char dataset[IDN_NAME_SIZE];    // "" for an uploaded list
+    struct idn_sha256 model_digest; // of cfg and weights
+    struct idn_sha256 list_digest;  // of the list file's bytes
+    uint32_t first, last;           // images, inclusive
+    uint64_t list_bytes;            // of an uploaded list; 0 otherwise
+    char client[IDN_NAME_SIZE];     // who asked, for quotas and display
+    uint32_t weight;                // share, 1 .. 1000; 1 is usual
+};
+
+struct idn_fact {
+    struct idn_origin origin;
+    struct idn_epoch epoch; // of the reign that recorded it
+    uint64_t wall_ms;       // when, UTC milliseconds since 1970; for display only
+    uint32_t kind;          // enum idn_fact_kind
+    struct idn_key job;     // all zero for REIGN and cluster-wide settings
+    union {
+        struct idn_job_spec accepted;
+        struct {
+            uint32_t count;      // rows
+            const uint8_t *rows; // count * IDN_ROW_BYTES; borrowed as long as the fact
+            uint64_t class_hash; // numerics class that computed them; the first pins the job
+            uint64_t compute_us; // time the child spent on them
+            char worker[IDN_NAME_SIZE];
+        } results;
+        struct {
+            uint32_t image, generation;
+            uint32_t reason; // enum idn_death
+            char worker[IDN_NAME_SIZE];
+        } quarantined;
+        struct {
+            uint32_t image, generation;
+        } lifted;
+        struct {
+            char key[IDN_NAME_SIZE], value[IDN_NAME_SIZE];
+        } setting;
+        struct {
+            uint64_t offset, total; // bytes of the list
+            uint32_t size;
+            const uint8_t *bytes; // borrowed as long as the fact
+        } list_part;
+    } u;
+};
+
+#endif

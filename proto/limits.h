@@ -1,0 +1,79 @@
+// Every limit of the system. What a peer can make us hold has its bound here, and a refusal code in
+// proto/messages.h for when it is full.
+#ifndef IDN_PROTO_LIMITS_H
+#define IDN_PROTO_LIMITS_H
+
+#include <assert.h>
+
+// Protocol versions spoken: the lower of both sides' highest is used (docs/PROTOCOL.md).
+enum { IDN_PROTOCOL_LOWEST = 1, IDN_PROTOCOL_HIGHEST = 1 };
+
+enum {
+    // Jobs and images.
+    IDN_JOB_IMAGES_MAX = 10 * 1000 * 1000,   // span of one job
+    IDN_OPEN_IMAGES_MAX = 256 * 1000 * 1000, // of all open jobs together (cluster_full)
+    IDN_OPEN_JOBS_MAX = 10 * 1000,           // of all clients (cluster_full)
+    IDN_CLIENT_JOBS_MAX = 1000,              // open jobs of one client (client_full)
+    IDN_KNOWN_JOBS_MAX = 100 * 1000,         // open and finished, not forgotten (history_full)
+    IDN_SUBMIT_RATE = 20,                    // submissions a second and client (slow_down)
+    IDN_SUBMIT_BURST = 100,
+    IDN_BATCH_MAX = 10 * 1000, // images a task
+    IDN_TOP = 5,               // classes kept of an image
+
+    // Cluster.
+    IDN_BROKERS_MAX = 2,
+    IDN_WORKERS_MAX = 4096,
+    IDN_MODELS_MAX = 64,
+    IDN_DATASETS_MAX = 256,
+    IDN_UPLOADS_MAX = 64,                  // lists being uploaded at once
+    IDN_LIST_BYTES_MAX = 64 * 1024 * 1024, // one uploaded list
+    IDN_LIST_PART_BYTES = 32 * 1024,       // one part of it; all but the last are this long
+    IDN_WORKER_LEASES_MAX = 2,             // the current one and the next
+    IDN_CHILD_IMAGES_MAX = 64,             // images in an inference child at once
+    IDN_SUSPECTS_MAX = 4096,               // images with deaths counted, in the cluster
+    IDN_WATCHES_MAX = 10 * 1000,           // long polls open at once
+
+    // Names: bytes with the closing NUL.
+    IDN_NAME_SIZE = 64,   // worker, model, data set, client
+    IDN_CLASS_SIZE = 128, // numerics class
+    IDN_TEXT_SIZE = 256,  // a sentence in a message
+    IDN_PATH_SIZE = 4096,
+
+    // Messages (protocol.md, ZeroMQ rules 3, 4, 7).
+    IDN_CLIENT_MESSAGE_BYTES_MAX = 64 * 1024,
+    IDN_WORKER_MESSAGE_BYTES_MAX = 1024 * 1024,
+    IDN_BEAT_BYTES_MAX = 4 * 1024,
+    IDN_FRAMES_MAX = 8,
+    IDN_OUTBOX_BYTES_MAX = 1024 * 1024, // unsent, a peer; more and the peer is dropped
+    IDN_REPORT_ROWS_MAX = 512,
+    IDN_REPORT_WINDOW = 64, // reports a worker may have unacknowledged
+    IDN_REPORT_WINDOW_BYTES = 1024 * 1024,
+    IDN_PAGE_ROWS_MAX = 1000, // result rows a page
+    IDN_PAGE_JOBS_MAX = 32,
+    IDN_PAGE_WORKERS_MAX = 16,
+
+    // Times in milliseconds.
+    IDN_BEAT_MS = 200, // worker and broker beats
+    IDN_SUSPECTED_MS = 600,
+    IDN_DEAD_MS = 1000,
+    IDN_STALL_MS = 500,            // a loop turn longer than this extends deadlines
+    IDN_REPORT_MS = 100,           // results gather at most this long
+    IDN_WEDGED_MS_MIN = 10 * 1000, // no progress: max(this, 20 x mean time an image)
+    IDN_WEDGED_IMAGES = 20,
+    IDN_SLICE_MS = 100, // a slice aims at this
+    IDN_WATCH_MS_MAX = 30 * 1000,
+    IDN_WATCH_MS_MIN = 200,       // at most 5 answers a second
+    IDN_COMMIT_MS_MAX = 3 * 1000, // a commit outstanding longer: exit
+    IDN_REQUEST_MS = 2000,        // a client's request is re-sent after this
+
+    // Failures.
+    IDN_DEATHS_ALONE_MAX = 3, // then an image is quarantined
+};
+
+#define IDN_MIN_FREE_BYTES_DEFAULT (512ull << 20)
+
+static_assert(IDN_LIST_PART_BYTES + 1024 <= IDN_CLIENT_MESSAGE_BYTES_MAX, "an upload part fits");
+static_assert(IDN_DEAD_MS == 5 * IDN_BEAT_MS, "dead after five silent beats");
+static_assert(IDN_SUSPECTED_MS < IDN_DEAD_MS, "suspected before dead");
+
+#endif

@@ -1,0 +1,62 @@
+#include "proto/messages.h"
+
+#define NAME_OF(table, value) ((value) < sizeof(table) / sizeof((table)[0]) ? (table)[value] : NULL)
+
+const char *idn_refusal_name(unsigned refusal)
+{
+    static const char *const names[IDN_REFUSED_COUNT] = {
+        [IDN_REFUSED_UNSUPPORTED] = "unsupported",
+        [IDN_REFUSED_MALFORMED] = "malformed",
+        [IDN_REFUSED_UNKNOWN_MODEL] = "unknown_model",
+        [IDN_REFUSED_UNKNOWN_DATASET] = "unknown_dataset",
+        [IDN_REFUSED_RANGE] = "range",
+        [IDN_REFUSED_TOO_LARGE] = "too_large",
+        [IDN_REFUSED_UNKNOWN_JOB] = "unknown_job",
+        [IDN_REFUSED_AMBIGUOUS] = "ambiguous",
+        [IDN_REFUSED_CONFLICT] = "conflict",
+        [IDN_REFUSED_CLUSTER_FULL] = "cluster_full",
+        [IDN_REFUSED_CLIENT_FULL] = "client_full",
+        [IDN_REFUSED_HISTORY_FULL] = "history_full",
+        [IDN_REFUSED_SLOW_DOWN] = "slow_down",
+        [IDN_REFUSED_DISK_LOW] = "disk_low",
+        [IDN_REFUSED_NOT_ACTIVE] = "not_active",
+        [IDN_REFUSED_UNKNOWN_HERE] = "unknown_here",
+        [IDN_REFUSED_NAME_IN_USE] = "name_in_use",
+        [IDN_REFUSED_INCOMPLETE] = "incomplete",
+        [IDN_REFUSED_JOB_OPEN] = "job_open",
+        [IDN_REFUSED_MODEL_UNAVAILABLE] = "model_unavailable",
+        [IDN_REFUSED_MANY_WORKERS] = "many_workers",
+    };
+    return NAME_OF(names, refusal);
+}
+
+const char *idn_job_state_name(unsigned state)
+{
+    static const char *const names[] = {[IDN_JOB_OPEN] = "open",
+        [IDN_JOB_FINISHED] = "finished",
+        [IDN_JOB_CANCELLED] = "cancelled"};
+    return NAME_OF(names, state);
+}
+
+const char *idn_worker_state_name(unsigned state)
+{
+    static const char *const names[] = {
+        [IDN_WORKER_IDLE] = "idle",
+        [IDN_WORKER_BUSY] = "busy",
+        [IDN_WORKER_SUSPECTED] = "suspected",
+        [IDN_WORKER_DRAINING] = "draining",
+        [IDN_WORKER_DEAD] = "dead",
+    };
+    return NAME_OF(names, state);
+}
+
+const char *idn_role_name(unsigned role)
+{
+    static const char *const names[] = {
+        [IDN_ROLE_LEARNER] = "learner",
+        [IDN_ROLE_STANDBY] = "standby",
+        [IDN_ROLE_ACTIVE] = "active",
+        [IDN_ROLE_ALONE] = "alone",
+    };
+    return NAME_OF(names, role);
+}

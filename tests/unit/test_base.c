@@ -1,0 +1,46 @@
+// Checksums and digests against published values.
+#include "base/crc32c.h"
+#include "base/sha256.h"
+#include "tests/lib/check.h"
+
+#include <errno.h>
+
+// RFC 3720, appendix B.4.
+static void test_crc32c_vectors(void)
+{
+    uint8_t bytes[32] = {0};
+
+    CHECK_INT(idn_crc32c(0, bytes, 32), 0x8a9136aau);
+    memset(bytes, 0xff, sizeof(bytes));
+    CHECK_INT(idn_crc32c(0, bytes, 32), 0x62a8ab43u);
+    for (int i = 0; i < 32; i++)
+        bytes[i] = (uint8_t)i;
+    CHECK_INT(idn_crc32c(0, bytes, 32), 0x46dd794eu);
+    CHECK_INT(idn_crc32c(idn_crc32c(0, bytes, 13), bytes + 13, 19), 0x46dd794eu);
+}
+
+// FIPS 180-2, appendix B.1.
+static void test_sha256_vector(void)
+{
+    struct idn_sha256 digest, back;
+    char hex[IDN_SHA256_HEX_SIZE];
+
+    idn_sha256_of("abc", 3, &digest);
+    idn_sha256_to_hex(&digest, hex);
+    CHECK_STRING(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    CHECK_INT(idn_sha256_from_hex(hex, &back), 0);
+    CHECK(memcmp(&digest, &back, sizeof(digest)) == 0);
+    CHECK_INT(idn_sha256_from_hex("ba78", &back), -EINVAL);
+    hex[5] = 'g';
+    CHECK_INT(idn_sha256_from_hex(hex, &back), -EINVAL);
+    CHECK_INT(idn_sha256_of_file("/nonexistent", &digest, NULL), -ENOENT);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_crc32c_vectors),
+        CHECK_TEST(test_sha256_vector),
+    };
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}

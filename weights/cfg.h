@@ -1,0 +1,46 @@
+// What can be known of a darknet classifier from its cfg file alone, without libdarknet (which
+// exits the process on a missing file and reads weights unchecked): layer shapes and the exact size
+// of its .weights file. Source of the format: darknet's parser.c (Debian 0.0.0+git20180914):
+// parse_network_cfg and load_weights_upto; header of three int32 (major, minor, revision) and
+// `seen` (size_t when major * 10 + minor >= 2, else int32).
+#ifndef IDN_WEIGHTS_CFG_H
+#define IDN_WEIGHTS_CFG_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// What fills a layer's share of the weights file, in the file's order.
+struct idn_cfg_layer {
+    const char *type; // section name, borrowed from a static table
+    uint32_t in_c, in_h, in_w, out_c, out_h, out_w;
+    uint32_t size, stride, pad, groups;
+    bool batch_normalize;
+    uint64_t biases, weights; // floats; batch norm adds 3 * biases between the two for
+                              // convolutional, after the weights for connected
+};
+
+struct idn_cfg {
+    uint32_t input_c, input_h, input_w, outputs;
+    size_t layers;
+    struct idn_cfg_layer *layer; // owned
+};
+
+// Errors: -errno of reading; -EINVAL with the section and line of what is not a classifier we can
+// size (an unknown layer type with weights, a recurrent or detection layer, a missing [net], a
+// value out of range).
+int idn_cfg_read(const char *path, struct idn_cfg **ret, struct idn_reason *reason);
+void idn_cfg_destroy(struct idn_cfg **cfg);
+
+// Bytes of the .weights file as darknet's save_weights writes it: 20 byte header (major 0, minor 2)
+// and the floats.
+uint64_t idn_cfg_weights_bytes(const struct idn_cfg *cfg);
+
+// 0 when the file is there, a regular file, readable, of exactly the size that its own header and
+// the cfg ask for; otherwise -errno / -EINVAL and a sentence with both sizes.
+int idn_cfg_check_weights(
+    const struct idn_cfg *cfg, const char *weights, struct idn_reason *reason);
+
+#endif

@@ -1,0 +1,65 @@
+// The registry: models and data sets by name, as the configuration declares them.
+//
+//   models
+//       alexnet                          # built in: Debian's cfg, batch 500
+//           cfg = "/usr/share/darknet/cfg/alexnet.cfg"
+//           weights = "weights/alexnet.weights"       # relative to the configuration file
+//           labels = "/usr/share/darknet/data/imagenet.shortnames.list"
+//           batch = 500
+//   datasets
+//       photos
+//           list = "photos.list"         # one image a line; relative paths from the list's folder
+#ifndef IDN_WEIGHTS_REGISTRY_H
+#define IDN_WEIGHTS_REGISTRY_H
+
+#include "base/config.h"
+#include "base/sha256.h"
+#include "proto/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct idn_model {
+    char name[IDN_NAME_SIZE];
+    char cfg[IDN_PATH_SIZE], weights[IDN_PATH_SIZE],
+        labels[IDN_PATH_SIZE];            // absolute; labels may be ""
+    char url[IDN_PATH_SIZE];              // where fetch gets the weights, or ""
+    char url_sha256[IDN_SHA256_HEX_SIZE]; // of the weights file, or ""
+    uint32_t batch;
+    bool has_stated_digest; // digest = "...": for a broker that holds no files
+    struct idn_sha256
+        digest; // of cfg and weights: valid after idn_registry_inspect without problem
+    char problem[IDN_TEXT_SIZE]; // why it cannot be used here, or ""
+};
+
+struct idn_dataset {
+    char name[IDN_NAME_SIZE];
+    char list[IDN_PATH_SIZE];
+    struct idn_sha256 digest; // of the list's bytes
+    uint32_t images;
+    char problem[IDN_TEXT_SIZE];
+};
+
+struct idn_registry {
+    uint32_t models, datasets;
+    struct idn_model *model;     // owned
+    struct idn_dataset *dataset; // owned
+};
+
+// Reads the declarations only. The built-in models are there unless the file redefines them.
+int idn_registry_new(
+    const struct idn_config *config, struct idn_registry **ret, struct idn_reason *reason);
+void idn_registry_destroy(struct idn_registry **registry);
+
+// Looks at the files: sizes against the cfg (weights/cfg.h), digests, counts of images. What is
+// wrong with an entry becomes its problem. May take a second for large weights.
+void idn_registry_inspect(struct idn_registry *registry);
+
+// SHA-256 over SHA-256(cfg) followed by SHA-256(weights).
+int idn_model_digest(const char *cfg, const char *weights, struct idn_sha256 *ret);
+
+const struct idn_model *idn_registry_model(const struct idn_registry *registry, const char *name);
+const struct idn_dataset *idn_registry_dataset(
+    const struct idn_registry *registry, const char *name);
+
+#endif
