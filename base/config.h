@@ -8,7 +8,7 @@
 //           batch = 500
 //
 // Every key that the table lacks is an error that names the file, the key's path and the nearest
-// key. (zconfig keeps no line numbers.)
+// key; so is a line that is no ZPL, or a key that is written twice.
 #ifndef IDN_BASE_CONFIG_H
 #define IDN_BASE_CONFIG_H
 
@@ -43,6 +43,11 @@ int idn_config_u64(const struct idn_config *config, const char *path, uint64_t f
 int idn_config_size(const struct idn_config *config, const char *path, uint64_t fallback,
     uint64_t *ret_bytes, struct idn_reason *reason);
 int idn_config_bool(const struct idn_config *config, const char *path, bool fallback, bool *ret,
+    struct idn_reason *reason);
+
+// For values with rules of their own: "FILE:LINE: PATH = 'VALUE' is not RIGHT", -EINVAL. The key
+// must be present.
+int idn_config_refuse(const struct idn_config *config, const char *path, const char *right,
     struct idn_reason *reason);
 
 // The names of the children of a section ("models" -> "alexnet", ...), in the file's order; returns
