@@ -1,6 +1,14 @@
 // The client's side of the protocol as a step function (pure, as broker/core/core.h is): one
 // outstanding request, its re-sending, which broker to ask, and the deadline. libidunno is its
 // shell.
+//
+//            BEGIN                 reply with its id
+//   idle ----------> asking -----------------------> idle: DONE
+//                    |  ^  |
+//     silence, or    |  |  | every broker was asked: pause,
+//     NOT_ACTIVE:    +--+  | until timeout_ms: UNREACHABLE, or DONE with the refusal
+//     ask the other        v
+//                         idle
 #ifndef IDN_CLIENT_SESSION_H
 #define IDN_CLIENT_SESSION_H
 
@@ -12,13 +20,14 @@
 struct idn_session_config {
     uint32_t brokers;    // 1 or 2; named by position
     uint64_t seed;       // for request ids
-    uint32_t timeout_ms; // without any answer: UNREACHABLE
+    uint32_t timeout_ms; // without any answer: UNREACHABLE; UINT32_MAX: never
 };
 
 enum idn_session_event_type {
     IDN_SESSION_BEGIN, // send this request; the one before must have ended
     IDN_SESSION_REPLY,
-    IDN_SESSION_TICK,
+    IDN_SESSION_TICK, // the deadline came
+    IDN_SESSION_STOP, // end the request without an answer
 };
 
 struct idn_session_event {
@@ -36,33 +45,49 @@ struct idn_session_event {
 enum idn_session_action_type {
     IDN_SESSION_SEND,      // the request, to this broker
     IDN_SESSION_RECONNECT, // close and open this broker's socket (IMMEDIATE=1 queues nothing stale)
-    IDN_SESSION_DONE,      // the reply just given answers the request
+    IDN_SESSION_DONE,      // this reply answers the request
     IDN_SESSION_UNREACHABLE, // nobody answered in time
 };
 
 struct idn_session_action {
     enum idn_session_action_type type;
     uint32_t broker;
-    const struct idn_request *request; // SEND: borrowed until the next step
+    const struct idn_request *request; // SEND: borrowed until the request ends
+    const struct idn_reply *reply;     // DONE: borrowed until the next step
 };
 
 enum { IDN_SESSION_ACTIONS_MAX = 4 };
 
-// Embedded by the shell; fields are private.
+// Embedded by the shell, which reads the actions; the other fields are private.
 struct idn_session {
     struct idn_session_config config;
     struct idn_request request;
-    bool busy;
-    uint32_t broker; // asked now
-    uint64_t next_id, id;
-    uint64_t started_ms, sent_ms, heard_ms;
-    uint32_t sends; // of this request
+    struct idn_reply refusal; // NOT_ACTIVE or UNKNOWN_HERE, the answer if nobody has a better one
+    bool busy, refused, unknown_here;
+    bool heard;      // anything from the broker asked now, since it was asked
+    uint32_t broker; // asked now; the one that answered last when idle
+    uint32_t asked;  // brokers of this round, a bit each
+    uint64_t next_id;
+    uint64_t started_ms, again_ms; // again: when to ask next unless answered
     struct idn_session_action action[IDN_SESSION_ACTIONS_MAX];
     size_t actions;
 };
 
+// Rules, each with a test in tests/unit/test_session.c:
+// - A request without an answer is sent again after IDN_REQUEST_MS (WATCH: plus its wait_ms), with
+//   the same id; to the other broker when there are two. The socket of a broker from which nothing
+//   at all was heard meanwhile is opened anew.
+// - NOT_ACTIVE and UNKNOWN_HERE send it to the other broker at once. When every broker has been
+//   asked: UNKNOWN_HERE of one of them is the answer; otherwise the next round begins IDN_BEAT_MS
+//   later.
+// - Replies with another id, or of a type that does not answer the request, are ignored.
+// - After timeout_ms (WATCH: plus wait_ms) it ends: with the last refusal when there was one,
+//   otherwise UNREACHABLE. A tick more than IDN_STALL_MS late (the process was stopped) begins
+//   that time anew: nobody is given up who had no time to answer.
 void idn_session_init(struct idn_session *session, const struct idn_session_config *config);
 void idn_session_step(struct idn_session *session, const struct idn_session_event *event);
+
+// When a TICK is wanted at the latest; UINT64_MAX: never.
 uint64_t idn_session_deadline(const struct idn_session *session);
 
 #endif

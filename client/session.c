@@ -1,0 +1,222 @@
+#include "client/session.h"
+
+#include "base/assert.h"
+
+// ---- actions ----
+
+static struct idn_session_action *act(
+    struct idn_session *session, enum idn_session_action_type type, uint32_t broker)
+{
+    IDN_ASSERT(session->actions < IDN_SESSION_ACTIONS_MAX);
+    struct idn_session_action *action = &session->action[session->actions++];
+    *action = (struct idn_session_action){.type = type, .broker = broker};
+    return action;
+}
+
+static void end_with(struct idn_session *session, const struct idn_reply *reply)
+{
+    act(session, IDN_SESSION_DONE, session->broker)->reply = reply;
+    session->busy = false;
+}
+
+// ---- time ----
+
+static uint32_t wait_ms(const struct idn_session *session)
+{
+    return session->request.type == IDN_REQUEST_WATCH ? session->request.u.watch.wait_ms : 0;
+}
+
+static uint64_t end_ms(const struct idn_session *session)
+{
+    if (session->config.timeout_ms == UINT32_MAX)
+        return UINT64_MAX;
+    return session->started_ms + wait_ms(session) + session->config.timeout_ms;
+}
+
+uint64_t idn_session_deadline(const struct idn_session *session)
+{
+    if (!session->busy)
+        return UINT64_MAX;
+    return session->again_ms < end_ms(session) ? session->again_ms : end_ms(session);
+}
+
+// ---- asking ----
+
+static uint32_t bit_of(uint32_t broker)
+{
+    return (uint32_t)1 << broker;
+}
+
+static void ask(struct idn_session *session, uint32_t broker, uint64_t now_ms)
+{
+    session->broker = broker;
+    session->asked |= bit_of(broker);
+    session->heard = false;
+    session->again_ms = now_ms + wait_ms(session) + IDN_REQUEST_MS;
+    act(session, IDN_SESSION_SEND, broker)->request = &session->request;
+}
+
+static uint32_t other_broker(const struct idn_session *session)
+{
+    return session->config.brokers == 1 ? session->broker : 1 - session->broker;
+}
+
+static bool everyone_was_asked(const struct idn_session *session)
+{
+    return session->asked == bit_of(session->config.brokers) - 1;
+}
+
+static void begin_round(struct idn_session *session, uint64_t now_ms)
+{
+    session->asked = 0;
+    ask(session, other_broker(session), now_ms);
+}
+
+static void begin(struct idn_session *session, const struct idn_request *request, uint64_t now_ms)
+{
+    IDN_ASSERT(!session->busy);
+    session->request = *request;
+    if (session->next_id == 0)
+        session->next_id = 1;
+    session->request.id = session->next_id++;
+    session->busy = true;
+    session->refused = session->unknown_here = false;
+    session->asked = 0;
+    session->started_ms = now_ms;
+    ask(session, session->broker, now_ms);
+}
+
+// ---- answers ----
+
+static bool answers(uint32_t request, uint32_t reply)
+{
+    static const uint8_t wanted[] = {
+        [IDN_REQUEST_HELLO] = IDN_REPLY_WELCOME,
+        [IDN_REQUEST_SUBMIT] = IDN_REPLY_ACCEPTED,
+        [IDN_REQUEST_UPLOAD] = IDN_REPLY_UPLOADED,
+        [IDN_REQUEST_WATCH] = IDN_REPLY_JOB,
+        [IDN_REQUEST_JOB] = IDN_REPLY_JOB,
+        [IDN_REQUEST_JOBS] = IDN_REPLY_JOBS,
+        [IDN_REQUEST_WORKERS] = IDN_REPLY_WORKERS,
+        [IDN_REQUEST_MODELS] = IDN_REPLY_MODELS,
+        [IDN_REQUEST_DATASETS] = IDN_REPLY_DATASETS,
+        [IDN_REQUEST_STATUS] = IDN_REPLY_STATUS,
+        [IDN_REQUEST_RESULTS] = IDN_REPLY_RESULTS,
+        [IDN_REQUEST_CANCEL] = IDN_REPLY_ACCEPTED,
+        [IDN_REQUEST_FORGET] = IDN_REPLY_ACCEPTED,
+    };
+    IDN_ASSERT(request < sizeof(wanted) && wanted[request] != 0);
+    return reply == IDN_REPLY_REFUSED || reply == wanted[request];
+}
+
+static bool sends_elsewhere(const struct idn_reply *reply)
+{
+    return reply->type == IDN_REPLY_REFUSED &&
+           (reply->u.refused.code == IDN_REFUSED_NOT_ACTIVE ||
+               reply->u.refused.code == IDN_REFUSED_UNKNOWN_HERE);
+}
+
+static void keep_refusal(struct idn_session *session, const struct idn_reply *reply)
+{
+    bool unknown_here = reply->u.refused.code == IDN_REFUSED_UNKNOWN_HERE;
+
+    if (!session->unknown_here || unknown_here)
+        session->refusal = *reply;
+    session->refused = true;
+    session->unknown_here |= unknown_here;
+}
+
+// The broker asked now cannot answer: the next one, the refusal, or a pause before the next round.
+static void look_elsewhere(struct idn_session *session, uint64_t now_ms)
+{
+    if (!everyone_was_asked(session)) {
+        ask(session, other_broker(session), now_ms);
+    } else if (session->unknown_here) {
+        end_with(session, &session->refusal);
+    } else {
+        session->heard = true; // and answered: the pause is ours
+        session->again_ms = now_ms + IDN_BEAT_MS;
+    }
+}
+
+static void take_reply(
+    struct idn_session *session, uint32_t broker, const struct idn_reply *reply, uint64_t now_ms)
+{
+    if (broker == session->broker)
+        session->heard = true;
+    if (!session->busy || reply->id != session->request.id ||
+        !answers(session->request.type, reply->type))
+        return;
+    if (!sends_elsewhere(reply)) {
+        session->broker = broker;
+        end_with(session, reply);
+    } else if (broker == session->broker) {
+        keep_refusal(session, reply);
+        look_elsewhere(session, now_ms);
+    }
+}
+
+// ---- silence ----
+
+static void give_up(struct idn_session *session)
+{
+    if (session->refused) {
+        end_with(session, &session->refusal);
+        return;
+    }
+    act(session, IDN_SESSION_UNREACHABLE, session->broker);
+    session->busy = false;
+}
+
+static void ask_again(struct idn_session *session, uint64_t now_ms)
+{
+    if (!session->heard)
+        act(session, IDN_SESSION_RECONNECT, session->broker);
+    if (!everyone_was_asked(session))
+        ask(session, other_broker(session), now_ms);
+    else if (session->unknown_here)
+        end_with(session, &session->refusal);
+    else
+        begin_round(session, now_ms);
+}
+
+static void tick(struct idn_session *session, uint64_t now_ms)
+{
+    uint64_t deadline = idn_session_deadline(session);
+
+    if (now_ms < deadline)
+        return;
+    if (now_ms - deadline > IDN_STALL_MS)
+        session->started_ms = now_ms;
+    if (now_ms >= end_ms(session))
+        give_up(session);
+    else
+        ask_again(session, now_ms);
+}
+
+// ---- the step ----
+
+void idn_session_init(struct idn_session *session, const struct idn_session_config *config)
+{
+    IDN_ASSERT(config->brokers >= 1 && config->brokers <= IDN_BROKERS_MAX);
+    *session = (struct idn_session){.config = *config, .next_id = config->seed};
+}
+
+void idn_session_step(struct idn_session *session, const struct idn_session_event *event)
+{
+    session->actions = 0;
+    switch (event->type) {
+    case IDN_SESSION_BEGIN:
+        begin(session, event->u.begin, event->now_ms);
+        break;
+    case IDN_SESSION_REPLY:
+        take_reply(session, event->u.reply.broker, event->u.reply.message, event->now_ms);
+        break;
+    case IDN_SESSION_TICK:
+        tick(session, event->now_ms);
+        break;
+    case IDN_SESSION_STOP:
+        session->busy = false;
+        break;
+    }
+}
