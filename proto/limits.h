@@ -18,6 +18,7 @@ enum {
     IDN_SUBMIT_RATE = 20,                    // submissions a second and client (slow_down)
     IDN_SUBMIT_BURST = 100,
     IDN_BATCH_MAX = 10 * 1000, // images a task
+    IDN_WEIGHT_MAX = 1000,     // share of a job
     IDN_TOP = 5,               // classes kept of an image
 
     // Cluster.
@@ -53,7 +54,8 @@ enum {
     IDN_PAGE_WORKERS_MAX = 16,
 
     // Times in milliseconds.
-    IDN_BEAT_MS = 200, // worker and broker beats
+    IDN_BEAT_MS = 200,           // worker and broker beats
+    IDN_BEAT_MS_MAX = 10 * 1000, // an interval longer than this is no interval
     IDN_SUSPECTED_MS = 600,
     IDN_DEAD_MS = 1000,
     IDN_STALL_MS = 500,            // a loop turn longer than this extends deadlines

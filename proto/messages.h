@@ -70,9 +70,11 @@ struct idn_job_name {
 };
 
 enum idn_result_filter {
-    IDN_FILTER_ALL = 0,     // every stored winner
-    IDN_FILTER_FAILED = 1,  // winners that are not OK
-    IDN_FILTER_MISSING = 2, // images without a result: rows with index only
+    IDN_FILTER_ALL = 0,    // every stored winner
+    IDN_FILTER_FAILED = 1, // winners that are not OK
+    // Images without a result: valid rows of status IDN_STATUS_MISSING, of which only the index
+    // means something.
+    IDN_FILTER_MISSING = 2,
 };
 
 struct idn_request {

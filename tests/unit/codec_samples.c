@@ -1,0 +1,460 @@
+#include "tests/unit/codec_samples.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint32_t serial; // no two numbers of a message are equal
+
+static uint32_t next(void)
+{
+    return ++serial;
+}
+
+static uint64_t next_wide(void)
+{
+    return (uint64_t)next() << 40 | next();
+}
+
+static void fill(void *bytes, size_t size)
+{
+    memset(bytes, (int)(next() & 0x7f) + 1, size);
+}
+
+// As long as a name or a text can be.
+static void name(char *to, size_t size)
+{
+    int length = snprintf(to, size, "n%u-", next());
+
+    memset(to + length, 'x', size - 1 - (size_t)length);
+    to[size - 1] = '\0';
+}
+#define NAME(field) name(field, sizeof(field))
+
+static struct idn_epoch epoch(void)
+{
+    return (struct idn_epoch){.counter = next_wide(), .broker = 'b'};
+}
+
+static struct idn_lease_id lease(void)
+{
+    return (struct idn_lease_id){.epoch = epoch(), .serial = next_wide()};
+}
+
+static void spec(struct idn_job_spec *to)
+{
+    NAME(to->model);
+    NAME(to->dataset);
+    fill(&to->model_digest, sizeof(to->model_digest));
+    fill(&to->list_digest, sizeof(to->list_digest));
+    to->first = next();
+    to->last = next();
+    to->list_bytes = next_wide();
+    NAME(to->client);
+    to->weight = IDN_WEIGHT_MAX;
+}
+
+const uint8_t *sample_rows(uint32_t count)
+{
+    static uint8_t rows[IDN_PAGE_ROWS_MAX][IDN_ROW_BYTES];
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct idn_result result = {.index = i * 7,
+            .class_id = {next(), 4, 3, 2, 1},
+            .probability = {0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f}};
+        idn_result_pack(&result, rows[i]);
+    }
+    return rows[0];
+}
+
+static const uint8_t *part(void)
+{
+    static uint8_t bytes[IDN_LIST_PART_BYTES];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(i * 31 % 251);
+    return bytes;
+}
+
+static void job_info(struct idn_job_info *to)
+{
+    fill(&to->key, sizeof(to->key));
+    spec(&to->spec);
+    to->state = IDN_JOB_CANCELLED;
+    to->version = next_wide();
+    to->ok = next();
+    to->failed = next();
+    to->quarantined = next();
+    to->in_flight = next();
+    to->pending = next();
+    to->batch = next();
+    to->workers = next();
+    to->created_wall_ms = next_wide();
+    to->finished_wall_ms = next_wide();
+    to->elapsed_ms = next_wide();
+    to->images_per_s = next() + 0.25;
+    to->compute_us = next_wide();
+    to->conflicts = next();
+    to->digest.low = next_wide();
+    to->digest.high = next_wide();
+    NAME(to->why);
+}
+
+static void worker_info(struct idn_worker_info *to)
+{
+    NAME(to->name);
+    to->state = IDN_WORKER_DEAD;
+    to->threads = next();
+    NAME(to->class_name);
+    fill(&to->job, sizeof(to->job));
+    to->lease_first = next();
+    to->lease_count = next();
+    to->lease_done = next();
+    to->leases = IDN_WORKER_LEASES_MAX;
+    to->images_done = next_wide();
+    to->images_per_s = next() + 0.25;
+    to->silent_ms = next_wide();
+    to->models_ready = next();
+    to->models_refused = next();
+    NAME(to->note);
+}
+
+static void entry_info(struct idn_entry_info *to)
+{
+    NAME(to->name);
+    fill(&to->digest, sizeof(to->digest));
+    to->count = next();
+    to->workers = next();
+    NAME(to->path);
+    NAME(to->problem);
+}
+
+static void status_info(struct idn_status_info *to)
+{
+    NAME(to->broker);
+    to->role = IDN_ROLE_ALONE;
+    to->epoch = epoch();
+    to->uptime_ms = next_wide();
+    NAME(to->version);
+    NAME(to->policy);
+    to->workers = next();
+    to->workers_busy = next();
+    to->jobs_open = next();
+    to->jobs_known = next();
+    to->images_pending = next_wide();
+    to->images_in_flight = next_wide();
+    to->images_per_s = next() + 0.25;
+    to->facts = next_wide();
+    to->store_bytes = next_wide();
+    to->free_bytes = next_wide();
+    to->disk_low = true;
+}
+
+static bool names_job(uint32_t type)
+{
+    return type == IDN_REQUEST_SUBMIT || type == IDN_REQUEST_UPLOAD || type == IDN_REQUEST_WATCH ||
+           type == IDN_REQUEST_JOB || type == IDN_REQUEST_RESULTS || type == IDN_REQUEST_CANCEL ||
+           type == IDN_REQUEST_FORGET;
+}
+
+static void request_body(struct idn_request *to)
+{
+    if (to->type == IDN_REQUEST_HELLO) {
+        to->u.hello.lowest = next();
+        to->u.hello.highest = next();
+    } else if (to->type == IDN_REQUEST_SUBMIT) {
+        spec(&to->u.submit);
+    } else if (to->type == IDN_REQUEST_UPLOAD) {
+        to->u.upload.offset = next_wide();
+        to->u.upload.total = 2 * to->u.upload.offset;
+        to->u.upload.size = IDN_LIST_PART_BYTES;
+        to->u.upload.bytes = part();
+    } else if (to->type == IDN_REQUEST_WATCH) {
+        to->u.watch.version = next_wide();
+        to->u.watch.wait_ms = IDN_WATCH_MS_MAX;
+    } else if (to->type == IDN_REQUEST_JOBS) {
+        to->u.jobs.cursor = next_wide();
+        to->u.jobs.all = true;
+    } else if (to->type >= IDN_REQUEST_WORKERS && to->type <= IDN_REQUEST_DATASETS) {
+        to->u.page.cursor = next_wide();
+    } else if (to->type == IDN_REQUEST_RESULTS) {
+        to->u.results.from = next();
+        to->u.results.most = IDN_PAGE_ROWS_MAX;
+        to->u.results.filter = IDN_FILTER_MISSING;
+    }
+}
+
+struct idn_request *sample_request(uint32_t type)
+{
+    static struct idn_request message;
+
+    memset(&message, 0, sizeof(message));
+    message.type = type;
+    message.id = next_wide();
+    if (names_job(type)) {
+        fill(&message.job.key, sizeof(message.job.key));
+        message.job.bits = 128;
+    }
+    request_body(&message);
+    return &message;
+}
+
+static void reply_page(struct idn_reply *to)
+{
+    static struct idn_job_info jobs[IDN_PAGE_JOBS_MAX];
+    static struct idn_worker_info workers[IDN_PAGE_WORKERS_MAX];
+    static struct idn_entry_info entries[IDN_PAGE_WORKERS_MAX];
+
+    if (to->type == IDN_REPLY_JOBS) {
+        to->u.jobs.count = IDN_PAGE_JOBS_MAX;
+        to->u.jobs.cursor = next_wide();
+        to->u.jobs.item = jobs;
+        for (uint32_t i = 0; i < IDN_PAGE_JOBS_MAX; i++)
+            job_info(&jobs[i]);
+    } else if (to->type == IDN_REPLY_WORKERS) {
+        to->u.workers.count = IDN_PAGE_WORKERS_MAX;
+        to->u.workers.cursor = next_wide();
+        to->u.workers.item = workers;
+        for (uint32_t i = 0; i < IDN_PAGE_WORKERS_MAX; i++)
+            worker_info(&workers[i]);
+    } else {
+        to->u.entries.count = IDN_PAGE_WORKERS_MAX;
+        to->u.entries.cursor = next_wide();
+        to->u.entries.item = entries;
+        for (uint32_t i = 0; i < IDN_PAGE_WORKERS_MAX; i++)
+            entry_info(&entries[i]);
+    }
+}
+
+static void reply_body(struct idn_reply *to)
+{
+    if (to->type == IDN_REPLY_WELCOME) {
+        to->u.welcome.version = next();
+        NAME(to->u.welcome.broker);
+        to->u.welcome.role = IDN_ROLE_ACTIVE;
+        to->u.welcome.epoch = epoch();
+    } else if (to->type == IDN_REPLY_REFUSED) {
+        to->u.refused.code = IDN_REFUSED_COUNT - 1;
+        NAME(to->u.refused.text);
+    } else if (to->type == IDN_REPLY_ACCEPTED) {
+        fill(&to->u.accepted.job, sizeof(to->u.accepted.job));
+        to->u.accepted.durable = IDN_BROKERS_MAX;
+    } else if (to->type == IDN_REPLY_UPLOADED) {
+        to->u.uploaded.offset = next_wide();
+    } else if (to->type == IDN_REPLY_JOB) {
+        job_info(&to->u.job);
+    } else if (to->type == IDN_REPLY_STATUS) {
+        status_info(&to->u.status);
+    } else if (to->type == IDN_REPLY_RESULTS) {
+        fill(&to->u.results.job, sizeof(to->u.results.job));
+        to->u.results.next = next();
+        to->u.results.count = IDN_PAGE_ROWS_MAX;
+        to->u.results.rows = sample_rows(IDN_PAGE_ROWS_MAX);
+        to->u.results.conflicts = next();
+    } else {
+        reply_page(to);
+    }
+}
+
+struct idn_reply *sample_reply(uint32_t type)
+{
+    static struct idn_reply message;
+
+    memset(&message, 0, sizeof(message));
+    message.type = type;
+    message.id = next_wide();
+    reply_body(&message);
+    return &message;
+}
+
+static void hello(struct idn_worker_message *to)
+{
+    to->u.hello.lowest = next();
+    to->u.hello.highest = next();
+    NAME(to->u.hello.name);
+    NAME(to->u.hello.class_name);
+    to->u.hello.class_hash = next_wide();
+    to->u.hello.threads = next();
+    to->u.hello.reports_from = next_wide();
+    to->u.hello.models = IDN_MODELS_MAX;
+    to->u.hello.datasets = IDN_DATASETS_MAX;
+    to->u.hello.leases = IDN_WORKER_LEASES_MAX;
+    for (uint32_t i = 0; i < IDN_MODELS_MAX; i++) {
+        NAME(to->u.hello.model[i].name);
+        fill(&to->u.hello.model[i].digest, IDN_SHA256_SIZE);
+    }
+    for (uint32_t i = 0; i < IDN_DATASETS_MAX; i++) {
+        NAME(to->u.hello.dataset[i].name);
+        fill(&to->u.hello.dataset[i].digest, IDN_SHA256_SIZE);
+    }
+    for (uint32_t i = 0; i < IDN_WORKER_LEASES_MAX; i++) {
+        to->u.hello.lease[i].id = lease();
+        fill(&to->u.hello.lease[i].job, IDN_KEY_SIZE);
+        to->u.hello.lease[i].first = next();
+        to->u.hello.lease[i].count = IDN_BATCH_MAX;
+        to->u.hello.lease[i].done = IDN_BATCH_MAX - i;
+    }
+}
+
+static void report(struct idn_worker_message *to)
+{
+    to->u.report.number = next_wide();
+    to->u.report.lease = lease();
+    fill(&to->u.report.job, sizeof(to->u.report.job));
+    to->u.report.count = IDN_REPORT_ROWS_MAX;
+    to->u.report.rows = sample_rows(IDN_REPORT_ROWS_MAX);
+    to->u.report.class_hash = next_wide();
+    to->u.report.compute_us = next_wide();
+    to->u.report.end = IDN_END_DEATH;
+    to->u.report.death = IDN_DEATH_HANG;
+    to->u.report.alone = 1;
+    to->u.report.in_child = IDN_CHILD_IMAGES_MAX;
+    for (uint32_t i = 0; i < IDN_CHILD_IMAGES_MAX; i++)
+        to->u.report.image[i] = next();
+    NAME(to->u.report.text);
+}
+
+struct idn_worker_message *sample_worker(uint32_t type)
+{
+    static struct idn_worker_message message;
+
+    memset(&message, 0, sizeof(message));
+    message.type = type;
+    message.nonce = next_wide();
+    if (type == IDN_WORKER_HELLO) {
+        hello(&message);
+    } else if (type == IDN_WORKER_REPORT) {
+        report(&message);
+    } else if (type == IDN_WORKER_TRIMMED) {
+        message.u.trimmed.lease = lease();
+        message.u.trimmed.kept = next();
+    } else if (type == IDN_WORKER_STALE) {
+        message.u.stale.obeyed = epoch();
+    } else if (type == IDN_WORKER_LIST_GET) {
+        fill(&message.u.list_get.job, sizeof(message.u.list_get.job));
+        message.u.list_get.offset = next_wide();
+    }
+    return &message;
+}
+
+static void order_lease(struct idn_order *to)
+{
+    to->u.lease.id = lease();
+    fill(&to->u.lease.job, sizeof(to->u.lease.job));
+    NAME(to->u.lease.model);
+    NAME(to->u.lease.dataset);
+    fill(&to->u.lease.model_digest, sizeof(to->u.lease.model_digest));
+    fill(&to->u.lease.list_digest, sizeof(to->u.lease.list_digest));
+    to->u.lease.list_bytes = next_wide();
+    to->u.lease.first = next();
+    to->u.lease.count = IDN_BATCH_MAX;
+    to->u.lease.alone = 1;
+    to->u.lease.first_slice = next();
+}
+
+struct idn_order *sample_order(uint32_t type)
+{
+    static struct idn_order message;
+
+    memset(&message, 0, sizeof(message));
+    message.type = type;
+    message.epoch = epoch();
+    message.nonce = next_wide();
+    if (type == IDN_ORDER_WELCOME) {
+        message.u.welcome.version = next();
+        message.u.welcome.beat_ms = IDN_BEAT_MS_MAX;
+        message.u.welcome.acknowledged = next_wide();
+    } else if (type == IDN_ORDER_REFUSED) {
+        message.u.refused.code = IDN_REFUSED_NAME_IN_USE;
+        NAME(message.u.refused.text);
+    } else if (type == IDN_ORDER_LEASE) {
+        order_lease(&message);
+    } else if (type == IDN_ORDER_TRIM) {
+        message.u.trim.id = lease();
+        message.u.trim.keep = next();
+    } else if (type == IDN_ORDER_ACK) {
+        message.u.ack.number = next_wide();
+    } else if (type == IDN_ORDER_LIST_PART) {
+        fill(&message.u.list_part.job, sizeof(message.u.list_part.job));
+        message.u.list_part.offset = next_wide();
+        message.u.list_part.total = 2 * message.u.list_part.offset;
+        message.u.list_part.size = IDN_LIST_PART_BYTES;
+        message.u.list_part.bytes = part();
+    }
+    return &message;
+}
+
+struct idn_worker_beat *sample_worker_beat(void)
+{
+    static struct idn_worker_beat beat;
+
+    memset(&beat, 0, sizeof(beat));
+    NAME(beat.name);
+    beat.nonce = next_wide();
+    beat.sequence = next_wide();
+    beat.obeyed = epoch();
+    beat.lease = lease();
+    beat.images_done = next_wide();
+    beat.active_silent_ms = next_wide();
+    beat.in_child = IDN_CHILD_IMAGES_MAX;
+    for (uint32_t i = 0; i < IDN_CHILD_IMAGES_MAX; i++)
+        beat.image[i] = next();
+    return &beat;
+}
+
+struct idn_broker_beat *sample_broker_beat(void)
+{
+    static struct idn_broker_beat beat;
+
+    memset(&beat, 0, sizeof(beat));
+    NAME(beat.name);
+    beat.incarnation = next_wide();
+    beat.sequence = next_wide();
+    beat.epoch = epoch();
+    beat.role = IDN_ROLE_STANDBY;
+    beat.beat_ms = IDN_BEAT_MS_MAX;
+    return &beat;
+}
+
+static void fact_body(struct idn_fact *to)
+{
+    if (to->kind == IDN_FACT_ACCEPTED) {
+        spec(&to->u.accepted);
+    } else if (to->kind == IDN_FACT_RESULTS) {
+        to->u.results.count = IDN_REPORT_ROWS_MAX;
+        to->u.results.rows = sample_rows(IDN_REPORT_ROWS_MAX);
+        to->u.results.class_hash = next_wide();
+        to->u.results.compute_us = next_wide();
+        NAME(to->u.results.worker);
+    } else if (to->kind == IDN_FACT_QUARANTINED) {
+        to->u.quarantined.image = next();
+        to->u.quarantined.generation = next();
+        to->u.quarantined.reason = IDN_DEATH_HANG;
+        NAME(to->u.quarantined.worker);
+    } else if (to->kind == IDN_FACT_LIFTED) {
+        to->u.lifted.image = next();
+        to->u.lifted.generation = next();
+    } else if (to->kind == IDN_FACT_SETTING) {
+        NAME(to->u.setting.key);
+        NAME(to->u.setting.value);
+    } else if (to->kind == IDN_FACT_LIST_PART) {
+        to->u.list_part.offset = next_wide();
+        to->u.list_part.total = 2 * to->u.list_part.offset;
+        to->u.list_part.size = IDN_LIST_PART_BYTES;
+        to->u.list_part.bytes = part();
+    }
+}
+
+struct idn_fact *sample_fact(uint32_t kind)
+{
+    static struct idn_fact fact;
+
+    memset(&fact, 0, sizeof(fact));
+    fact.origin.incarnation = next_wide();
+    fact.origin.sequence = next_wide();
+    fact.epoch = epoch();
+    fact.wall_ms = next_wide();
+    fact.kind = kind;
+    fill(&fact.job, sizeof(fact.job));
+    fact_body(&fact);
+    return &fact;
+}

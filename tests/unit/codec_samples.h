@@ -1,0 +1,27 @@
+// One message of every type and kind, with every field set to something of its own and, where a
+// limit bounds it, as large as can be. Returned pointers live until the same function's next call.
+#ifndef IDN_TESTS_UNIT_CODEC_SAMPLES_H
+#define IDN_TESTS_UNIT_CODEC_SAMPLES_H
+
+#include "proto/messages.h"
+
+enum {
+    SAMPLE_REQUESTS = IDN_REQUEST_FORGET, // types are 1 .. this
+    SAMPLE_REPLIES = IDN_REPLY_RESULTS,
+    SAMPLE_WORKERS = IDN_WORKER_GOODBYE,
+    SAMPLE_ORDERS = IDN_ORDER_HELLO_AGAIN,
+    SAMPLE_FACTS = IDN_FACT_LIST_PART,
+};
+
+struct idn_request *sample_request(uint32_t type);
+struct idn_reply *sample_reply(uint32_t type);
+struct idn_worker_message *sample_worker(uint32_t type);
+struct idn_order *sample_order(uint32_t type);
+struct idn_worker_beat *sample_worker_beat(void);
+struct idn_broker_beat *sample_broker_beat(void);
+struct idn_fact *sample_fact(uint32_t kind);
+
+// `count` valid packed rows, at most IDN_PAGE_ROWS_MAX.
+const uint8_t *sample_rows(uint32_t count);
+
+#endif
