@@ -25,11 +25,15 @@ enum idn_agent_event_type {
     IDN_AGENT_ORDER, // a message of a broker's
     IDN_AGENT_BROKER_BEAT,
     IDN_AGENT_CHILD_READY, // the child is up
+    IDN_AGENT_CHILD_GIVEN, // a slice's model was loaded and its images were sent to the child: from
+                           // now on they are in it (a death names them, a hang is timed)
     IDN_AGENT_CHILD_ROWS,  // a slice is done
-    IDN_AGENT_CHILD_DIED,  // the process is gone; every slice given to it is lost
+    IDN_AGENT_CHILD_DIED,  // the process is gone: slices given to it are lost, those that were not
+                           // are void and come again
     IDN_AGENT_UNAVAILABLE, // a slice cannot be begun: model or list cannot be had; nothing was
-                           // computed
-    IDN_AGENT_DRAIN,       // SIGTERM: finish the slice in the child, report, say goodbye, EXIT
+                           // computed. The shell says so of every slice of the job not yet given
+    IDN_AGENT_DRAIN,       // SIGTERM: slices not given are void; finish those in the child, report,
+                           // say goodbye, EXIT
     IDN_AGENT_STALLED,
     IDN_AGENT_TICK,
 };
@@ -51,6 +55,9 @@ struct idn_agent_event {
             uint64_t class_hash;
             uint32_t threads;
         } ready;
+        struct {
+            uint64_t slice;
+        } given;
         struct {
             uint64_t slice;
             uint32_t count;
@@ -108,12 +115,26 @@ struct idn_agent_actions {
     size_t count;
 };
 
+// What an operator's log tells of; two views compared say what a step changed.
+struct idn_agent_view {
+    bool obeys;    // a broker was heard
+    bool welcomed; // and has answered our hello, and is not silent
+    uint32_t broker;
+    struct idn_epoch epoch;
+    uint32_t leases;
+    uint32_t reports; // not acknowledged
+    uint64_t images_done;
+};
+
+// Memory that an agent needs, fixed. Zeroed by the caller; with calloc its untouched pages cost
+// nothing.
 size_t idn_agent_bytes(void);
 struct idn_agent *idn_agent_init(
     void *memory, const struct idn_agent_config *config); // zeroed memory
 void idn_agent_step(struct idn_agent *agent, const struct idn_agent_event *event);
 struct idn_agent_actions idn_agent_actions(const struct idn_agent *agent);
 uint64_t idn_agent_deadline(const struct idn_agent *agent);
+void idn_agent_look(const struct idn_agent *agent, struct idn_agent_view *ret);
 
 // FNV-1a (64 bit) of a class name: what travels as class_hash.
 uint64_t idn_class_hash(const char *class_name);
