@@ -6,9 +6,16 @@
 //           weights = "weights/alexnet.weights"       # relative to the configuration file
 //           labels = "/usr/share/darknet/data/imagenet.shortnames.list"
 //           batch = 500
+//           digest = "..."                            # all that a broker without the files needs
+//           url, size, sha256                         # for idunno-weights fetch
 //   datasets
 //       photos
 //           list = "photos.list"         # one image a line; relative paths from the list's folder
+//           digest = "..."               # optional: the list must have it
+//
+// Relative paths begin at the configuration file's folder. A model without `weights` has
+// NAME.weights in $IDUNNO_WEIGHTS, or else in the folder `weights` beside the configuration file,
+// or without one (or with one below /etc) in /var/lib/idunno/weights.
 #ifndef IDN_WEIGHTS_REGISTRY_H
 #define IDN_WEIGHTS_REGISTRY_H
 
@@ -24,18 +31,21 @@ struct idn_model {
     char cfg[IDN_PATH_SIZE], weights[IDN_PATH_SIZE],
         labels[IDN_PATH_SIZE];            // absolute; labels may be ""
     char url[IDN_PATH_SIZE];              // where fetch gets the weights, or ""
+    uint64_t url_size;                    // bytes of the weights file there, or 0
     char url_sha256[IDN_SHA256_HEX_SIZE]; // of the weights file, or ""
     uint32_t batch;
     bool has_stated_digest; // digest = "...": for a broker that holds no files
-    struct idn_sha256
-        digest; // of cfg and weights: valid after idn_registry_inspect without problem
+    // Of cfg and weights: valid after idn_registry_inspect without a problem; a stated digest is
+    // valid always, and files that differ from it are a problem.
+    struct idn_sha256 digest;
     char problem[IDN_TEXT_SIZE]; // why it cannot be used here, or ""
 };
 
 struct idn_dataset {
     char name[IDN_NAME_SIZE];
     char list[IDN_PATH_SIZE];
-    struct idn_sha256 digest; // of the list's bytes
+    bool has_stated_digest;   // digest = "..."
+    struct idn_sha256 digest; // of the list's bytes, valid as a model's is
     uint32_t images;
     char problem[IDN_TEXT_SIZE];
 };
