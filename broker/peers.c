@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE = UINT32_MAX, ROUTES_PER_BUCKET = 2 };
+enum { ROUTES_PER_BUCKET = 2 };
+
+#define NONE UINT32_MAX // no place in the table
 
 // A message that waits.
 struct parcel {

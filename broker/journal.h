@@ -1,0 +1,30 @@
+// What the loop tells the operator: jobs accepted and ended, workers that come and go, a disk that
+// fills. Derived from the core's actions and its status. Logs on the loop's behalf.
+#ifndef IDN_BROKER_JOURNAL_H
+#define IDN_BROKER_JOURNAL_H
+
+#include "broker/core/core.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Messages that were none of the protocol, since the last line about them.
+struct idn_refused {
+    uint64_t clients, workers, beats;
+};
+
+struct idn_journal {
+    bool disk_low;
+    uint64_t refused_ms; // when to tell of refused messages next
+};
+
+// One action and the event that led to it.
+void idn_journal_action(const struct idn_event *cause, const struct idn_action *action);
+
+// Tells what changed in the core's status.
+void idn_journal_look(struct idn_journal *journal, const struct idn_core *core, uint64_t now_ms);
+
+// Tells how many messages were none, now and then, and sets the counts to 0.
+void idn_journal_refused(struct idn_journal *journal, uint64_t now_ms, struct idn_refused *refused);
+
+#endif

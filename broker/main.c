@@ -1,0 +1,347 @@
+// idunno-broker: the coordinator of a cluster. This file: options, configuration, the order of a
+// start and of an end.
+#include "base/log.h"
+#include "broker/loop.h"
+#include "broker/notify.h"
+#include "broker/start.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2 };
+
+struct options {
+    const char *config, *state, *policy;
+    bool accept_lost_tail, check, verbose;
+};
+
+// Everything a run owns, released in broker_close.
+struct broker {
+    struct idn_config *config;
+    struct idn_settings settings;
+    struct idn_registry *registry;
+    int signal_fd;
+    struct idn_core *core;
+    size_t core_bytes;
+    struct idn_store *store;
+    struct idn_ports ports;
+    struct idn_loop *loop;
+};
+
+static const char help[] =
+    "usage: idunno-broker [OPTION]...\n"
+    "\n"
+    "The coordinator of an IDunno cluster: accepts queries, leases their images to workers, keeps\n"
+    "every result. Runs in the foreground until SIGTERM or SIGINT.\n"
+    "\n"
+    "  --config FILE        configuration (else $IDUNNO_CONFIG, ./idunno.conf,\n"
+    "                       ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf)\n"
+    "  --state DIR          directory of the durable state, instead of broker/state\n"
+    "  --policy NAME        fair-time or fifo, instead of broker/policy\n"
+    "  --accept-lost-tail   go on although the store lost facts that it had committed\n"
+    "  --check              check the configuration, the models and the data sets, and end\n"
+    "  --verbose            log more\n"
+    "  --help-config        every key of the configuration file\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 stopped by a signal, 1 failure, 2 wrong usage.\n";
+
+static int usage(const char *text, const char *value)
+{
+    (void)fprintf(stderr, "idunno-broker: %s%s; see idunno-broker --help\n", text, value);
+    return EXIT_USAGE;
+}
+
+static int fail(const struct idn_reason *reason)
+{
+    (void)fprintf(stderr, "idunno-broker: %s\n", reason->text);
+    return EXIT_FAILURE;
+}
+
+enum { OPTION_HELP = 256, OPTION_VERSION, OPTION_HELP_CONFIG, OPTION_LOST_TAIL, OPTION_CHECK };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"state", required_argument, NULL, 's'},
+    {"policy", required_argument, NULL, 'p'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"accept-lost-tail", no_argument, NULL, OPTION_LOST_TAIL},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"help-config", no_argument, NULL, OPTION_HELP_CONFIG},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+// -1: go on; otherwise the exit status.
+static int print_and_end(int option)
+{
+    if (option == OPTION_HELP)
+        (void)fputs(help, stdout);
+    else if (option == OPTION_VERSION)
+        (void)puts("idunno-broker " IDN_VERSION);
+    else if (option == OPTION_HELP_CONFIG)
+        idn_settings_print_help();
+    else
+        return -1;
+    return EXIT_SUCCESS;
+}
+
+static int set_option(int option, struct options *options)
+{
+    switch (option) {
+    case 'c':
+        options->config = optarg;
+        return -1;
+    case 's':
+        options->state = optarg;
+        return *optarg == '\0' ? usage("--state needs a directory", "") : -1;
+    case 'p':
+        options->policy = optarg;
+        if (strcmp(optarg, "fair-time") == 0 || strcmp(optarg, "fifo") == 0)
+            return -1;
+        return usage("--policy is fair-time or fifo, not ", optarg);
+    case 'v':
+        options->verbose = true;
+        return -1;
+    case OPTION_LOST_TAIL:
+        options->accept_lost_tail = true;
+        return -1;
+    case OPTION_CHECK:
+        options->check = true;
+        return -1;
+    default:
+        return print_and_end(option);
+    }
+}
+
+// -1: run; otherwise the exit status.
+static int read_options(int argc, char **argv, struct options *options)
+{
+    int status = -1;
+
+    opterr = 0;
+    while (status < 0) {
+        int option = getopt_long(argc, argv, ":", long_options, NULL);
+        if (option == -1)
+            break;
+        if (option == ':')
+            return usage("this option needs a value: ", argv[optind - 1]);
+        if (option == '?')
+            return usage("unknown option ", argv[optind - 1]);
+        status = set_option(option, options);
+    }
+    if (status < 0 && optind < argc)
+        return usage("unexpected argument ", argv[optind]);
+    return status;
+}
+
+static int read_configuration(
+    const struct options *options, struct broker *broker, struct idn_reason *reason)
+{
+    const char *file = options->config != NULL ? options->config : idn_settings_find();
+    int error = idn_config_load(file, idn_settings_keys, &broker->config, reason);
+
+    if (error == 0)
+        error = idn_settings_read(broker->config, &broker->settings, reason);
+    if (error == 0)
+        error = idn_registry_new(broker->config, &broker->registry, reason);
+    if (error < 0)
+        return error;
+    if (options->state != NULL)
+        broker->settings.broker_state = options->state;
+    if (options->policy != NULL)
+        broker->settings.broker_policy = options->policy;
+    return 0;
+}
+
+static void begin_log(const struct options *options, const struct broker *broker)
+{
+    char role[] = "broker ?";
+
+    role[sizeof(role) - 2] = (char)broker->settings.broker_letter;
+    idn_log_init(role, options->verbose ? IDN_LOG_DEBUG : IDN_LOG_INFO);
+}
+
+static void tell_entries(const struct idn_registry *registry)
+{
+    for (uint32_t i = 0; i < registry->models; i++)
+        if (registry->model[i].problem[0] != '\0')
+            idn_info(
+                "model %s cannot be used: %s", registry->model[i].name, registry->model[i].problem);
+    for (uint32_t i = 0; i < registry->datasets; i++)
+        if (registry->dataset[i].problem[0] != '\0')
+            idn_warning("data set %s cannot be used: %s", registry->dataset[i].name,
+                registry->dataset[i].problem);
+}
+
+// What --check prints. An entry with a problem is no error: the others serve.
+static void print_check(const struct broker *broker)
+{
+    const struct idn_registry *registry = broker->registry;
+
+    (void)printf("configuration %s: ok\nbroker %c: state %s, policy %s, bind %s\n",
+        idn_config_file(broker->config), (char)broker->settings.broker_letter,
+        broker->settings.broker_state, broker->settings.broker_policy,
+        broker->settings.broker_bind);
+    for (uint32_t i = 0; i < registry->models; i++) {
+        const struct idn_model *model = &registry->model[i];
+        (void)printf("model %s: batch %" PRIu32 ", %s%s\n", model->name, model->batch,
+            model->problem[0] == '\0' ? "ready" : "cannot be used: ", model->problem);
+    }
+    for (uint32_t i = 0; i < registry->datasets; i++) {
+        const struct idn_dataset *dataset = &registry->dataset[i];
+        (void)printf("data set %s: %" PRIu32 " images, %s%s\n", dataset->name, dataset->images,
+            dataset->problem[0] == '\0' ? "ready" : "cannot be used: ", dataset->problem);
+    }
+}
+
+static int open_store(
+    const struct options *options, struct broker *broker, struct idn_reason *reason)
+{
+    struct idn_store_config config = {
+        .directory = broker->settings.broker_state,
+        .accept_lost_tail = options->accept_lost_tail,
+    };
+    struct idn_store_report report = {0};
+    int error = idn_store_open(&config, &broker->store, &report, reason);
+
+    if (error < 0)
+        return error;
+    if (report.lost > 0)
+        idn_warning("%" PRIu64 " facts that were committed are gone; going on without them, as "
+                    "--accept-lost-tail says",
+            report.lost);
+    idn_debug("store %s: %" PRIu64 " facts, %" PRIu64 " verified", config.directory, report.facts,
+        report.verified);
+    return 0;
+}
+
+// The ports come before the store: a second broker started by mistake is told so at once.
+static int open_all(const struct options *options, struct broker *broker, struct idn_reason *reason)
+{
+    int error = idn_start_core(
+        &broker->settings, broker->registry, &broker->core, &broker->core_bytes, reason);
+
+    if (error == 0)
+        error = idn_ports_open(&broker->settings, &broker->ports, reason);
+    if (error == 0)
+        error = open_store(options, broker, reason);
+    if (error < 0)
+        return error;
+    struct idn_loop_config config = {
+        .core = broker->core,
+        .store = broker->store,
+        .ports = &broker->ports,
+        .signal_fd = broker->signal_fd,
+    };
+    error = idn_loop_new(&config, &broker->loop);
+    if (error < 0)
+        return idn_reason_set(reason, error, "cannot make the codec: %s", strerror(-error));
+    idn_info("core needs at most %zu MiB", (broker->core_bytes + (1 << 20) - 1) >> 20);
+    return 0;
+}
+
+static int restore_and_begin(struct broker *broker, struct idn_reason *reason)
+{
+    uint64_t incarnation = 0;
+    int error = idn_store_restore(broker->store, idn_loop_step, broker->loop, reason);
+
+    if (error == 0)
+        error = idn_store_start(broker->store, reason);
+    if (error == 0)
+        error = idn_start_random(&incarnation, reason);
+    if (error == 0)
+        idn_loop_begin(broker->loop, incarnation);
+    return error;
+}
+
+static void tell_ready(const struct broker *broker)
+{
+    const struct idn_request request = {.type = IDN_REQUEST_STATUS};
+    static union idn_core_items items;
+    struct idn_reply reply = {0};
+    const uint32_t *port = broker->ports.number;
+
+    idn_core_answer(broker->core, broker->loop->now_ms, &request, &items, &reply);
+    const struct idn_status_info *status = &reply.u.status;
+    idn_info("ready: %s, epoch %" PRIu64 "%c, %s ports %" PRIu32 " (clients) %" PRIu32
+             " (workers) %" PRIu32 " %" PRIu32 " (beats), state %s, policy %s, %" PRIu32
+             " jobs open of %" PRIu32 " known, %" PRIu64 " images pending",
+        idn_role_name(status->role), status->epoch.counter, (char)status->epoch.broker,
+        broker->settings.broker_bind, port[IDN_PORT_CLIENTS], port[IDN_PORT_WORKERS],
+        port[IDN_PORT_BEATS_IN], port[IDN_PORT_BEATS_OUT], broker->settings.broker_state,
+        broker->settings.broker_policy, status->jobs_open, status->jobs_known,
+        status->images_pending);
+}
+
+static void broker_close(struct broker *broker)
+{
+    idn_loop_destroy(&broker->loop);
+    idn_store_close(&broker->store);
+    idn_ports_close(&broker->ports);
+    idn_start_core_free(broker->core, broker->core_bytes);
+    idn_registry_destroy(&broker->registry);
+    idn_config_destroy(&broker->config);
+    if (broker->signal_fd >= 0)
+        (void)close(broker->signal_fd);
+}
+
+static int serve(const struct options *options, struct broker *broker, struct idn_reason *reason)
+{
+    int error = open_all(options, broker, reason);
+
+    if (error == 0)
+        error = restore_and_begin(broker, reason);
+    if (error < 0)
+        return fail(reason);
+    tell_ready(broker);
+    idn_notify("READY=1");
+    int status = idn_loop_run(broker->loop);
+    idn_notify("STOPPING=1");
+    // After a failure the store may hang, and nothing that it holds back was promised to anyone.
+    if (status != 0)
+        _exit(status);
+    return status;
+}
+
+static int run(const struct options *options, struct broker *broker, struct idn_reason *reason)
+{
+    int error = read_configuration(options, broker, reason);
+
+    if (error < 0)
+        return fail(reason);
+    begin_log(options, broker);
+    idn_registry_inspect(broker->registry);
+    if (options->check) {
+        print_check(broker);
+        return EXIT_SUCCESS;
+    }
+    if (broker->settings.broker_open)
+        idn_warning("security = none: whoever reaches %s may submit, read and cancel",
+            broker->settings.broker_bind);
+    tell_entries(broker->registry);
+    error = idn_start_raise_files(reason);
+    if (error == 0)
+        error = idn_start_signals(&broker->signal_fd, reason);
+    return error < 0 ? fail(reason) : serve(options, broker, reason);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct broker broker = {.signal_fd = -1};
+    struct idn_reason reason = {0};
+    int status = read_options(argc, argv, &options);
+
+    if (status >= 0)
+        return status;
+    status = run(&options, &broker, &reason);
+    broker_close(&broker);
+    return status;
+}
