@@ -1,0 +1,31 @@
+// A network as libdarknet parses it, made safe to ask for: files checked first, its chatter kept
+// off the terminal, its training buffers freed. The only code that calls libdarknet's parser.
+//
+// libdarknet ends the process on some errors (a bad section, no memory). Such an end is turned into
+// exit status 1 with a line on stderr, which the agent sees as an exit of its child.
+#ifndef IDN_WORKER_INFER_DARKNET_NETWORK_H
+#define IDN_WORKER_INFER_DARKNET_NETWORK_H
+
+#include "base/error.h"
+
+#include <darknet.h>
+#include <stdint.h>
+
+// `copies` networks with the same weights in memory once, each with buffers of its own (batch 1),
+// so that each may run in a thread of its own. Checked: both files exist, the weights have exactly
+// the size that the cfg asks for, the input has three channels, the output is probabilities
+// ([softmax] or [logistic]). ret_networks has room for `copies`; -errno or -EINVAL with a sentence.
+// Main thread only, and while no other thread uses stdout or stderr.
+int idn_darknet_load(const char *cfg, const char *weights, uint32_t copies, network **ret_networks,
+    struct idn_reason *reason);
+void idn_darknet_unload(network **networks, uint32_t copies);
+
+// A copy of the cfg in memory that asks for batch 1, to be parsed as /proc/self/fd/FD.
+int idn_darknet_cfg_open(const char *path, int *ret_fd, struct idn_reason *reason);
+
+// First 8 hexadecimal digits of the build id of the libdarknet in this process, "unknown" without:
+// two builds of the same version may round differently.
+enum { IDN_DARKNET_BUILD_SIZE = 9 };
+void idn_darknet_build(char build[static IDN_DARKNET_BUILD_SIZE]);
+
+#endif

@@ -1,0 +1,74 @@
+// What computes: one interface, several engines.
+//   darknet   libdarknet's own network_predict, one image at a time: the reference
+//   replay    computes nothing: answers after a stated time an image with what follows from a seed
+//             and the image's index; for tests of many workers on few cores
+// A further engine adds its struct idn_engine_ops to the table in engine.c; one that compiles
+// networks itself takes what darknet_network.h parsed.
+#ifndef IDN_WORKER_INFER_ENGINE_H
+#define IDN_WORKER_INFER_ENGINE_H
+
+#include "base/error.h"
+#include "proto/limits.h"
+#include "worker/infer/pool.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct idn_engine_options {
+    uint32_t threads; // wanted
+    uint64_t replay_us, replay_seed;
+};
+
+// Each engine's own struct begins with this.
+struct idn_engine {
+    const struct idn_engine_ops *ops;
+    char class_name[IDN_CLASS_SIZE]; // everything that a result depends on but image and model
+    struct idn_pool *pool;           // owned; its threads are those that compute
+};
+
+// A loaded model; each engine's own struct begins with this.
+struct idn_network {
+    uint32_t width, height; // of the input: three planes of floats, RGB in 0..1
+    uint32_t classes;
+    bool takes_pixels; // false: the engine never looks at them, so nobody needs to read the files
+};
+
+struct idn_input {
+    uint32_t index;      // of the image in its data set
+    const float *pixels; // 3 * width * height, borrowed for the call; NULL unless takes_pixels
+};
+
+struct idn_engine_ops {
+    const char *name;
+    // Fills class_name and pool of *ret.
+    int (*open)(const struct idn_engine_options *options, struct idn_engine **ret,
+        struct idn_reason *reason);
+    void (*close)(struct idn_engine *engine); // no network of it is left
+    int (*load)(struct idn_engine *engine, const char *cfg, const char *weights,
+        struct idn_network **ret, struct idn_reason *reason);
+    void (*unload)(struct idn_engine *engine, struct idn_network *network);
+    // One row of `classes` probabilities for each input. A row depends on its input alone: the same
+    // bits whatever else is in the batch.
+    void (*predict)(struct idn_engine *engine, struct idn_network *network,
+        const struct idn_input *inputs, uint32_t count, float *ret_rows);
+};
+
+// NULL for a name that is none; then idn_engine_names says which there are ("darknet, replay").
+const struct idn_engine_ops *idn_engine_find(const char *name);
+const char *idn_engine_names(void);
+
+int idn_engine_open(const struct idn_engine_ops *ops, const struct idn_engine_options *options,
+    struct idn_engine **ret, struct idn_reason *reason);
+void idn_engine_close(struct idn_engine **engine); // NULL-safe
+
+// Looks at the files itself before darknet may (which exits on a missing one and reads past the end
+// of a short one). The reason is a sentence that names file and trouble.
+int idn_engine_load(struct idn_engine *engine, const char *cfg, const char *weights,
+    struct idn_network **ret, struct idn_reason *reason);
+void idn_engine_unload(struct idn_engine *engine, struct idn_network **network); // NULL-safe
+void idn_engine_predict(struct idn_engine *engine, struct idn_network *network,
+    const struct idn_input *inputs, uint32_t count, float *ret_rows);
+
+extern const struct idn_engine_ops idn_engine_darknet, idn_engine_replay;
+
+#endif

@@ -1,0 +1,115 @@
+// The reference engine: libdarknet's network_predict, batch 1, one network a thread over one set of
+// weights. Several images of a slice run side by side; one image alone uses one thread.
+#include "base/assert.h"
+#include "worker/infer/darknet_network.h"
+#include "worker/infer/engine.h"
+
+#include <gnu/libc-version.h>
+#include <string.h>
+
+struct model {
+    struct idn_network shape;
+    network *net[IDN_POOL_THREADS_MAX]; // one a thread, owned
+};
+
+// libm picks its exp() by CPU: a softmax may differ in the last bit with and without FMA.
+static const char *instruction_set(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("fma") ? "fma" : "sse2";
+#else
+    return "generic";
+#endif
+}
+
+static int darknet_open(
+    const struct idn_engine_options *options, struct idn_engine **ret, struct idn_reason *reason)
+{
+    struct idn_engine *engine = calloc(1, sizeof(*engine));
+    char build[IDN_DARKNET_BUILD_SIZE];
+
+    IDN_ASSERT(engine != NULL);
+    engine->ops = &idn_engine_darknet;
+    idn_darknet_build(build);
+    (void)snprintf(engine->class_name, sizeof(engine->class_name),
+        "darknet-20180914 build=%s libm=%s/%s jpeg=turbo-%s", build, gnu_get_libc_version(),
+        instruction_set(), IDN_TURBOJPEG_VERSION);
+    int error = idn_pool_new(options->threads, &engine->pool);
+    if (error != 0) {
+        free(engine);
+        return idn_reason_set(
+            reason, error, "cannot start %u threads: %s", options->threads, strerror(-error));
+    }
+    *ret = engine;
+    return 0;
+}
+
+static void darknet_close(struct idn_engine *engine)
+{
+    idn_pool_destroy(&engine->pool);
+    free(engine);
+}
+
+static int darknet_load(struct idn_engine *engine, const char *cfg, const char *weights,
+    struct idn_network **ret, struct idn_reason *reason)
+{
+    struct model *model = calloc(1, sizeof(*model));
+
+    IDN_ASSERT(model != NULL);
+    int error = idn_darknet_load(cfg, weights, idn_pool_threads(engine->pool), model->net, reason);
+    if (error != 0) {
+        free(model);
+        return error;
+    }
+    model->shape = (struct idn_network){.width = (uint32_t)model->net[0]->w,
+        .height = (uint32_t)model->net[0]->h,
+        .classes = (uint32_t)model->net[0]->outputs,
+        .takes_pixels = true};
+    *ret = &model->shape;
+    return 0;
+}
+
+static void darknet_unload(struct idn_engine *engine, struct idn_network *shape)
+{
+    struct model *model = (struct model *)shape;
+
+    idn_darknet_unload(model->net, idn_pool_threads(engine->pool));
+    free(model);
+}
+
+struct work {
+    struct model *model;
+    const struct idn_input *inputs;
+    float *rows;
+};
+
+static void predict_one(void *context, uint32_t thread, uint32_t item)
+{
+    const struct work *work = context;
+    network *net = work->model->net[thread];
+    uint32_t classes = work->model->shape.classes;
+    union {
+        const float *lent;
+        float *mutable; // darknet's prototype lacks the const; no layer writes to its input
+    } pixels = {.lent = work->inputs[item].pixels};
+    const float *output = network_predict(net, pixels.mutable);
+
+    memcpy(work->rows + (size_t)item * classes, output, classes * sizeof(*output));
+}
+
+static void darknet_predict(struct idn_engine *engine, struct idn_network *shape,
+    const struct idn_input *inputs, uint32_t count, float *ret_rows)
+{
+    struct work work = {.model = (struct model *)shape, .inputs = inputs, .rows = ret_rows};
+
+    idn_pool_run(engine->pool, count, predict_one, &work);
+}
+
+const struct idn_engine_ops idn_engine_darknet = {
+    .name = "darknet",
+    .open = darknet_open,
+    .close = darknet_close,
+    .load = darknet_load,
+    .unload = darknet_unload,
+    .predict = darknet_predict,
+};

@@ -1,0 +1,41 @@
+// An image file's bytes become 8-bit RGB, exactly as OpenCV 4.6 (which darknet's load_image_color
+// uses) would decode them: colour conversion, alpha dropped, 16 bit cut to 8, turned as EXIF says.
+//
+// Where we are stricter: only JPEG and PNG, known by their first bytes; a JPEG without an
+// end-of-image marker is cut short and refused (OpenCV fills the missing part with grey). A JPEG
+// whose coded data is damaged but complete decodes with warnings: accepted, as OpenCV does.
+// Deterministic; no I/O, no global state: any number of threads may decode at once.
+#ifndef IDN_WORKER_INFER_IMAGE_H
+#define IDN_WORKER_INFER_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    IDN_IMAGE_PIXELS_MAX = 100 * 1000 * 1000,
+    IDN_IMAGE_SIDE_MAX = 1000 * 1000, // libpng's own limit; a JPEG has at most 65,500
+};
+
+struct idn_pixels {
+    uint32_t width, height;
+    uint8_t *rgb; // owned; rows from the top, three bytes a pixel, no padding
+};
+
+// Returns 0 or the enum idn_status that says why not: UNSUPPORTED, CORRUPT, TOO_LARGE.
+int idn_image_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret);
+void idn_pixels_fini(struct idn_pixels *pixels);
+
+// The decoders behind it, and what they share; for image*.c only.
+int idn_jpeg_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret);
+int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret);
+
+// 0, or CORRUPT for an empty image, TOO_LARGE over the limits above.
+int idn_image_check_size(uint64_t width, uint64_t height);
+
+// EXIF orientation (1 to 8; 1 when there is none) of a TIFF structure, as OpenCV's reader finds it.
+unsigned idn_exif_orientation(const uint8_t *tiff, size_t size);
+
+// Turns the image as that orientation asks; others than 2 to 8 leave it alone.
+void idn_pixels_turn(struct idn_pixels *pixels, unsigned orientation);
+
+#endif

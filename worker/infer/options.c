@@ -1,0 +1,176 @@
+#include "worker/infer/options.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+
+enum {
+    OPTION_SOCKET = 256,
+    OPTION_ENGINE,
+    OPTION_THREADS,
+    OPTION_REPLAY_US,
+    OPTION_REPLAY_SEED,
+    OPTION_SELFTEST,
+    OPTION_LABELS,
+    OPTION_TOP5,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+    {"socket", required_argument, NULL, OPTION_SOCKET},
+    {"engine", required_argument, NULL, OPTION_ENGINE},
+    {"threads", required_argument, NULL, OPTION_THREADS},
+    {"replay-us", required_argument, NULL, OPTION_REPLAY_US},
+    {"replay-seed", required_argument, NULL, OPTION_REPLAY_SEED},
+    {"selftest", no_argument, NULL, OPTION_SELFTEST},
+    {"labels", required_argument, NULL, OPTION_LABELS},
+    {"top5", no_argument, NULL, OPTION_TOP5},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+void idn_infer_help(void)
+{
+    (void)fputs(
+        "usage: idunno-infer --socket FD [OPTIONS]           started by idunno-worker\n"
+        "       idunno-infer --selftest [OPTIONS] CFG WEIGHTS LIST\n"
+        "\n"
+        "Decodes images and classifies them with a darknet network; has no network of its own.\n"
+        "With --socket it serves its agent until that closes the socket. With --selftest it\n"
+        "classifies the images of a list file (one path a line) and prints a line for each:\n"
+        "path, status and ID:PROBABILITY of the best class, separated by tabs; images a second\n"
+        "on stderr.\n"
+        "\n"
+        "  --engine NAME      darknet (default): libdarknet, one image at a time a thread\n"
+        "                     replay: computes nothing; made-up answers that follow from the\n"
+        "                     seed and the image's index, after a stated time; reads no file\n"
+        "  --threads N        threads that decode and compute; 0 (default): the cores that the\n"
+        "                     process may use. A single image is computed by one thread\n"
+        "  --replay-us US     time an image of engine replay, in microseconds (default 1000)\n"
+        "  --replay-seed S    seed of engine replay (default 0)\n"
+        "  --labels FILE      selftest: class names, one a line; ID:PROBABILITY:NAME\n"
+        "  --top5             selftest: the five best classes\n"
+        "  --help, --version\n"
+        "\n"
+        "Images are JPEG or PNG of at most 64 MiB and 100 million pixels; other files become\n"
+        "rows that say why: missing, unreadable, unsupported, corrupt, too_large, changed.\n"
+        "\n"
+        "For tests: when the environment variable IDUNNO_TEST_CRASH is set, a file that begins\n"
+        "with IDUNNO-TEST-CRASH aborts the process, IDUNNO-TEST-HANG hangs it, and\n"
+        "IDUNNO-TEST-EXIT ends it with status 3.\n",
+        stdout);
+}
+
+static uint32_t available_cores(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    int cores = CPU_COUNT(&set);
+    return cores > IDN_POOL_THREADS_MAX ? IDN_POOL_THREADS_MAX : (uint32_t)cores;
+}
+
+static int read_number(const char *option, uint64_t most, uint64_t *ret, struct idn_reason *reason)
+{
+    if (idn_parse_u64(optarg, most, ret) == 0)
+        return 0;
+    return idn_reason_set(reason, -EINVAL, "%s \"%s\" is not a number from 0 to %llu", option,
+        optarg, (unsigned long long)most);
+}
+
+static int read_option(int option, struct idn_infer_options *options, struct idn_reason *reason)
+{
+    uint64_t number = 0;
+    int error = 0;
+
+    switch (option) {
+    case OPTION_SOCKET:
+        error = read_number("--socket", INT_MAX, &number, reason);
+        options->socket = (int)number;
+        break;
+    case OPTION_ENGINE:
+        options->engine_ops = idn_engine_find(optarg);
+        if (options->engine_ops == NULL)
+            error = idn_reason_set(reason, -EINVAL, "unknown engine \"%s\"; there are: %s", optarg,
+                idn_engine_names());
+        break;
+    case OPTION_THREADS:
+        error = read_number("--threads", IDN_POOL_THREADS_MAX, &number, reason);
+        options->engine.threads = (uint32_t)number;
+        break;
+    case OPTION_REPLAY_US:
+        error = read_number("--replay-us", 60u * 1000 * 1000, &options->engine.replay_us, reason);
+        break;
+    case OPTION_REPLAY_SEED:
+        error = read_number("--replay-seed", UINT64_MAX, &options->engine.replay_seed, reason);
+        break;
+    case OPTION_SELFTEST:
+        options->selftest = true;
+        break;
+    case OPTION_LABELS:
+        options->labels = optarg;
+        break;
+    case OPTION_TOP5:
+        options->top5 = true;
+        break;
+    case OPTION_HELP:
+        options->help = true;
+        break;
+    case OPTION_VERSION:
+        options->version = true;
+        break;
+    default:
+        return -EINVAL;
+    }
+    return error;
+}
+
+static int read_files(
+    int argc, char **argv, struct idn_infer_options *ret, struct idn_reason *reason)
+{
+    if (ret->selftest == (ret->socket >= 0))
+        return idn_reason_set(reason, -EINVAL,
+            "give either --socket FD (from idunno-worker) or --selftest CFG WEIGHTS LIST");
+    if (argc - optind != (ret->selftest ? 3 : 0))
+        return idn_reason_set(reason, -EINVAL,
+            ret->selftest ? "--selftest takes three files: CFG WEIGHTS LIST"
+                          : "with --socket no files are given: the agent names them");
+    if (ret->selftest) {
+        ret->cfg = argv[optind];
+        ret->weights = argv[optind + 1];
+        ret->list = argv[optind + 2];
+    }
+    return 0;
+}
+
+int idn_infer_options_read(
+    int argc, char **argv, struct idn_infer_options *ret, struct idn_reason *reason)
+{
+    struct idn_infer_options options = {
+        .socket = -1, .engine_ops = &idn_engine_darknet, .engine = {.replay_us = 1000}};
+    int option, error;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (option == '?')
+            return idn_reason_set(reason, -EINVAL,
+                "option %s is unknown or lacks its value; see --help", argv[optind - 1]);
+        error = read_option(option, &options, reason);
+        if (error != 0)
+            return error;
+    }
+    if (options.engine.threads == 0)
+        options.engine.threads = available_cores();
+    error = options.help || options.version ? 0 : read_files(argc, argv, &options, reason);
+    if (error != 0)
+        return error;
+    *ret = options;
+    return 0;
+}

@@ -1,0 +1,12 @@
+// Classifies the images of a list without an agent: for tests, and to try a model by hand.
+#ifndef IDN_WORKER_INFER_SELFTEST_H
+#define IDN_WORKER_INFER_SELFTEST_H
+
+#include "worker/infer/options.h"
+
+// Prints a line for each image on stdout, images a second on stderr. -errno with a sentence when a
+// file of the model or the list is not as it should be; an image that cannot be read is no error.
+int idn_selftest(
+    const struct idn_infer_options *options, struct idn_engine *engine, struct idn_reason *reason);
+
+#endif
