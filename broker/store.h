@@ -38,9 +38,11 @@ struct idn_store_report {
 int idn_store_open(const struct idn_store_config *config, struct idn_store **ret,
     struct idn_store_report *ret_report, struct idn_reason *reason);
 
-// Feeds everything to the core as FACT and SUMMARY events, in commit order: results of jobs with a
-// summary are left out. Call once, before start. `step` is called with events whose pointers live
-// for the call.
+// Feeds everything to the core as FACT and SUMMARY events, in commit order. A summary comes where
+// it was committed; what it covers (RESULTS, QUARANTINED, LIFTED, LIST_PART of its job before that
+// place) is left out, and so are emptied bodies and kinds this version does not know. Call once,
+// before start. `step` is called with events whose pointers live for the call. -EBADMSG: a row is
+// damaged; the sentence names it.
 int idn_store_restore(struct idn_store *store,
     void (*step)(void *context, const struct idn_event *event), void *context,
     struct idn_reason *reason);
@@ -55,7 +57,10 @@ int idn_store_start(struct idn_store *store, struct idn_reason *reason);
 void idn_store_commit(struct idn_store *store, const struct idn_fact *facts, size_t count);
 void idn_store_summarise(struct idn_store *store, const struct idn_summary *summary);
 
-// Queues reads; each is answered by one completion with the same tag.
+// Queues reads; each is answered by one completion with the same tag and sees every commit queued
+// before it. A page looks at a bounded number of images: it may hold fewer than `most` rows, or
+// none, while `next` is not yet past the job's last image. IDN_FILTER_MISSING rows have status
+// IDN_STATUS_MISSING. A row that is found damaged is left out, and DAMAGED says so.
 void idn_store_read_page(struct idn_store *store, uint64_t tag, const struct idn_key *job,
     const struct idn_job_spec *spec, uint32_t from, uint32_t most, uint32_t filter);
 void idn_store_read_list(

@@ -65,7 +65,8 @@ struct idn_summary {
 enum idn_event_type {
     // Restore, before START, in commit order.
     IDN_EVENT_FACT,
-    IDN_EVENT_SUMMARY, // instead of the RESULTS facts of an ended job, after its other facts
+    IDN_EVENT_SUMMARY, // where it was kept, instead of the job's RESULTS, QUARANTINED, LIFTED and
+                       // LIST_PART facts before that place; later ones come as FACT
     IDN_EVENT_START,   // restore is complete; the incarnation is fresh
     // From outside.
     IDN_EVENT_REQUEST, // SUBMIT, UPLOAD, WATCH, CANCEL, FORGET, RESULTS; the others:

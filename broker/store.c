@@ -1,0 +1,400 @@
+// The store's life cycle and its face to the caller's thread: everything here only queues work or
+// hands out what the two threads finished.
+#include "broker/store.h"
+
+#include "base/assert.h"
+#include "broker/bytes.h"
+#include "broker/store_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct completion_item {
+    struct idn_queue_item item;
+    struct idn_completion completion;
+};
+
+static void *allocate(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    IDN_ASSERT(memory != NULL);
+    return memory;
+}
+
+// ---- open
+
+static int open_directory(struct idn_store *store, struct idn_reason *reason)
+{
+    const char *name = store->directory;
+
+    if (mkdir(name, S_IRWXU) < 0 && errno != EEXIST)
+        return idn_reason_set(
+            reason, -errno, "cannot make the state directory %.200s: %s", name, strerror(errno));
+    store->directory_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->directory_fd < 0)
+        return idn_reason_set(
+            reason, -errno, "cannot open the state directory %.200s: %s", name, strerror(errno));
+    return 0;
+}
+
+static int take_lock(struct idn_store *store, struct idn_reason *reason)
+{
+    const char *name = store->directory;
+
+    store->lock_fd =
+        openat(store->directory_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (store->lock_fd < 0)
+        return idn_reason_set(reason, -errno,
+            "the state directory %.200s is not writable: %s; name one that this user may write to",
+            name, strerror(errno));
+    if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK)
+        return idn_reason_set(reason, -EBUSY,
+            "another broker uses the state directory %.200s; stop it, or name another directory",
+            name);
+    return idn_reason_set(
+        reason, -errno, "cannot lock the state directory %.200s: %s", name, strerror(errno));
+}
+
+static int open_files(const struct idn_store_config *config, struct idn_store *store,
+    struct idn_store_report *report, struct idn_reason *reason)
+{
+    struct idn_store_evidence evidence;
+    int error = open_directory(store, reason);
+
+    if (error == 0)
+        error = take_lock(store, reason);
+    if (error < 0)
+        return error;
+    idn_highwater_init(&store->highwater, store->directory_fd);
+    error = idn_store_gather(store, config->accept_lost_tail, &evidence, reason);
+    if (error == 0)
+        error = idn_store_connect(store->directory, true, &store->writer_db, reason);
+    if (error == 0)
+        error = idn_store_schema(store->writer_db, store->directory, reason);
+    if (error < 0)
+        return error;
+    return config->accept_lost_tail ? idn_store_repair(store, &evidence, report, reason)
+                                    : idn_store_verify(store, &evidence, report, reason);
+}
+
+static struct idn_store *new_store(const char *directory)
+{
+    struct idn_store *store = allocate(sizeof(*store));
+
+    (void)snprintf(store->directory, sizeof(store->directory), "%s", directory);
+    store->directory_fd = store->lock_fd = store->highwater.fd = -1;
+    store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    IDN_ASSERT(store->event_fd >= 0);
+    idn_queue_init(&store->commits);
+    idn_queue_init(&store->reads);
+    idn_queue_init(&store->completions);
+    IDN_ASSERT(idn_codec_new(&store->codec) == 0);
+    IDN_ASSERT(idn_codec_new(&store->reader_codec) == 0);
+    return store;
+}
+
+int idn_store_open(const struct idn_store_config *config, struct idn_store **ret,
+    struct idn_store_report *ret_report, struct idn_reason *reason)
+{
+    struct idn_store_report report = {0};
+
+    if (strlen(config->directory) >= IDN_PATH_SIZE - 32)
+        return idn_reason_set(reason, -ENAMETOOLONG,
+            "the state directory's path is longer than %d bytes", IDN_PATH_SIZE - 32);
+    struct idn_store *store = new_store(config->directory);
+    int error = open_files(config, store, &report, reason);
+    if (error < 0) {
+        idn_store_close(&store);
+        return error;
+    }
+    *ret = store;
+    *ret_report = report;
+    return 0;
+}
+
+// Signals belong to the main thread.
+static int start_threads(struct idn_store *store)
+{
+    sigset_t all, before;
+
+    (void)sigfillset(&all);
+    IDN_ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    int error = pthread_create(&store->writer, NULL, idn_store_writer_main, store);
+    if (error == 0) {
+        error = pthread_create(&store->reader, NULL, idn_store_reader_main, store);
+        if (error != 0) {
+            idn_queue_close(&store->commits);
+            (void)pthread_join(store->writer, NULL);
+        }
+    }
+    IDN_ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    store->started = error == 0;
+    return -error;
+}
+
+int idn_store_start(struct idn_store *store, struct idn_reason *reason)
+{
+    int error = idn_store_connect(store->directory, false, &store->reader_db, reason);
+
+    if (error == 0) {
+        error = start_threads(store);
+        if (error < 0)
+            (void)idn_reason_set(
+                reason, error, "cannot start the store's threads: %s", strerror(-error));
+    }
+    return error;
+}
+
+// ---- close
+
+static void drain(struct idn_store *store)
+{
+    struct idn_queue_item *item;
+
+    while ((item = idn_queue_take(&store->commits, 0)) != NULL)
+        idn_store_commit_destroy((struct idn_store_commit *)item);
+    while ((item = idn_queue_take(&store->reads, 0)) != NULL)
+        free(item);
+    while ((item = idn_queue_take(&store->completions, 0)) != NULL) {
+        free(((struct completion_item *)item)->completion.bytes);
+        free(item);
+    }
+}
+
+void idn_store_close(struct idn_store **store)
+{
+    struct idn_store *closed = *store;
+
+    if (closed == NULL)
+        return;
+    *store = NULL;
+    // The reader first: the writer's last checkpoint needs the log for itself.
+    idn_queue_close(&closed->reads);
+    if (closed->started)
+        (void)pthread_join(closed->reader, NULL);
+    (void)sqlite3_close_v2(closed->reader_db);
+    idn_queue_close(&closed->commits);
+    if (closed->started)
+        (void)pthread_join(closed->writer, NULL);
+    (void)sqlite3_close_v2(closed->writer_db);
+    idn_highwater_fini(&closed->highwater);
+    drain(closed);
+    idn_queue_fini(&closed->commits);
+    idn_queue_fini(&closed->reads);
+    idn_queue_fini(&closed->completions);
+    idn_codec_destroy(&closed->codec);
+    idn_codec_destroy(&closed->reader_codec);
+    idn_closep(&closed->event_fd);
+    idn_closep(&closed->directory_fd);
+    idn_closep(&closed->lock_fd); // last: until here nobody else may open
+    free(closed);
+}
+
+// ---- commits
+
+static void span_of_rows(const struct idn_fact *fact, struct idn_store_row *row)
+{
+    row->first = INT64_MAX;
+    for (uint32_t i = 0; i < fact->u.results.count; i++) {
+        int64_t image = idn_get_u32(fact->u.results.rows + (size_t)i * IDN_ROW_BYTES);
+        row->first = image < row->first ? image : row->first;
+        row->last = image > row->last ? image : row->last;
+    }
+    if (fact->u.results.count == 0)
+        row->first = 0;
+}
+
+static void span_of(const struct idn_fact *fact, struct idn_store_row *row)
+{
+    switch (fact->kind) {
+    case IDN_FACT_RESULTS:
+        span_of_rows(fact, row);
+        break;
+    case IDN_FACT_QUARANTINED:
+        row->first = row->last = fact->u.quarantined.image;
+        break;
+    case IDN_FACT_LIFTED:
+        row->first = row->last = fact->u.lifted.image;
+        break;
+    case IDN_FACT_LIST_PART:
+        row->first = (int64_t)fact->u.list_part.offset;
+        row->last = row->first + fact->u.list_part.size - 1;
+        break;
+    default:
+        break;
+    }
+}
+
+static void row_of(
+    struct idn_codec *codec, const struct idn_fact *fact, struct idn_store_row *ret_row)
+{
+    struct idn_bytes body = idn_encode_fact_body(codec, fact);
+    uint8_t *copy = allocate(body.size + 1);
+
+    if (body.size > 0)
+        memcpy(copy, body.data, body.size);
+    *ret_row = (struct idn_store_row){.origin = fact->origin,
+        .epoch = fact->epoch,
+        .kind = fact->kind,
+        .job = fact->job,
+        .wall_ms = fact->wall_ms,
+        .body = copy,
+        .size = body.size};
+    span_of(fact, ret_row);
+}
+
+void idn_store_commit(struct idn_store *store, const struct idn_fact *facts, size_t count)
+{
+    if (count == 0 || store->failed)
+        return;
+    struct idn_store_commit *commit =
+        allocate(sizeof(*commit) + count * sizeof(struct idn_store_row));
+    commit->count = count;
+    for (size_t i = 0; i < count; i++)
+        row_of(store->codec, &facts[i], &commit->row[i]);
+    (void)idn_queue_push(&store->commits, &commit->item);
+}
+
+void idn_store_summarise(struct idn_store *store, const struct idn_summary *summary)
+{
+    if (store->failed)
+        return;
+    struct idn_store_commit *commit = allocate(sizeof(*commit));
+    commit->is_summary = true;
+    commit->summary = *summary;
+    (void)idn_queue_push(&store->commits, &commit->item);
+}
+
+void idn_store_commit_destroy(struct idn_store_commit *commit)
+{
+    for (size_t i = 0; i < commit->count; i++)
+        free((void *)(uintptr_t)commit->row[i].body);
+    free(commit);
+}
+
+// ---- reads
+
+static void push_read(struct idn_store *store, const struct idn_store_read *wanted)
+{
+    if (store->failed)
+        return;
+    struct idn_store_read *read = allocate(sizeof(*read));
+    *read = *wanted;
+    read->after = idn_queue_ticket(&store->commits);
+    (void)idn_queue_push(&store->reads, &read->item);
+}
+
+void idn_store_read_page(struct idn_store *store, uint64_t tag, const struct idn_key *job,
+    const struct idn_job_spec *spec, uint32_t from, uint32_t most, uint32_t filter)
+{
+    push_read(store, &(struct idn_store_read){.type = IDN_STORE_READ_PAGE,
+                         .tag = tag,
+                         .job = *job,
+                         .spec = *spec,
+                         .from = from,
+                         .most = most,
+                         .filter = filter});
+}
+
+void idn_store_read_list(
+    struct idn_store *store, uint64_t tag, const struct idn_key *job, uint64_t offset)
+{
+    push_read(store, &(struct idn_store_read){
+                         .type = IDN_STORE_READ_LIST, .tag = tag, .job = *job, .offset = offset});
+}
+
+void idn_store_refold(
+    struct idn_store *store, const struct idn_key *job, const struct idn_job_spec *spec)
+{
+    push_read(
+        store, &(struct idn_store_read){.type = IDN_STORE_READ_REFOLD, .job = *job, .spec = *spec});
+}
+
+// ---- completions
+
+void idn_store_complete(struct idn_store *store, const struct idn_completion *completion)
+{
+    if (store->failed) {
+        free(completion->bytes);
+        return;
+    }
+    struct completion_item *item = allocate(sizeof(*item));
+    item->completion = *completion;
+    (void)idn_queue_push(&store->completions, &item->item);
+    (void)eventfd_write(store->event_fd, 1);
+}
+
+void idn_store_fail(struct idn_store *store, const struct idn_reason *reason)
+{
+    struct idn_completion completion = {.type = IDN_COMPLETION_FAILED};
+
+    (void)snprintf(completion.text, sizeof(completion.text), "%.*s",
+        (int)sizeof(completion.text) - 1, reason->text);
+    struct completion_item *item = allocate(sizeof(*item));
+    item->completion = completion;
+    if (atomic_exchange(&store->failed, true)) {
+        free(item);
+        return;
+    }
+    (void)idn_queue_push(&store->completions, &item->item);
+    (void)eventfd_write(store->event_fd, 1);
+    idn_queue_close(&store->commits);
+    idn_queue_close(&store->reads);
+}
+
+int idn_store_fd(const struct idn_store *store)
+{
+    return store->event_fd;
+}
+
+bool idn_store_next(struct idn_store *store, struct idn_completion *ret)
+{
+    struct idn_queue_item *item = idn_queue_take(&store->completions, 0);
+
+    if (item == NULL) {
+        // Cleared before the second look, so that one that comes in between is not missed.
+        eventfd_t ignored;
+        (void)eventfd_read(store->event_fd, &ignored);
+        item = idn_queue_take(&store->completions, 0);
+    }
+    if (item == NULL)
+        return false;
+    *ret = ((struct completion_item *)item)->completion;
+    free(item);
+    return true;
+}
+
+uint64_t idn_store_oldest_ms(const struct idn_store *store)
+{
+    return idn_queue_oldest_ms((struct idn_queue *)(uintptr_t)&store->commits);
+}
+
+int idn_store_space(const struct idn_store *store, uint64_t *ret_free, uint64_t *ret_used)
+{
+    static const char *const names[] = {
+        IDN_STORE_DATABASE, IDN_STORE_LOG, IDN_STORE_DATABASE "-shm", "highwater"};
+    struct statvfs system;
+    struct stat status;
+    uint64_t used = 0;
+
+    if (fstatvfs(store->directory_fd, &system) < 0)
+        return -errno;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (fstatat(store->directory_fd, names[i], &status, 0) == 0)
+            used += (uint64_t)status.st_size;
+    *ret_free = (uint64_t)system.f_bavail * system.f_frsize;
+    *ret_used = used;
+    return 0;
+}

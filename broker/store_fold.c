@@ -1,0 +1,337 @@
+#include "broker/store_fold.h"
+
+#include "base/assert.h"
+#include "broker/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Rows of fewer than IDN_STORE_SPAN images that touch the window begin at most that far before it:
+// the index on (job, kind, first, last) answers without touching the rows that end too early.
+static const char near_sql[] =
+    "SELECT " IDN_STORE_COLUMNS " FROM facts WHERE job = ?1 AND kind IN (3, 4, 5)"
+    " AND first BETWEEN max(?2 - 9999, 0) AND ?3 AND last >= ?2"
+    " AND NOT (kind = 3 AND last - first >= 10000)";
+static const char wide_sql[] =
+    "SELECT " IDN_STORE_COLUMNS " FROM facts WHERE job = ?1 AND kind = 3"
+    " AND last - first >= 10000 AND first BETWEEN 0 AND ?3 AND last >= ?2";
+
+static_assert(IDN_STORE_SPAN == 10000, "as the statements say");
+static_assert(IDN_FACT_RESULTS == 3 && IDN_FACT_QUARANTINED == 4 && IDN_FACT_LIFTED == 5,
+    "as the statements say");
+
+int idn_fold_new(sqlite3 *db, struct idn_codec *codec, struct idn_fold **ret)
+{
+    struct idn_fold *fold = calloc(1, sizeof(*fold));
+
+    IDN_ASSERT(fold != NULL);
+    fold->db = db;
+    fold->codec = codec;
+    int rc = idn_store_prepare(db, near_sql, &fold->near);
+    if (rc == SQLITE_OK)
+        rc = idn_store_prepare(db, wide_sql, &fold->wide);
+    if (rc != SQLITE_OK)
+        idn_fold_destroy(&fold);
+    else
+        *ret = fold;
+    return rc;
+}
+
+void idn_fold_destroy(struct idn_fold **fold)
+{
+    if (*fold == NULL)
+        return;
+    (void)sqlite3_finalize((*fold)->near);
+    (void)sqlite3_finalize((*fold)->wide);
+    free(*fold);
+    *fold = NULL;
+}
+
+static int compare_origin(struct idn_epoch epoch, struct idn_origin origin,
+    struct idn_epoch other_epoch, struct idn_origin other)
+{
+    int order = idn_epoch_compare(epoch, other_epoch);
+
+    if (order != 0)
+        return order;
+    if (origin.incarnation != other.incarnation)
+        return origin.incarnation < other.incarnation ? -1 : 1;
+    return (origin.sequence > other.sequence) - (origin.sequence < other.sequence);
+}
+
+static void see(struct idn_fold_image *image, uint64_t wall_ms)
+{
+    if (wall_ms < image->since_wall_ms)
+        image->since_wall_ms = wall_ms;
+}
+
+static enum idn_fold_rank rank_of(const uint8_t *row)
+{
+    if (row[4] == IDN_STATUS_OK)
+        return IDN_FOLD_OK;
+    return row[4] == IDN_STATUS_QUARANTINED ? IDN_FOLD_QUARANTINED : IDN_FOLD_ERROR;
+}
+
+static void offer(struct idn_fold_image *image, const struct idn_fact *fact, const uint8_t *row)
+{
+    enum idn_fold_rank rank = rank_of(row);
+
+    see(image, fact->wall_ms);
+    if (rank == IDN_FOLD_OK && image->rank == IDN_FOLD_OK &&
+        memcmp(row, image->row, IDN_ROW_BYTES) != 0)
+        image->conflict = true;
+    if (rank > image->rank || (rank == image->rank && compare_origin(fact->epoch, fact->origin,
+                                                          image->epoch, image->origin) >= 0))
+        return;
+    image->rank = rank;
+    image->epoch = fact->epoch;
+    image->origin = fact->origin;
+    memcpy(image->row, row, IDN_ROW_BYTES);
+}
+
+static void add_totals(struct idn_fold_totals *totals, const struct idn_fact *fact)
+{
+    totals->compute_us += fact->u.results.compute_us;
+    if (totals->any &&
+        compare_origin(fact->epoch, fact->origin, totals->epoch, totals->origin) >= 0)
+        return;
+    totals->any = true;
+    totals->epoch = fact->epoch;
+    totals->origin = fact->origin;
+    totals->class_hash = fact->u.results.class_hash;
+}
+
+static struct idn_fold_image *image_of(struct idn_fold *fold, uint32_t index)
+{
+    if (index < fold->first || index - fold->first >= fold->count)
+        return NULL;
+    return &fold->image[index - fold->first];
+}
+
+static void apply_results(struct idn_fold *fold, const struct idn_fact *fact, int64_t begins)
+{
+    for (uint32_t i = 0; i < fact->u.results.count; i++) {
+        const uint8_t *row = fact->u.results.rows + (size_t)i * IDN_ROW_BYTES;
+        struct idn_fold_image *image = image_of(fold, idn_get_u32(row));
+        if (image != NULL)
+            offer(image, fact, row);
+    }
+    if (begins >= fold->first && begins - fold->first < fold->count)
+        add_totals(&fold->totals, fact);
+}
+
+static void apply_quarantined(struct idn_fold *fold, const struct idn_fact *fact)
+{
+    struct idn_fold_image *image = image_of(fold, fact->u.quarantined.image);
+
+    if (image == NULL)
+        return;
+    see(image, fact->wall_ms);
+    if (fact->u.quarantined.generation > image->quarantined)
+        image->quarantined = fact->u.quarantined.generation;
+}
+
+static void apply_lifted(struct idn_fold *fold, const struct idn_fact *fact)
+{
+    struct idn_fold_image *image = image_of(fold, fact->u.lifted.image);
+
+    if (image != NULL && fact->u.lifted.generation > image->lifted)
+        image->lifted = fact->u.lifted.generation;
+}
+
+static void apply(struct idn_fold *fold, sqlite3_stmt *statement)
+{
+    struct idn_store_row row;
+    struct idn_fact fact;
+
+    idn_store_row_get(statement, true, &row);
+    idn_store_row_to_fact(&row, &fact);
+    if (row.crc != idn_store_row_crc(&row) ||
+        idn_decode_fact_body(fold->codec, row.body, row.size, &fact, NULL) != 0) {
+        fold->damaged = row.position;
+        return;
+    }
+    if (fact.kind == IDN_FACT_RESULTS)
+        apply_results(fold, &fact, row.first);
+    else if (fact.kind == IDN_FACT_QUARANTINED)
+        apply_quarantined(fold, &fact);
+    else
+        apply_lifted(fold, &fact);
+}
+
+static int apply_all(struct idn_fold *fold, sqlite3_stmt *statement, const struct idn_key *job)
+{
+    int rc = sqlite3_bind_blob(statement, 1, job->bytes, IDN_KEY_SIZE, SQLITE_STATIC);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 2, fold->first);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 3, (int64_t)fold->first + fold->count - 1);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        apply(fold, statement);
+        rc = SQLITE_OK;
+    }
+    (void)sqlite3_reset(statement);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static void pack_without_class(uint32_t index, uint8_t status, uint8_t row[static IDN_ROW_BYTES])
+{
+    struct idn_result result = {.index = index, .status = status};
+
+    for (int i = 0; i < IDN_TOP; i++)
+        result.class_id[i] = IDN_NO_CLASS;
+    idn_result_pack(&result, row);
+}
+
+// A quarantine that still counts answers for an image that nothing else answers.
+static void settle(struct idn_fold_image *image, uint32_t index)
+{
+    if (image->rank == IDN_FOLD_NONE && image->quarantined > image->lifted) {
+        image->rank = IDN_FOLD_QUARANTINED;
+        pack_without_class(index, IDN_STATUS_QUARANTINED, image->row);
+    }
+}
+
+int idn_fold_load(struct idn_fold *fold, const struct idn_key *job, uint32_t first, uint32_t count)
+{
+    IDN_ASSERT(count > 0 && count <= IDN_FOLD_WINDOW);
+    fold->first = first;
+    fold->count = count;
+    fold->damaged = 0;
+    fold->totals = (struct idn_fold_totals){0};
+    for (uint32_t i = 0; i < count; i++)
+        fold->image[i] = (struct idn_fold_image){
+            .quarantined = -1, .lifted = -1, .since_wall_ms = UINT64_MAX, .rank = IDN_FOLD_NONE};
+    int rc = apply_all(fold, fold->near, job);
+    if (rc == SQLITE_OK)
+        rc = apply_all(fold, fold->wide, job);
+    for (uint32_t i = 0; i < count; i++)
+        settle(&fold->image[i], first + i);
+    return rc;
+}
+
+// ---- pages
+
+static bool passes(const struct idn_fold_image *image, uint32_t filter)
+{
+    switch (filter) {
+    case IDN_FILTER_FAILED:
+        return image->rank == IDN_FOLD_ERROR || image->rank == IDN_FOLD_QUARANTINED;
+    case IDN_FILTER_MISSING:
+        return image->rank == IDN_FOLD_NONE;
+    default:
+        return image->rank != IDN_FOLD_NONE;
+    }
+}
+
+// Adds what passes to the page; returns how many images of the window were looked at.
+static uint32_t take_window(
+    const struct idn_fold *fold, uint32_t most, uint32_t filter, struct idn_completion *page)
+{
+    uint32_t i = 0;
+
+    for (; i < fold->count && page->count < most; i++) {
+        const struct idn_fold_image *image = &fold->image[i];
+        page->conflicts += image->conflict;
+        if (!passes(image, filter))
+            continue;
+        uint8_t *row = page->bytes + (size_t)page->count++ * IDN_ROW_BYTES;
+        if (filter == IDN_FILTER_MISSING)
+            pack_without_class(fold->first + i, IDN_STATUS_MISSING, row);
+        else
+            memcpy(row, image->row, IDN_ROW_BYTES);
+    }
+    return i;
+}
+
+static uint32_t window_size(uint64_t left, uint32_t rows_left, uint32_t filter)
+{
+    uint64_t size = IDN_FOLD_WINDOW;
+
+    if (filter == IDN_FILTER_ALL)
+        size = rows_left < 256 ? 256 : rows_left;
+    return (uint32_t)(size < left ? size : left);
+}
+
+int idn_fold_page(struct idn_fold *fold, const struct idn_key *job, const struct idn_job_spec *spec,
+    uint32_t from, uint32_t most, uint32_t filter, struct idn_completion *ret)
+{
+    uint64_t at = from > spec->first ? from : spec->first, end = (uint64_t)spec->last + 1;
+    uint64_t until = at + IDN_FOLD_SCAN;
+    int rc = SQLITE_OK;
+
+    most = most < 1 ? 1 : (most > IDN_PAGE_ROWS_MAX ? IDN_PAGE_ROWS_MAX : most);
+    ret->bytes = malloc((size_t)most * IDN_ROW_BYTES);
+    IDN_ASSERT(ret->bytes != NULL);
+    ret->count = ret->conflicts = 0;
+    while (rc == SQLITE_OK && at < end && at < until && ret->count < most) {
+        uint32_t size = window_size(end - at, most - ret->count, filter);
+        rc = idn_fold_load(fold, job, (uint32_t)at, size);
+        if (rc == SQLITE_OK)
+            at += take_window(fold, most, filter, ret);
+    }
+    ret->next = (uint32_t)(at < end ? at : end);
+    return rc;
+}
+
+// ---- summaries
+
+void idn_refold_init(
+    struct idn_refold *refold, const struct idn_key *job, const struct idn_job_spec *spec)
+{
+    *refold = (struct idn_refold){.summary = {.job = *job}, .at = spec->first, .last = spec->last};
+}
+
+static void count_image(struct idn_refold *refold, const struct idn_fold_image *image)
+{
+    struct idn_summary *summary = &refold->summary;
+    struct idn_result result;
+    struct idn_digest digest;
+
+    summary->conflicts += image->conflict;
+    if (image->rank == IDN_FOLD_NONE) {
+        refold->missing++;
+        return;
+    }
+    summary->ok += image->rank == IDN_FOLD_OK;
+    summary->failed += image->rank == IDN_FOLD_ERROR;
+    summary->quarantined += image->rank == IDN_FOLD_QUARANTINED;
+    if (image->since_wall_ms > summary->finished_wall_ms)
+        summary->finished_wall_ms = image->since_wall_ms;
+    // The codec let only rows through that unpack.
+    IDN_ASSERT(idn_result_unpack(image->row, &result));
+    idn_digest_of(&result, &digest);
+    idn_digest_add(&summary->digest, &digest);
+}
+
+static void merge_totals(struct idn_refold *refold, const struct idn_fold_totals *window)
+{
+    struct idn_fold_totals *totals = &refold->totals;
+    uint64_t compute_us = totals->compute_us + window->compute_us;
+
+    if (window->any && (!totals->any || compare_origin(window->epoch, window->origin, totals->epoch,
+                                            totals->origin) < 0))
+        *totals = *window;
+    totals->compute_us = compute_us;
+}
+
+int idn_refold_step(struct idn_refold *refold, struct idn_fold *fold, bool *ret_done)
+{
+    uint64_t left = refold->last + 1 - refold->at;
+    uint32_t count = left < IDN_FOLD_WINDOW ? (uint32_t)left : IDN_FOLD_WINDOW;
+    int rc = idn_fold_load(fold, &refold->summary.job, (uint32_t)refold->at, count);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    for (uint32_t i = 0; i < count; i++)
+        count_image(refold, &fold->image[i]);
+    merge_totals(refold, &fold->totals);
+    refold->at += count;
+    *ret_done = refold->at > refold->last;
+    if (*ret_done) {
+        refold->summary.compute_us = refold->totals.compute_us;
+        refold->summary.class_hash = refold->totals.class_hash;
+    }
+    return SQLITE_OK;
+}

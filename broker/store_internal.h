@@ -1,0 +1,95 @@
+// What the files of the store share; nobody else includes it. Which thread may touch what:
+// the caller's thread until idn_store_start; afterwards the writer has writer_db, highwater and
+// mark, the reader has reader_db and reader_codec, the caller the rest; the queues lock themselves.
+#ifndef IDN_BROKER_STORE_INTERNAL_H
+#define IDN_BROKER_STORE_INTERNAL_H
+
+#include "broker/highwater.h"
+#include "broker/queue.h"
+#include "broker/store.h"
+#include "broker/store_schema.h"
+#include "broker/wal.h"
+#include "proto/codec.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+struct idn_store {
+    char directory[IDN_PATH_SIZE];
+    int directory_fd, lock_fd;
+    int event_fd; // readable while completions wait
+    sqlite3 *writer_db, *reader_db;
+    struct idn_codec *codec, *reader_codec;
+    struct idn_highwater highwater;
+    struct idn_highwater_mark mark; // of the last durable fact
+    uint64_t scrub_until;           // rows up to this position were not read at open
+    struct idn_queue commits;       // of struct idn_store_commit
+    struct idn_queue reads;         // of struct idn_store_read
+    struct idn_queue completions;
+    pthread_t writer, reader;
+    bool started;
+    atomic_bool failed; // FAILED was sent: nothing is accepted or answered any more
+};
+
+// One transaction's part; freed with idn_store_commit_destroy.
+struct idn_store_commit {
+    struct idn_queue_item item;
+    bool is_summary;
+    struct idn_summary summary;
+    size_t count;
+    struct idn_store_row row[]; // position, chain and crc not set yet; bodies owned
+};
+void idn_store_commit_destroy(struct idn_store_commit *commit);
+
+enum idn_store_read_type { IDN_STORE_READ_PAGE, IDN_STORE_READ_LIST, IDN_STORE_READ_REFOLD };
+struct idn_store_read {
+    struct idn_queue_item item;
+    enum idn_store_read_type type;
+    uint64_t after; // ticket of the last commit queued before it
+    uint64_t tag;
+    struct idn_key job;
+    struct idn_job_spec spec;
+    uint32_t from, most, filter;
+    uint64_t offset;
+};
+
+// Queues a completion for idn_store_next; its bytes are transferred. Dropped after a failure.
+void idn_store_complete(struct idn_store *store, const struct idn_completion *completion);
+// Sends FAILED with this text, once, and closes the store's queues.
+void idn_store_fail(struct idn_store *store, const struct idn_reason *reason);
+
+void *idn_store_writer_main(void *store);
+void *idn_store_reader_main(void *store);
+
+// Checkpoints the whole log into facts.db and empties it, then rewrites the high-water file. 0,
+// IDN_STORE_BUSY when a reader is in the way, or -errno with its sentence.
+enum { IDN_STORE_BUSY = 1 };
+int idn_store_checkpoint(struct idn_store *store, struct idn_reason *reason);
+
+// store_verify.c: what open does between reading the files and serving.
+struct idn_store_evidence {
+    struct idn_highwater_found highwater;
+    struct idn_wal_scan log; // read before SQLite saw it
+};
+int idn_store_gather(struct idn_store *store, bool accept, struct idn_store_evidence *ret,
+    struct idn_reason *reason);
+int idn_store_verify(struct idn_store *store, const struct idn_store_evidence *evidence,
+    struct idn_store_report *report, struct idn_reason *reason);
+// With --accept-lost-tail: checks every row, sets damaged ones aside, rebuilds what is derived.
+int idn_store_repair(struct idn_store *store, const struct idn_store_evidence *evidence,
+    struct idn_store_report *report, struct idn_reason *reason);
+// What is wrong with a row, or NULL. before: its predecessor's chain.
+const char *idn_store_row_problem(
+    const struct idn_store_row *row, int64_t position, uint32_t before);
+
+// store_summary.c: one row of table summaries.
+#define IDN_STORE_SUMMARY_COLUMNS                                                              \
+    "summaries.job, covers, ok, failed, quarantined, conflicts, low, high, finished_wall_ms, " \
+    "compute_us, class_hash, summaries.crc"
+int idn_store_summary_bind(
+    sqlite3_stmt *statement, const struct idn_summary *summary, int64_t covers);
+// False: the row is damaged.
+bool idn_store_summary_get(sqlite3_stmt *statement, struct idn_summary *ret, int64_t *ret_covers);
+
+#endif
