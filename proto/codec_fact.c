@@ -1,8 +1,7 @@
 // Bodies of facts, for the store:
 //
 //   4 bytes   size of the head, little-endian
-//   head      a protobuf message by the fact's kind (proto/idunno.proto); none for REIGN,
-//             CANCELLED, FORGOTTEN
+//   head      a protobuf message by the fact's kind (proto/idunno.proto)
 //   the rest  rows of RESULTS, bytes of LIST_PART; borrowed, not copied, when decoded
 #include "base/assert.h"
 #include "proto/codec_internal.h"
@@ -11,7 +10,7 @@
 
 enum { PREFIX_BYTES = 4 };
 
-// What follows the head->
+// What follows the head.
 struct tail {
     const uint8_t *bytes;
     size_t size;
@@ -19,60 +18,63 @@ struct tail {
 
 // ---- encode: the head
 
-static ProtobufCMessage *put_accepted(struct idn_arena *arena, const struct idn_fact *fact)
+static void put_accepted(struct idn_arena *arena, const struct idn_fact *fact, void *message)
 {
-    Idunno__FactAccepted *head = idn_put_message(arena, &idunno__fact_accepted__descriptor);
+    Idunno__FactAccepted *head = message;
 
     head->spec = idn_put_spec(arena, &fact->u.accepted);
-    return &head->base;
 }
 
-static ProtobufCMessage *put_results(struct idn_arena *arena, const struct idn_fact *fact)
+static void put_results(struct idn_arena *arena, const struct idn_fact *fact, void *message)
 {
-    Idunno__FactResults *head = idn_put_message(arena, &idunno__fact_results__descriptor);
+    Idunno__FactResults *head = message;
 
     head->class_hash = fact->u.results.class_hash;
     head->compute_us = fact->u.results.compute_us;
     head->worker = idn_put_name(arena, fact->u.results.worker);
-    return &head->base;
 }
 
-static ProtobufCMessage *put_quarantined(struct idn_arena *arena, const struct idn_fact *fact)
+static void put_quarantined(struct idn_arena *arena, const struct idn_fact *fact, void *message)
 {
-    Idunno__FactQuarantined *head = idn_put_message(arena, &idunno__fact_quarantined__descriptor);
+    Idunno__FactQuarantined *head = message;
 
     head->image = fact->u.quarantined.image;
     head->generation = fact->u.quarantined.generation;
     head->reason = (Idunno__Death)fact->u.quarantined.reason;
     head->worker = idn_put_name(arena, fact->u.quarantined.worker);
-    return &head->base;
 }
 
-static ProtobufCMessage *put_lifted(struct idn_arena *arena, const struct idn_fact *fact)
+static void put_lifted(struct idn_arena *arena, const struct idn_fact *fact, void *message)
 {
-    Idunno__FactLifted *head = idn_put_message(arena, &idunno__fact_lifted__descriptor);
+    Idunno__FactLifted *head = message;
 
+    (void)arena;
     head->image = fact->u.lifted.image;
     head->generation = fact->u.lifted.generation;
-    return &head->base;
 }
 
-static ProtobufCMessage *put_setting(struct idn_arena *arena, const struct idn_fact *fact)
+static void put_setting(struct idn_arena *arena, const struct idn_fact *fact, void *message)
 {
-    Idunno__FactSetting *head = idn_put_message(arena, &idunno__fact_setting__descriptor);
+    Idunno__FactSetting *head = message;
 
     head->key = idn_put_name(arena, fact->u.setting.key);
     head->value = idn_put_text(arena, fact->u.setting.value);
-    return &head->base;
 }
 
-static ProtobufCMessage *put_list_part(struct idn_arena *arena, const struct idn_fact *fact)
+static void put_list_part(struct idn_arena *arena, const struct idn_fact *fact, void *message)
 {
-    Idunno__FactListPart *head = idn_put_message(arena, &idunno__fact_list_part__descriptor);
+    Idunno__FactListPart *head = message;
 
+    (void)arena;
     head->offset = fact->u.list_part.offset;
     head->total = fact->u.list_part.total;
-    return &head->base;
+}
+
+static void put_nothing(struct idn_arena *arena, const struct idn_fact *fact, void *message)
+{
+    (void)arena;
+    (void)fact;
+    (void)message;
 }
 
 static struct tail tail_of(const struct idn_fact *fact)
@@ -163,31 +165,44 @@ static void take_list_part(
     idn_take_part(check, head->offset, head->total, tail.size, &fact->u.list_part.size);
 }
 
+static void take_nothing(
+    struct idn_check *check, const void *message, struct tail tail, struct idn_fact *fact)
+{
+    (void)check;
+    (void)message;
+    (void)tail;
+    (void)fact;
+}
+
 // ---- the kinds
 
 static const struct {
     const char *name;
-    const ProtobufCMessageDescriptor *head; // NULL: none
-    ProtobufCMessage *(*put)(struct idn_arena *arena, const struct idn_fact *fact);
+    const ProtobufCMessageDescriptor *head;
+    void (*put)(struct idn_arena *arena, const struct idn_fact *fact, void *message);
     void (*take)(
         struct idn_check *check, const void *message, struct tail tail, struct idn_fact *fact);
     bool has_tail;
 } kinds[] = {
-    [IDN_FACT_REIGN] = {"REIGN", NULL, NULL, NULL, false},
-    [IDN_FACT_ACCEPTED] = {"ACCEPTED", &idunno__fact_accepted__descriptor, put_accepted,
-        take_accepted, false},
-    [IDN_FACT_RESULTS] = {"RESULTS", &idunno__fact_results__descriptor, put_results, take_results,
-        true},
-    [IDN_FACT_QUARANTINED] = {"QUARANTINED", &idunno__fact_quarantined__descriptor, put_quarantined,
-        take_quarantined, false},
-    [IDN_FACT_LIFTED] = {"LIFTED", &idunno__fact_lifted__descriptor, put_lifted, take_lifted,
-        false},
-    [IDN_FACT_CANCELLED] = {"CANCELLED", NULL, NULL, NULL, false},
-    [IDN_FACT_SETTING] = {"SETTING", &idunno__fact_setting__descriptor, put_setting, take_setting,
-        false},
-    [IDN_FACT_FORGOTTEN] = {"FORGOTTEN", NULL, NULL, NULL, false},
-    [IDN_FACT_LIST_PART] = {"LIST_PART", &idunno__fact_list_part__descriptor, put_list_part,
-        take_list_part, true},
+    // clang-format off
+    [IDN_FACT_REIGN] = {"REIGN", &idunno__fact_reign__descriptor, put_nothing, take_nothing, false},
+    [IDN_FACT_ACCEPTED] = {"ACCEPTED", &idunno__fact_accepted__descriptor,
+        put_accepted, take_accepted, false},
+    [IDN_FACT_RESULTS] = {"RESULTS", &idunno__fact_results__descriptor,
+        put_results, take_results, true},
+    [IDN_FACT_QUARANTINED] = {"QUARANTINED", &idunno__fact_quarantined__descriptor,
+        put_quarantined, take_quarantined, false},
+    [IDN_FACT_LIFTED] = {"LIFTED", &idunno__fact_lifted__descriptor,
+        put_lifted, take_lifted, false},
+    [IDN_FACT_CANCELLED] = {"CANCELLED", &idunno__fact_cancelled__descriptor,
+        put_nothing, take_nothing, false},
+    [IDN_FACT_SETTING] = {"SETTING", &idunno__fact_setting__descriptor,
+        put_setting, take_setting, false},
+    [IDN_FACT_FORGOTTEN] = {"FORGOTTEN", &idunno__fact_forgotten__descriptor,
+        put_nothing, take_nothing, false},
+    [IDN_FACT_LIST_PART] = {"LIST_PART", &idunno__fact_list_part__descriptor,
+        put_list_part, take_list_part, true},
+    // clang-format on
 };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) - 1 };
 
@@ -195,13 +210,14 @@ struct idn_bytes idn_encode_fact_body(struct idn_codec *codec, const struct idn_
 {
     struct tail tail = tail_of(fact);
     uint8_t *out = codec->out;
-    size_t head = 0;
+    ProtobufCMessage *message;
+    size_t head;
 
     IDN_ASSERT(fact->kind >= 1 && fact->kind <= KINDS);
     idn_arena_reset(&codec->encoded, IDN_ARENA_BYTES);
-    if (kinds[fact->kind].put != NULL)
-        head = protobuf_c_message_pack(
-            kinds[fact->kind].put(&codec->encoded, fact), out + PREFIX_BYTES);
+    message = idn_put_message(&codec->encoded, kinds[fact->kind].head);
+    kinds[fact->kind].put(&codec->encoded, fact, message);
+    head = protobuf_c_message_pack(message, out + PREFIX_BYTES);
     for (int i = 0; i < PREFIX_BYTES; i++)
         out[i] = (uint8_t)(head >> (8 * i));
     if (tail.size > 0)
@@ -228,7 +244,7 @@ int idn_decode_fact_body(struct idn_codec *codec, const void *data, size_t size,
 {
     struct idn_check check = {.message = "fact", .reason = reason};
     struct idn_fact *decoded = &codec->scratch.fact;
-    const void *message = NULL;
+    const void *message;
 
     if (fact->kind < 1 || fact->kind > KINDS) {
         idn_refuse(&check, "kind", "is unknown to this version");
@@ -244,9 +260,8 @@ int idn_decode_fact_body(struct idn_codec *codec, const void *data, size_t size,
         idn_refuse(&check, "bytes", "follow its head");
     *decoded = *fact;
     memset(&decoded->u, 0, sizeof(decoded->u));
-    if (kinds[fact->kind].head != NULL)
-        message = idn_codec_unpack(
-            codec, kinds[fact->kind].head, at, head, IDN_CLIENT_MESSAGE_BYTES_MAX, &check);
+    message = idn_codec_unpack(
+        codec, kinds[fact->kind].head, at, head, IDN_CLIENT_MESSAGE_BYTES_MAX, &check);
     if (message != NULL)
         kinds[fact->kind].take(&check, message, tail, decoded);
     if (check.failed)

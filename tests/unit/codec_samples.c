@@ -3,6 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
+static uint32_t at_most = UINT32_MAX;
+
+void sample_at_most(uint32_t most)
+{
+    at_most = most;
+}
+
+static uint32_t many(uint32_t limit)
+{
+    return limit < at_most ? limit : at_most;
+}
+
 static uint32_t serial; // no two numbers of a message are equal
 
 static uint32_t next(void)
@@ -166,7 +178,7 @@ static void request_body(struct idn_request *to)
     } else if (to->type == IDN_REQUEST_UPLOAD) {
         to->u.upload.offset = next_wide();
         to->u.upload.total = 2 * to->u.upload.offset;
-        to->u.upload.size = IDN_LIST_PART_BYTES;
+        to->u.upload.size = many(IDN_LIST_PART_BYTES);
         to->u.upload.bytes = part();
     } else if (to->type == IDN_REQUEST_WATCH) {
         to->u.watch.version = next_wide();
@@ -205,22 +217,22 @@ static void reply_page(struct idn_reply *to)
     static struct idn_entry_info entries[IDN_PAGE_WORKERS_MAX];
 
     if (to->type == IDN_REPLY_JOBS) {
-        to->u.jobs.count = IDN_PAGE_JOBS_MAX;
+        to->u.jobs.count = many(IDN_PAGE_JOBS_MAX);
         to->u.jobs.cursor = next_wide();
         to->u.jobs.item = jobs;
-        for (uint32_t i = 0; i < IDN_PAGE_JOBS_MAX; i++)
+        for (uint32_t i = 0; i < many(IDN_PAGE_JOBS_MAX); i++)
             job_info(&jobs[i]);
     } else if (to->type == IDN_REPLY_WORKERS) {
-        to->u.workers.count = IDN_PAGE_WORKERS_MAX;
+        to->u.workers.count = many(IDN_PAGE_WORKERS_MAX);
         to->u.workers.cursor = next_wide();
         to->u.workers.item = workers;
-        for (uint32_t i = 0; i < IDN_PAGE_WORKERS_MAX; i++)
+        for (uint32_t i = 0; i < many(IDN_PAGE_WORKERS_MAX); i++)
             worker_info(&workers[i]);
     } else {
-        to->u.entries.count = IDN_PAGE_WORKERS_MAX;
+        to->u.entries.count = many(IDN_PAGE_WORKERS_MAX);
         to->u.entries.cursor = next_wide();
         to->u.entries.item = entries;
-        for (uint32_t i = 0; i < IDN_PAGE_WORKERS_MAX; i++)
+        for (uint32_t i = 0; i < many(IDN_PAGE_WORKERS_MAX); i++)
             entry_info(&entries[i]);
     }
 }
@@ -247,7 +259,7 @@ static void reply_body(struct idn_reply *to)
     } else if (to->type == IDN_REPLY_RESULTS) {
         fill(&to->u.results.job, sizeof(to->u.results.job));
         to->u.results.next = next();
-        to->u.results.count = IDN_PAGE_ROWS_MAX;
+        to->u.results.count = many(IDN_PAGE_ROWS_MAX);
         to->u.results.rows = sample_rows(IDN_PAGE_ROWS_MAX);
         to->u.results.conflicts = next();
     } else {
@@ -275,14 +287,14 @@ static void hello(struct idn_worker_message *to)
     to->u.hello.class_hash = next_wide();
     to->u.hello.threads = next();
     to->u.hello.reports_from = next_wide();
-    to->u.hello.models = IDN_MODELS_MAX;
-    to->u.hello.datasets = IDN_DATASETS_MAX;
+    to->u.hello.models = many(IDN_MODELS_MAX);
+    to->u.hello.datasets = many(IDN_DATASETS_MAX);
     to->u.hello.leases = IDN_WORKER_LEASES_MAX;
-    for (uint32_t i = 0; i < IDN_MODELS_MAX; i++) {
+    for (uint32_t i = 0; i < many(IDN_MODELS_MAX); i++) {
         NAME(to->u.hello.model[i].name);
         fill(&to->u.hello.model[i].digest, IDN_SHA256_SIZE);
     }
-    for (uint32_t i = 0; i < IDN_DATASETS_MAX; i++) {
+    for (uint32_t i = 0; i < many(IDN_DATASETS_MAX); i++) {
         NAME(to->u.hello.dataset[i].name);
         fill(&to->u.hello.dataset[i].digest, IDN_SHA256_SIZE);
     }
@@ -300,15 +312,15 @@ static void report(struct idn_worker_message *to)
     to->u.report.number = next_wide();
     to->u.report.lease = lease();
     fill(&to->u.report.job, sizeof(to->u.report.job));
-    to->u.report.count = IDN_REPORT_ROWS_MAX;
+    to->u.report.count = many(IDN_REPORT_ROWS_MAX);
     to->u.report.rows = sample_rows(IDN_REPORT_ROWS_MAX);
     to->u.report.class_hash = next_wide();
     to->u.report.compute_us = next_wide();
     to->u.report.end = IDN_END_DEATH;
     to->u.report.death = IDN_DEATH_HANG;
     to->u.report.alone = 1;
-    to->u.report.in_child = IDN_CHILD_IMAGES_MAX;
-    for (uint32_t i = 0; i < IDN_CHILD_IMAGES_MAX; i++)
+    to->u.report.in_child = many(IDN_CHILD_IMAGES_MAX);
+    for (uint32_t i = 0; i < many(IDN_CHILD_IMAGES_MAX); i++)
         to->u.report.image[i] = next();
     NAME(to->u.report.text);
 }
@@ -377,7 +389,7 @@ struct idn_order *sample_order(uint32_t type)
         fill(&message.u.list_part.job, sizeof(message.u.list_part.job));
         message.u.list_part.offset = next_wide();
         message.u.list_part.total = 2 * message.u.list_part.offset;
-        message.u.list_part.size = IDN_LIST_PART_BYTES;
+        message.u.list_part.size = many(IDN_LIST_PART_BYTES);
         message.u.list_part.bytes = part();
     }
     return &message;
@@ -395,8 +407,8 @@ struct idn_worker_beat *sample_worker_beat(void)
     beat.lease = lease();
     beat.images_done = next_wide();
     beat.active_silent_ms = next_wide();
-    beat.in_child = IDN_CHILD_IMAGES_MAX;
-    for (uint32_t i = 0; i < IDN_CHILD_IMAGES_MAX; i++)
+    beat.in_child = many(IDN_CHILD_IMAGES_MAX);
+    for (uint32_t i = 0; i < many(IDN_CHILD_IMAGES_MAX); i++)
         beat.image[i] = next();
     return &beat;
 }
@@ -420,7 +432,7 @@ static void fact_body(struct idn_fact *to)
     if (to->kind == IDN_FACT_ACCEPTED) {
         spec(&to->u.accepted);
     } else if (to->kind == IDN_FACT_RESULTS) {
-        to->u.results.count = IDN_REPORT_ROWS_MAX;
+        to->u.results.count = many(IDN_REPORT_ROWS_MAX);
         to->u.results.rows = sample_rows(IDN_REPORT_ROWS_MAX);
         to->u.results.class_hash = next_wide();
         to->u.results.compute_us = next_wide();
@@ -439,7 +451,7 @@ static void fact_body(struct idn_fact *to)
     } else if (to->kind == IDN_FACT_LIST_PART) {
         to->u.list_part.offset = next_wide();
         to->u.list_part.total = 2 * to->u.list_part.offset;
-        to->u.list_part.size = IDN_LIST_PART_BYTES;
+        to->u.list_part.size = many(IDN_LIST_PART_BYTES);
         to->u.list_part.bytes = part();
     }
 }

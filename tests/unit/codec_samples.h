@@ -5,6 +5,9 @@
 
 #include "proto/messages.h"
 
+// From here on at most so many rows, items, bytes of a part; UINT32_MAX: as many as can be.
+void sample_at_most(uint32_t most);
+
 enum {
     SAMPLE_REQUESTS = IDN_REQUEST_FORGET, // types are 1 .. this
     SAMPLE_REPLIES = IDN_REPLY_RESULTS,
