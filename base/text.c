@@ -10,7 +10,8 @@ void idn_key_to_text(const uint8_t key[static IDN_KEY_SIZE], char text[static ID
     for (unsigned i = 0; i < IDN_KEY_TEXT_SIZE - 1; i++) {
         unsigned value = 0;
         for (unsigned bit = i * 5; bit < i * 5 + 5; bit++) {
-            unsigned set = bit < IDN_KEY_SIZE * 8 ? (key[bit / 8] >> (7 - bit % 8)) & 1u : 0;
+            unsigned set =
+                bit < IDN_KEY_SIZE * 8 ? ((unsigned)key[bit / 8] >> (7 - bit % 8)) & 1u : 0;
             value = value << 1 | set;
         }
         text[i] = base32[value];
