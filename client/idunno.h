@@ -1,14 +1,29 @@
 // libidunno: submit image classification jobs to an IDunno cluster and read their results.
 //
+//   struct idunno_options options = {.brokers = {"tcp://127.0.0.1:5570"}};
+//   struct idunno_query query = {.model = "alexnet", .dataset = "photos", .last = 9999};
+//   struct idunno_job job;
+//   struct idunno_info info = {0};
 //   struct idunno *idunno;
-//   if (idunno_connect(&options, &idunno) != IDUNNO_OK) ...
-//   if (idunno_submit(idunno, &query, &job) != IDUNNO_OK) puts(idunno_error(idunno));
-//   while (idunno_watch(idunno, &job, 5000, &info) == IDUNNO_OK && info.state == IDUNNO_OPEN) ...
+//
+//   if (idunno_connect(&options, &idunno) != IDUNNO_OK ||
+//       idunno_submit(idunno, &query, &job, NULL) != IDUNNO_OK)
+//       puts(idunno_error(idunno));
+//   while (idunno_watch(idunno, &job, 5000, &info) == IDUNNO_OK && info.state == IDUNNO_OPEN)
+//       printf("%u images left\n", info.pending + info.in_flight);
 //   idunno_results(idunno, &job, IDUNNO_ALL, on_row, context);
 //   idunno_close(&idunno);
 //
-// Calls block until they are done or their deadline passes; a handle is used by one thread at a
-// time. Every call returns a code of enum idunno_code; idunno_error then has one sentence. Nothing
+// Calls block until they are done or their deadline passes. A request that a broker does not answer
+// is sent again, to the other broker when there are two; every request may be repeated without
+// harm, so a broker that dies in the middle of a call costs time, nothing else.
+//
+// Threads: a handle is used by one thread at a time (any thread); different handles are independent
+// and may be used at once. Each has a ZeroMQ context of its own, and with it one I/O thread, which
+// blocks all signals. A handle does not survive fork.
+//
+// Every call that returns enum idunno_code leaves one sentence for people in idunno_error when it
+// is not IDUNNO_OK. Strings and structs that callers give are borrowed for the call only. Nothing
 // here depends on ZeroMQ's or protobuf's headers.
 #ifndef IDUNNO_H
 #define IDUNNO_H
@@ -24,28 +39,41 @@ struct idunno; // a session with the cluster
 
 enum idunno_code {
     IDUNNO_OK = 0,
-    IDUNNO_REFUSED = 1,     // the broker said no; idunno_error says why
+    IDUNNO_REFUSED = 1,     // the broker said no; idunno_refusal names why
     IDUNNO_UNREACHABLE = 2, // no broker answered in time
     IDUNNO_INVALID = 3,     // an argument or a file of the caller's
-    IDUNNO_STOPPED = 4,     // interrupted through options.stop_fd, or a callback said stop
+    IDUNNO_STOPPED = 4,     // options.stop_fd became readable, or a callback said stop
+    IDUNNO_BROKEN = 5,      // a broker answered what it must not
 };
 
-struct idunno_options {
+enum idunno_notice {
+    IDUNNO_LOST = 1, // nothing is heard of the broker; the call goes on trying
+    IDUNNO_BACK = 2, // it, or the other one, has answered after IDUNNO_LOST
+};
+
+struct idunno_options {     // zero what you do not need
     const char *brokers[2]; // "tcp://host:5570" (the clients' port); [1] may be NULL
     const char *client;     // name for quotas and display; NULL: user@host
-    uint32_t timeout_ms;    // for one call without an answer from any broker; 0: 10000
-    int stop_fd;            // when readable, blocking calls return IDUNNO_STOPPED; -1: none
+    uint32_t timeout_ms;    // for one call without an answer; 0: 10000, UINT32_MAX: for ever
+    int stop_fd;            // when readable, blocking calls return IDUNNO_STOPPED; 0 or less: none
+    // Called from within a blocking call; must not use the handle. May be NULL.
+    void (*on_notice)(void *context, enum idunno_notice notice, const char *sentence);
+    void *context; // of on_notice
 };
 
-enum idunno_job_state { IDUNNO_OPEN = 1, IDUNNO_FINISHED = 2, IDUNNO_CANCELLED = 3 };
+enum idunno_job_state {
+    IDUNNO_OPEN = 1,      // images are left
+    IDUNNO_FINISHED = 2,  // every image has a result
+    IDUNNO_CANCELLED = 3, // ended early; the results it had are kept
+};
 
 struct idunno_query {
     const char *model;
     const char *dataset;  // a registered data set; or NULL with `list`
-    const char *list;     // path of the caller's own list of images, uploaded
-    uint32_t first, last; // inclusive; with list and whole: ignored
-    bool whole;           // all images of the list or data set
-    uint32_t weight;      // share; 0: 1
+    const char *list;     // path of the caller's own list of images, uploaded; see idunno_submit
+    uint32_t first, last; // inclusive
+    bool whole;           // all images of the list or data set; first and last are ignored
+    uint32_t weight;      // share, 1 to 1000; 0: 1
     const uint8_t *key;   // 16 bytes; NULL: drawn. The same key again is the same job.
 };
 
@@ -57,53 +85,91 @@ struct idunno_job { // a job's identity
 struct idunno_info {
     struct idunno_job job;
     enum idunno_job_state state;
-    uint64_t version;
-    char model[64], dataset[64], client[64];
-    uint32_t first, last;
-    uint32_t ok, failed, quarantined, in_flight, pending; // images
-    uint32_t batch, workers, conflicts;
-    uint64_t created_ms, finished_ms; // UTC since 1970
-    uint64_t elapsed_ms;
-    double images_per_s;
-    uint64_t compute_us;
-    char digest[33]; // of the results so far
-    char why[256];   // why nothing moves, or ""
+    uint64_t version;                 // grows with every change
+    char model[64], dataset[64];      // dataset "": an uploaded list
+    char client[64];                  // who submitted it
+    uint32_t first, last;             // images, inclusive
+    uint32_t weight;                  // share
+    uint32_t ok;                      // images classified
+    uint32_t failed;                  // images with an error result, but
+    uint32_t quarantined;             // given up because they kill the inference process
+    uint32_t in_flight, pending;      // images being computed, images waiting
+    uint32_t batch;                   // images a task
+    uint32_t workers;                 // that work on it now
+    uint32_t conflicts;               // results that contradict one already there; should be 0
+    uint64_t created_ms, finished_ms; // UTC since 1970; 0: not yet
+    uint64_t elapsed_ms;              // since it was accepted, until it was finished
+    double images_per_s;              // over the last 10 seconds
+    uint64_t compute_us;              // summed over the workers
+    char digest[33];                  // of the results so far; equal results, equal digests
+    char why[256];                    // why nothing moves, or ""
 };
 
-struct idunno_row {
+struct idunno_row { // one image's result
     uint32_t index;
-    uint32_t status;      // 0 ok; otherwise idunno_status_name(status)
+    uint32_t status;      // 0 ok; otherwise see idunno_status_name
     uint32_t class_id[5]; // best first; UINT32_MAX: none
-    float probability[5];
+    float probability[5]; // of these, falling
 };
 
-enum idunno_filter { IDUNNO_ALL = 0, IDUNNO_FAILED = 1, IDUNNO_MISSING = 2 };
+enum idunno_filter {
+    IDUNNO_ALL = 0,     // every image that has a result
+    IDUNNO_FAILED = 1,  // those that could not be classified
+    IDUNNO_MISSING = 2, // images without a result: only `index` of their rows means something
+};
 
+// "0.1.0": the version of the library in use.
+const char *idunno_version(void);
+
+// Opens a session and waits until a broker has answered. Always sets *ret, which must be closed,
+// also when it fails: then the only other use of *ret is idunno_error.
 enum idunno_code idunno_connect(const struct idunno_options *options, struct idunno **ret);
-void idunno_close(struct idunno **idunno);             // NULL-safe, sets NULL
-const char *idunno_error(const struct idunno *idunno); // of the last call; borrowed until the next
+void idunno_close(struct idunno **idunno); // NULL-safe, sets NULL
+
+// What went wrong in the last call, one sentence without a full stop; borrowed until the next call.
+const char *idunno_error(const struct idunno *idunno);
+// Why the last call was IDUNNO_REFUSED: "unknown_model", "range", ... (docs/PROTOCOL.md); otherwise
+// "". Static storage.
+const char *idunno_refusal(const struct idunno *idunno);
+
+// From now on, as options.timeout_ms.
+void idunno_set_timeout(struct idunno *idunno, uint32_t timeout_ms);
+
+// Draws the identity of a job that is yet to be submitted (query.key = job.key), so that it is
+// known whatever happens during the submission.
+void idunno_draw(struct idunno_job *ret);
 
 // Returns once the job is stored (durable) by the broker. ret_durable (may be NULL): by how many
 // brokers.
+//
+// query->list: one image a line; relative paths start at the list's own folder. The list is
+// uploaded with absolute paths; the image files themselves must be found under the same paths by
+// the workers.
 enum idunno_code idunno_submit(struct idunno *idunno, const struct idunno_query *query,
     struct idunno_job *ret, uint32_t *ret_durable);
 
 // Finds a job by the first 8 or more characters of its id.
 enum idunno_code idunno_find(struct idunno *idunno, const char *id, struct idunno_info *ret);
 
-// Waits up to wait_ms for news since info->version (0 at first), then fills *info.
+// Waits up to wait_ms for news since info->version (0 at first), then fills *info. When no broker
+// answers it goes on trying for options.timeout_ms after that.
 enum idunno_code idunno_watch(struct idunno *idunno, const struct idunno_job *job, uint32_t wait_ms,
     struct idunno_info *info);
 
-// Calls on_row for each image in order of index; a callback that returns false ends the call.
+// Calls on_row for each image in order of index; a callback that returns false ends the call with
+// IDUNNO_STOPPED. The callback must not use the handle.
 enum idunno_code idunno_results(struct idunno *idunno, const struct idunno_job *job,
     enum idunno_filter filter, bool (*on_row)(void *context, const struct idunno_row *row),
     void *context);
 
+// Ends a job early; the results it has are kept. Cancelling a job that has ended changes nothing.
 enum idunno_code idunno_cancel(struct idunno *idunno, const struct idunno_job *job);
+// Removes a job that has ended, with its results.
 enum idunno_code idunno_forget(struct idunno *idunno, const struct idunno_job *job);
 
-const char *idunno_status_name(uint32_t status); // "ok", "missing", ...
+// "ok", "missing", "unreadable", "unsupported", "corrupt", "too_large", "changed", "not_finite",
+// "quarantined"; "unknown" for a status of a newer version. Static storage.
+const char *idunno_status_name(uint32_t status);
 
 #ifdef __cplusplus
 }

@@ -33,7 +33,7 @@ static int parse_image(const char *what, const char *text, uint32_t *ret, struct
 static int parse_pair(const char *first_text, const char *last_text, uint32_t *ret_first,
     uint32_t *ret_last, struct idn_reason *reason)
 {
-    uint32_t first, last;
+    uint32_t first = 0, last = 0;
     int error = parse_image("first", first_text, &first, reason);
 
     if (error == 0)

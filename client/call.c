@@ -1,0 +1,235 @@
+#include "client/call.h"
+
+#include "base/assert.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+// How long silence lasts beyond the first repetition of a request before people are told.
+enum { LOST_MS = 1000 };
+
+uint64_t idn_call_now(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+enum idunno_code idn_call_fail(
+    struct idunno *idunno, enum idunno_code code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(idunno->error.text, sizeof(idunno->error.text), format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+// ---- notices
+
+static void notify(struct idunno *idunno, enum idunno_notice notice, const char *sentence)
+{
+    if (idunno->on_notice != NULL)
+        idunno->on_notice(idunno->context, notice, sentence);
+}
+
+static void tell_lost(struct idunno *idunno)
+{
+    const struct idn_link *link = &idunno->link;
+    char sentence[2 * IDN_LINK_ADDRESS_SIZE + 64];
+
+    (void)snprintf(sentence, sizeof(sentence), "%s %s%s%s, trying again",
+        idunno->heard ? "lost the broker at" : "no answer yet from", link->address[0],
+        link->brokers > 1 ? " and " : "", link->brokers > 1 ? link->address[1] : "");
+    notify(idunno, IDUNNO_LOST, sentence);
+    idunno->said_lost = true;
+}
+
+static void tell_back(struct idunno *idunno)
+{
+    char sentence[IDN_LINK_ADDRESS_SIZE + 64];
+
+    idunno->heard = true;
+    if (idunno->said_lost) {
+        (void)snprintf(sentence, sizeof(sentence), "the broker at %s answers again",
+            idunno->link.address[idunno->session.broker]);
+        notify(idunno, IDUNNO_BACK, sentence);
+    }
+    idunno->said_lost = false;
+}
+
+// ---- one request
+
+enum outcome { GOING_ON, ANSWERED, UNANSWERED };
+
+static void send_request(struct idunno *idunno, uint32_t broker, const struct idn_request *request)
+{
+    struct idn_bytes bytes = idn_encode_request(idunno->codec, request);
+
+    (void)idn_link_send(&idunno->link, broker, bytes.data, bytes.size);
+}
+
+static enum outcome carry_out(struct idunno *idunno, uint64_t now_ms)
+{
+    enum outcome outcome = GOING_ON;
+
+    for (size_t i = 0; i < idunno->session.actions; i++) {
+        const struct idn_session_action *action = &idunno->session.action[i];
+        switch (action->type) {
+        case IDN_SESSION_SEND:
+            send_request(idunno, action->broker, action->request);
+            break;
+        case IDN_SESSION_RECONNECT:
+            idn_link_reopen(&idunno->link, action->broker);
+            if (idunno->silent_ms == 0)
+                idunno->silent_ms = now_ms;
+            break;
+        case IDN_SESSION_DONE:
+            idunno->reply = *action->reply;
+            outcome = ANSWERED;
+            break;
+        case IDN_SESSION_UNREACHABLE:
+            outcome = UNANSWERED;
+            break;
+        }
+    }
+    return outcome;
+}
+
+static enum outcome step(struct idunno *idunno, struct idn_session_event *event)
+{
+    event->now_ms = idn_call_now();
+    idn_session_step(&idunno->session, event);
+    return carry_out(idunno, event->now_ms);
+}
+
+// Takes what has arrived from one broker, until the request is answered: what that answer points to
+// lives in the codec.
+static enum outcome drain(struct idunno *idunno, uint32_t broker)
+{
+    uint8_t data[IDN_CLIENT_MESSAGE_BYTES_MAX];
+    size_t size;
+    struct idn_reply reply;
+    struct idn_reason reason;
+    enum outcome outcome = GOING_ON;
+
+    while (outcome == GOING_ON && idn_link_receive(&idunno->link, broker, data, &size)) {
+        struct idn_session_event event = {
+            .type = IDN_SESSION_REPLY, .u.reply = {.broker = broker, .message = &reply}};
+        int error = idn_decode_reply(idunno->codec, data, size, &reply, &reason);
+        if (error == 0)
+            outcome = step(idunno, &event);
+        else
+            (void)snprintf(idunno->problem, sizeof(idunno->problem), "%.200s",
+                error == IDN_DECODE_UNSUPPORTED ? "a reply of a newer version" : reason.text);
+    }
+    return outcome;
+}
+
+// A request that found no connection leaves when there is one. Only the broker asked now is waited
+// for: another that wants to write would wake us for nothing.
+static void flush(struct idunno *idunno)
+{
+    for (uint32_t i = 0; i < idunno->link.brokers; i++) {
+        if (!idunno->link.wants_write[i])
+            continue;
+        idunno->link.wants_write[i] = false;
+        if (idunno->session.busy && i == idunno->session.broker)
+            send_request(idunno, i, &idunno->session.request);
+    }
+}
+
+static long time_to_wait(const struct idunno *idunno, uint64_t now_ms)
+{
+    uint64_t deadline = idn_session_deadline(&idunno->session);
+
+    if (idunno->silent_ms != 0 && !idunno->said_lost && idunno->silent_ms + LOST_MS < deadline)
+        deadline = idunno->silent_ms + LOST_MS;
+    return deadline <= now_ms ? 0 : (long)(deadline - now_ms);
+}
+
+static enum outcome turn(struct idunno *idunno)
+{
+    struct idn_session_event tick = {.type = IDN_SESSION_TICK};
+
+    for (uint32_t i = 0; i < idunno->link.brokers; i++) {
+        enum outcome outcome = drain(idunno, i);
+        if (outcome != GOING_ON)
+            return outcome;
+    }
+    flush(idunno);
+    if (idunno->silent_ms != 0 && !idunno->said_lost &&
+        idn_call_now() >= idunno->silent_ms + LOST_MS)
+        tell_lost(idunno);
+    return step(idunno, &tick);
+}
+
+// ---- how it ends
+
+static enum idunno_code fail_unreachable(struct idunno *idunno, uint64_t began_ms)
+{
+    const struct idn_link *link = &idunno->link;
+    const char *state[IDN_BROKERS_MAX] = {NULL};
+    double seconds = (double)(idn_call_now() - began_ms) / 1000.0;
+
+    for (uint32_t i = 0; i < link->brokers; i++)
+        state[i] = idunno->problem[0] != '\0'       ? idunno->problem
+                   : idn_link_is_connected(link, i) ? "no answer"
+                                                    : "no connection";
+    if (link->brokers == 1)
+        return idn_call_fail(idunno, IDUNNO_UNREACHABLE,
+            "no broker answers at %s (%s, tried for %.1f s)", link->address[0], state[0], seconds);
+    return idn_call_fail(idunno, IDUNNO_UNREACHABLE,
+        "no broker answers at %.100s (%.100s) and %.100s (%.100s), tried for %.1f s",
+        link->address[0], state[0], link->address[1], state[1], seconds);
+}
+
+static enum idunno_code stop(struct idunno *idunno)
+{
+    struct idn_session_event event = {.type = IDN_SESSION_STOP};
+
+    (void)step(idunno, &event);
+    return idn_call_fail(idunno, IDUNNO_STOPPED, "interrupted");
+}
+
+static enum idunno_code finish(struct idunno *idunno, const struct idn_reply **ret_reply)
+{
+    tell_back(idunno);
+    if (idunno->reply.type == IDN_REPLY_REFUSED) {
+        idunno->refusal = idunno->reply.u.refused.code;
+        return idn_call_fail(idunno, IDUNNO_REFUSED, "%s", idunno->reply.u.refused.text);
+    }
+    if (ret_reply != NULL)
+        *ret_reply = &idunno->reply;
+    return IDUNNO_OK;
+}
+
+enum idunno_code idn_call(
+    struct idunno *idunno, const struct idn_request *request, const struct idn_reply **ret_reply)
+{
+    struct idn_session_event begin = {.type = IDN_SESSION_BEGIN, .u.begin = request};
+    uint64_t began_ms = idn_call_now();
+
+    idunno->error.text[0] = idunno->problem[0] = '\0';
+    idunno->refusal = IDN_REFUSED_NONE;
+    idunno->silent_ms = 0;
+    enum outcome outcome = step(idunno, &begin);
+    while (outcome == GOING_ON) {
+        if (idn_link_wait(&idunno->link, idunno->stop_fd, time_to_wait(idunno, idn_call_now())))
+            return stop(idunno);
+        outcome = turn(idunno);
+    }
+    return outcome == ANSWERED ? finish(idunno, ret_reply) : fail_unreachable(idunno, began_ms);
+}
+
+struct idn_job_name idn_call_job(const struct idunno_job *job)
+{
+    struct idn_job_name name = {.bits = IDN_KEY_SIZE * 8};
+
+    memcpy(name.key.bytes, job->key, IDN_KEY_SIZE);
+    return name;
+}
