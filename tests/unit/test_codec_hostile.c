@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { MUTATIONS_DEFAULT = 10 * 1000, FAMILIES = 7, MESSAGE_ROOM = 16 * 1024 };
+enum { MUTATIONS_DEFAULT = 30 * 1000, FAMILIES = 7, MESSAGE_ROOM = 16 * 1024 };
 
 static struct idn_codec *codec;
 
