@@ -96,10 +96,6 @@ static int check_files(const char *cfg_path, const char *weights, struct idn_rea
     struct idn_cfg *cfg = NULL;
     int error = idn_cfg_read(cfg_path, &cfg, reason);
 
-    if (error == 0 && cfg->input_c != 3)
-        error = idn_reason_set(reason, -EINVAL,
-            "%s: the input has channels = %u; images are classified with channels = 3", cfg_path,
-            cfg->input_c);
     if (error == 0)
         error = idn_cfg_check_weights(cfg, weights, reason);
     idn_cfg_destroy(&cfg);

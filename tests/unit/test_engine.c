@@ -1,0 +1,146 @@
+// Below the engines: the thread pool, the hush around libdarknet, the engines' names.
+#include "tests/lib/check.h"
+#include "worker/infer/engine.h"
+#include "worker/infer/hush.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ITEMS = 1000 };
+
+struct tally {
+    atomic_uint done[ITEMS];
+    atomic_uint in_thread[8];
+    atomic_bool clash; // two calls at once with the same thread number
+};
+
+static void count_item(void *context, uint32_t thread, uint32_t item)
+{
+    struct tally *tally = context;
+
+    if (atomic_fetch_add(&tally->in_thread[thread], 1) != 0)
+        atomic_store(&tally->clash, true);
+    atomic_fetch_add(&tally->done[item], 1);
+    atomic_fetch_sub(&tally->in_thread[thread], 1);
+}
+
+static void test_pool_does_each_item_once(void)
+{
+    static struct tally tally;
+    static const uint32_t threads[] = {1, 2, 7};
+
+    for (size_t t = 0; t < sizeof(threads) / sizeof(*threads); t++) {
+        struct idn_pool *pool;
+        memset(&tally, 0, sizeof(tally));
+        CHECK_INT(idn_pool_new(threads[t], &pool), 0);
+        CHECK_INT(idn_pool_threads(pool), threads[t]);
+        for (uint32_t round = 1; round <= 50; round++) {
+            uint32_t count = round == 50 ? 0 : ITEMS;
+            idn_pool_run(pool, count, count_item, &tally);
+            for (uint32_t i = 0; i < count; i++)
+                CHECK_INT(atomic_load(&tally.done[i]), round);
+        }
+        CHECK(!atomic_load(&tally.clash));
+        idn_pool_destroy(&pool);
+        CHECK(pool == NULL);
+        idn_pool_destroy(&pool);
+    }
+}
+
+// Runs act in a process of its own; returns its status and what came out of stdout and stderr.
+static int run_apart(void (*act)(void), char *ret_text, size_t size)
+{
+    int pipes[2], status;
+
+    CHECK_INT(pipe(pipes), 0);
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        (void)dup2(pipes[1], STDOUT_FILENO);
+        (void)dup2(pipes[1], STDERR_FILENO);
+        (void)close(pipes[1]);
+        act();
+        exit(0);
+    }
+    (void)close(pipes[1]);
+    size_t used = 0;
+    ssize_t got;
+    while ((got = read(pipes[0], ret_text + used, size - 1 - used)) > 0)
+        used += (size_t)got;
+    ret_text[used] = '\0';
+    (void)close(pipes[0]);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void chatter_between(void)
+{
+    struct idn_hush hush;
+
+    (void)printf("before ");
+    idn_hush_begin(&hush);
+    (void)printf("a layer ");
+    (void)fprintf(stderr, "another ");
+    idn_hush_end(&hush);
+    (void)printf("after");
+}
+
+static void leave_while_hushed(void)
+{
+    struct idn_hush hush;
+
+    idn_hush_begin(&hush);
+    (void)printf("Couldn't open file");
+    exit(0); // as libdarknet does
+}
+
+static void test_hush(void)
+{
+    char text[256];
+
+    CHECK_INT(run_apart(chatter_between, text, sizeof(text)), 0);
+    CHECK_STRING(text, "before after");
+}
+
+static void test_an_end_while_hushed_is_told(void)
+{
+    char text[256];
+
+    CHECK_INT(run_apart(leave_while_hushed, text, sizeof(text)), 1);
+    CHECK_STRING(text, "idunno-infer: libdarknet ended the program while it loaded a model\n");
+}
+
+static void test_engines_by_name(void)
+{
+    struct idn_engine_options options = {.threads = 2, .replay_seed = 5};
+    struct idn_engine *engine;
+    struct idn_reason reason;
+
+    CHECK(idn_engine_find("nonsense") == NULL);
+    CHECK_INT(idn_engine_open(idn_engine_find("replay"), &options, &engine, &reason), 0);
+    CHECK_STRING(engine->class_name, "replay seed=5");
+    idn_engine_close(&engine);
+    CHECK(engine == NULL);
+    CHECK_INT(idn_engine_open(idn_engine_find("darknet"), &options, &engine, &reason), 0);
+    CHECK_CONTAINS(engine->class_name, "darknet-20180914 build=");
+    CHECK(strstr(engine->class_name, "unknown") == NULL);
+    CHECK_CONTAINS(engine->class_name, " jpeg=turbo-");
+    CHECK_INT(idn_pool_threads(engine->pool), 2);
+    idn_engine_close(&engine);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_pool_does_each_item_once),
+        CHECK_TEST(test_hush),
+        CHECK_TEST(test_an_end_while_hushed_is_told),
+        CHECK_TEST(test_engines_by_name),
+    };
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
