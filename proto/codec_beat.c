@@ -35,7 +35,7 @@ int idn_decode_worker_beat(struct idn_codec *codec, const void *data, size_t siz
     if (from == NULL)
         return IDN_DECODE_MALFORMED;
     memset(beat, 0, sizeof(*beat));
-    idn_take_name(&check, "name", IDN_REQUIRED, from->name, beat->name, sizeof(beat->name));
+    idn_take_name(&check, "name", IDN_REQUIRED, from->name, beat->name);
     beat->nonce = from->nonce;
     beat->sequence = from->sequence;
     idn_take_epoch(&check, from->obeyed, &beat->obeyed);
@@ -76,7 +76,7 @@ int idn_decode_broker_beat(struct idn_codec *codec, const void *data, size_t siz
     if (from == NULL)
         return IDN_DECODE_MALFORMED;
     memset(beat, 0, sizeof(*beat));
-    idn_take_name(&check, "name", IDN_REQUIRED, from->name, beat->name, sizeof(beat->name));
+    idn_take_name(&check, "name", IDN_REQUIRED, from->name, beat->name);
     beat->incarnation = from->incarnation;
     beat->sequence = from->sequence;
     idn_take_epoch(&check, from->epoch, &beat->epoch);

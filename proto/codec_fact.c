@@ -113,8 +113,7 @@ static void take_results(
         &fact->u.results.rows);
     fact->u.results.class_hash = head->class_hash;
     fact->u.results.compute_us = head->compute_us;
-    idn_take_name(check, "worker", IDN_OPTIONAL, head->worker, fact->u.results.worker,
-        sizeof(fact->u.results.worker));
+    idn_take_name(check, "worker", IDN_OPTIONAL, head->worker, fact->u.results.worker);
 }
 
 static void take_quarantined(
@@ -127,8 +126,7 @@ static void take_quarantined(
     fact->u.quarantined.generation = head->generation;
     idn_take_enum(check, "reason", (int)head->reason, IDN_DEATH_NONE, IDN_DEATH_COUNT - 1,
         &fact->u.quarantined.reason);
-    idn_take_name(check, "worker", IDN_OPTIONAL, head->worker, fact->u.quarantined.worker,
-        sizeof(fact->u.quarantined.worker));
+    idn_take_name(check, "worker", IDN_OPTIONAL, head->worker, fact->u.quarantined.worker);
 }
 
 static void take_lifted(
@@ -148,8 +146,7 @@ static void take_setting(
     const Idunno__FactSetting *head = message;
 
     (void)tail;
-    idn_take_name(
-        check, "key", IDN_REQUIRED, head->key, fact->u.setting.key, sizeof(fact->u.setting.key));
+    idn_take_name(check, "key", IDN_REQUIRED, head->key, fact->u.setting.key);
     idn_take_text(
         check, "value", head->value, fact->u.setting.value, sizeof(fact->u.setting.value));
 }

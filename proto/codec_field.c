@@ -102,16 +102,14 @@ Idunno__JobSpec *idn_put_spec(struct idn_arena *arena, const struct idn_job_spec
 // ---- protobuf's -> ours
 
 void idn_take_name(struct idn_check *check, const char *field, enum idn_presence presence,
-    const char *from, char *to, size_t size)
+    const char *from, char *to)
 {
     if (presence == IDN_OPTIONAL && from[0] == '\0')
         to[0] = '\0';
-    else if (idn_name_is_valid(from, size))
+    else if (idn_name_is_valid(from, IDN_NAME_SIZE))
         memcpy(to, from, strlen(from) + 1);
     else
-        idn_refuse(check, field,
-            size == IDN_CLASS_SIZE ? "is not 1 to 127 printable characters without space or quote"
-                                   : "is not 1 to 63 printable characters without space or quote");
+        idn_refuse(check, field, "is not 1 to 63 printable characters without space or quote");
 }
 
 void idn_take_text(
@@ -129,6 +127,13 @@ void idn_take_text(
             return;
         }
     memcpy(to, from, length + 1);
+}
+
+void idn_take_class(struct idn_check *check, enum idn_presence presence, const char *from, char *to)
+{
+    if (presence == IDN_REQUIRED && from[0] == '\0')
+        idn_refuse(check, "class_name", "is missing");
+    idn_take_text(check, "class_name", from, to, IDN_CLASS_SIZE);
 }
 
 static void take_exactly(struct idn_check *check, const char *field,
@@ -250,11 +255,11 @@ void idn_take_spec(struct idn_check *check, const Idunno__JobSpec *from, struct 
         idn_refuse(check, "spec", "is missing");
         return;
     }
-    idn_take_name(check, "model", IDN_REQUIRED, from->model, to->model, sizeof(to->model));
-    idn_take_name(check, "dataset", IDN_OPTIONAL, from->dataset, to->dataset, sizeof(to->dataset));
+    idn_take_name(check, "model", IDN_REQUIRED, from->model, to->model);
+    idn_take_name(check, "dataset", IDN_OPTIONAL, from->dataset, to->dataset);
     idn_take_sha256(check, "bytes of model_digest", &from->model_digest, &to->model_digest);
     idn_take_sha256(check, "bytes of list_digest", &from->list_digest, &to->list_digest);
-    idn_take_name(check, "client", IDN_REQUIRED, from->client, to->client, sizeof(to->client));
+    idn_take_name(check, "client", IDN_REQUIRED, from->client, to->client);
     idn_check_range(check, "weight", from->weight, 1, IDN_WEIGHT_MAX);
     to->first = from->first;
     to->last = from->last;

@@ -59,7 +59,7 @@ Idunno__WorkerInfo *idn_put_worker(struct idn_arena *arena, const struct idn_wor
     to->name = idn_put_name(arena, info->name);
     to->state = (Idunno__WorkerState)info->state;
     to->threads = info->threads;
-    to->class_name = idn_put_name(arena, info->class_name);
+    to->class_name = idn_put_text(arena, info->class_name);
     to->job = idn_put_key(arena, &info->job);
     to->lease_first = info->lease_first;
     to->lease_count = info->lease_count;
@@ -77,11 +77,10 @@ Idunno__WorkerInfo *idn_put_worker(struct idn_arena *arena, const struct idn_wor
 void idn_take_worker(
     struct idn_check *check, const Idunno__WorkerInfo *from, struct idn_worker_info *to)
 {
-    idn_take_name(check, "name", IDN_REQUIRED, from->name, to->name, sizeof(to->name));
+    idn_take_name(check, "name", IDN_REQUIRED, from->name, to->name);
     idn_take_enum(check, "state", (int)from->state, IDN_WORKER_IDLE, IDN_WORKER_DEAD, &to->state);
     to->threads = from->threads;
-    idn_take_name(check, "class_name", IDN_OPTIONAL, from->class_name, to->class_name,
-        sizeof(to->class_name));
+    idn_take_class(check, IDN_OPTIONAL, from->class_name, to->class_name);
     idn_take_key(check, "bytes of job", &from->job, &to->job);
     to->lease_first = from->lease_first;
     to->lease_count = from->lease_count;
@@ -112,7 +111,7 @@ Idunno__EntryInfo *idn_put_entry(struct idn_arena *arena, const struct idn_entry
 void idn_take_entry(
     struct idn_check *check, const Idunno__EntryInfo *from, struct idn_entry_info *to)
 {
-    idn_take_name(check, "name", IDN_REQUIRED, from->name, to->name, sizeof(to->name));
+    idn_take_name(check, "name", IDN_REQUIRED, from->name, to->name);
     idn_take_sha256(check, "bytes of digest", &from->digest, &to->digest);
     to->count = from->count;
     to->workers = from->workers;

@@ -89,7 +89,10 @@ Idunno__EntryInfo *idn_put_entry(struct idn_arena *arena, const struct idn_entry
 enum idn_presence { IDN_REQUIRED, IDN_OPTIONAL }; // optional: "" for a name, none for a lease
 
 void idn_take_name(struct idn_check *check, const char *field, enum idn_presence presence,
-    const char *from, char *to, size_t size);
+    const char *from, char *to);
+// A numerics class: a text of at most IDN_CLASS_SIZE - 1 bytes.
+void idn_take_class(
+    struct idn_check *check, enum idn_presence presence, const char *from, char *to);
 void idn_take_text(
     struct idn_check *check, const char *field, const char *from, char *to, size_t size);
 void idn_take_key(struct idn_check *check, const char *field, const ProtobufCBinaryData *from,

@@ -106,10 +106,8 @@ static void take_lease(struct idn_check *check, const Idunno__Order *envelope, s
 
     idn_take_lease(check, IDN_REQUIRED, from->id, &to->u.lease.id);
     idn_take_key(check, "bytes of job", &from->job, &to->u.lease.job);
-    idn_take_name(
-        check, "model", IDN_REQUIRED, from->model, to->u.lease.model, sizeof(to->u.lease.model));
-    idn_take_name(check, "dataset", IDN_OPTIONAL, from->dataset, to->u.lease.dataset,
-        sizeof(to->u.lease.dataset));
+    idn_take_name(check, "model", IDN_REQUIRED, from->model, to->u.lease.model);
+    idn_take_name(check, "dataset", IDN_OPTIONAL, from->dataset, to->u.lease.dataset);
     idn_take_sha256(check, "bytes of model_digest", &from->model_digest, &to->u.lease.model_digest);
     idn_take_sha256(check, "bytes of list_digest", &from->list_digest, &to->u.lease.list_digest);
     to->u.lease.list_bytes = from->list_bytes;

@@ -142,8 +142,7 @@ static void put_results(struct idn_arena *arena, const struct idn_reply *message
 static void take_welcome(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to)
 {
     to->u.welcome.version = from->welcome->version;
-    idn_take_name(check, "broker", IDN_REQUIRED, from->welcome->broker, to->u.welcome.broker,
-        sizeof(to->u.welcome.broker));
+    idn_take_name(check, "broker", IDN_REQUIRED, from->welcome->broker, to->u.welcome.broker);
     idn_take_enum(check, "role", (int)from->welcome->role, IDN_ROLE_LEARNER, IDN_ROLE_ALONE,
         &to->u.welcome.role);
     idn_take_epoch(check, from->welcome->epoch, &to->u.welcome.epoch);
@@ -240,15 +239,12 @@ static void take_status(struct idn_check *check, const Idunno__Reply *from, stru
     const Idunno__Reply__Status *status = from->status;
     struct idn_status_info *info = &to->u.status;
 
-    idn_take_name(
-        check, "broker", IDN_REQUIRED, status->broker, info->broker, sizeof(info->broker));
+    idn_take_name(check, "broker", IDN_REQUIRED, status->broker, info->broker);
     idn_take_enum(check, "role", (int)status->role, IDN_ROLE_LEARNER, IDN_ROLE_ALONE, &info->role);
     idn_take_epoch(check, status->epoch, &info->epoch);
     info->uptime_ms = status->uptime_ms;
-    idn_take_name(
-        check, "version", IDN_OPTIONAL, status->version, info->version, sizeof(info->version));
-    idn_take_name(
-        check, "policy", IDN_OPTIONAL, status->policy, info->policy, sizeof(info->policy));
+    idn_take_name(check, "version", IDN_OPTIONAL, status->version, info->version);
+    idn_take_name(check, "policy", IDN_OPTIONAL, status->policy, info->policy);
     info->workers = status->workers;
     info->workers_busy = status->workers_busy;
     info->jobs_open = status->jobs_open;

@@ -47,7 +47,7 @@ static void put_hello(struct idn_arena *arena, const struct idn_worker_message *
     to->lowest = message->u.hello.lowest;
     to->highest = message->u.hello.highest;
     to->name = idn_put_name(arena, message->u.hello.name);
-    to->class_name = idn_put_name(arena, message->u.hello.class_name);
+    to->class_name = idn_put_text(arena, message->u.hello.class_name);
     to->class_hash = message->u.hello.class_hash;
     to->threads = message->u.hello.threads;
     to->reports_from = message->u.hello.reports_from;
@@ -126,7 +126,7 @@ static void take_holdings(struct idn_check *check, const char *field,
         return;
     *ret_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
-        idn_take_name(check, field, IDN_REQUIRED, from[i]->name, to[i].name, sizeof(to[i].name));
+        idn_take_name(check, field, IDN_REQUIRED, from[i]->name, to[i].name);
         idn_take_sha256(check, "bytes of digest", &from[i]->digest, &to[i].digest);
     }
 }
@@ -157,10 +157,8 @@ static void take_hello(
 
     to->u.hello.lowest = from->lowest;
     to->u.hello.highest = from->highest;
-    idn_take_name(
-        check, "name", IDN_REQUIRED, from->name, to->u.hello.name, sizeof(to->u.hello.name));
-    idn_take_name(check, "class_name", IDN_REQUIRED, from->class_name, to->u.hello.class_name,
-        sizeof(to->u.hello.class_name));
+    idn_take_name(check, "name", IDN_REQUIRED, from->name, to->u.hello.name);
+    idn_take_class(check, IDN_REQUIRED, from->class_name, to->u.hello.class_name);
     to->u.hello.class_hash = from->class_hash;
     to->u.hello.threads = from->threads;
     to->u.hello.reports_from = from->reports_from;

@@ -307,6 +307,18 @@ static void test_texts_are_cleaned(void)
     CHECK_STRING(out.u.report.text, "gone:??? caf\xc3\xa9");
 }
 
+// A class is a line for people: it has spaces.
+static void test_class_is_a_text(void)
+{
+    struct idn_worker_message *hello = sample_worker(IDN_WORKER_HELLO);
+    static struct idn_worker_message out;
+
+    (void)strcpy(hello->u.hello.class_name, "darknet-20180914 libm=2.36/avx512f jpeg=turbo-2.1");
+    struct idn_bytes bytes = idn_encode_worker(codec, hello);
+    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, &reason), 0);
+    CHECK_STRING(out.u.hello.class_name, hello->u.hello.class_name);
+}
+
 // ---- numbers on the wire
 
 static void check_enum(
@@ -392,6 +404,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_facts),
         CHECK_TEST(test_empty_reports_and_pages),
         CHECK_TEST(test_texts_are_cleaned),
+        CHECK_TEST(test_class_is_a_text),
         CHECK_TEST(test_enums_agree_with_the_proto_file),
         CHECK_TEST(test_bodies_agree_with_types),
         CHECK_TEST(test_wire_is_stable),

@@ -304,8 +304,8 @@ static void test_infos(void)
     REPLY(IDN_REPLY_JOB, m->job->why = control, "why has a control character");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[3]->name = empty, "WORKERS: name is not");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[15]->state = (Idunno__WorkerState)6, "state is 6");
-    REPLY(
-        IDN_REPLY_WORKERS, m->workers->item[0]->class_name = spaced, "class_name is not 1 to 127");
+    REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->class_name = control,
+        "class_name has a control character");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->job.len = 17, "bytes of job");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->leases = 3, "leases is 3, must be 0 to 2");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->images_per_s = (double)INFINITY, "not a rate");
@@ -361,7 +361,8 @@ static void test_hellos(void)
     static Idunno__WorkerMessage__HeldLease *lease[IDN_WORKER_LEASES_MAX + 1];
 
     WORKER(IDN_WORKER_HELLO, m->hello->name = empty, "HELLO: name is not 1 to 63");
-    WORKER(IDN_WORKER_HELLO, m->hello->class_name = empty, "class_name is not 1 to 127");
+    WORKER(IDN_WORKER_HELLO, m->hello->class_name = empty, "class_name is missing");
+    WORKER(IDN_WORKER_HELLO, m->hello->class_name = too_long, "class_name is too long");
     WORKER(IDN_WORKER_HELLO, m->hello->model[63]->name = spaced, "model is not");
     WORKER(IDN_WORKER_HELLO, m->hello->dataset[255]->name = spaced, "dataset is not");
     WORKER(IDN_WORKER_HELLO, m->hello->dataset[9]->digest.len = 16, "bytes of digest is 16");
