@@ -28,8 +28,8 @@ MAY_INCLUDE = {
 }
 # What the pure parts may not see: the operating system, libraries, and our own impure headers.
 PURE_FILES = re.compile(r'broker/core/|client/session\.|worker/child_message\.|'
+                        r'worker/agent/(agent|beats|internal|leases|nursery|obey|reports|slices)\.|'
                         r'proto/(result|messages|limits|fact|types)\.')
-PURE_AGENT_SHELL = re.compile(r'worker/agent/(main|loop|child|lists|sockets|options|shell)')
 PURE_SYSTEM = {'assert.h', 'errno.h', 'inttypes.h', 'limits.h', 'math.h', 'stdbool.h', 'stddef.h',
                'stdint.h', 'string.h', 'stdalign.h'}
 PURE_OURS = re.compile(r'(base/(assert|text|format|sha256|error)|proto/(limits|types|fact|messages|result)|'
@@ -82,8 +82,7 @@ def check_functions(path, lines):
 def check_includes(path, lines):
     room = room_of(path)
     may = MAY_INCLUDE.get(room)
-    pure = bool(PURE_FILES.search(path)) or (
-        path.startswith('worker/agent/') and not PURE_AGENT_SHELL.search(path))
+    pure = bool(PURE_FILES.search(path))
     for number, line in enumerate(lines, 1):
         ours = re.match(r'#include "([^"]+)"', line)
         system = re.match(r'#include <([^>]+)>', line)

@@ -203,6 +203,7 @@ void idn_agent_look(const struct idn_agent *agent, struct idn_agent_view *ret)
 {
     *ret = (struct idn_agent_view){
         .obeys = agent->obeys,
+        .silent = agent->join == IDN_JOIN_NONE,
         .welcomed = agent->join == IDN_JOIN_WELCOMED,
         .broker = agent->broker,
         .epoch = agent->epoch,
@@ -210,4 +211,5 @@ void idn_agent_look(const struct idn_agent *agent, struct idn_agent_view *ret)
         .reports = (uint32_t)(agent->report_next - agent->report_first),
         .images_done = agent->images_done,
     };
+    ret->in_child = idn_slices_images(agent, NULL, ret->image);
 }

@@ -118,12 +118,15 @@ struct idn_agent_actions {
 // What an operator's log tells of; two views compared say what a step changed.
 struct idn_agent_view {
     bool obeys;    // a broker was heard
+    bool silent;   // but not for IDN_DEAD_MS
     bool welcomed; // and has answered our hello, and is not silent
     uint32_t broker;
     struct idn_epoch epoch;
     uint32_t leases;
     uint32_t reports; // not acknowledged
     uint64_t images_done;
+    uint32_t in_child;
+    uint32_t image[IDN_CHILD_IMAGES_MAX];
 };
 
 // Memory that an agent needs, fixed. Zeroed by the caller; with calloc its untouched pages cost

@@ -1,0 +1,163 @@
+#include "worker/agent/links.h"
+
+#include "base/assert.h"
+#include "proto/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+// Messages that libzmq may queue to a broker: the window of reports and its repetition. Beats: a
+// few, old ones are worth nothing.
+enum { ORDER_QUEUE = 2 * IDN_REPORT_WINDOW, BEAT_QUEUE = 16 };
+
+struct option {
+    int name, value;
+};
+
+// IMMEDIATE: nothing is queued for a broker that is not there, so that nothing stale reaches the
+// one that comes. Never any ZMQ_HEARTBEAT_*: libzmq 4.3.4 may abort this process for them (libzmq
+// issues 3937, 4229, 4364, 4767).
+static const struct option options[] = {
+    {ZMQ_LINGER, 0},
+    {ZMQ_IMMEDIATE, 1},
+    {ZMQ_CONNECT_TIMEOUT, 1000},
+    {ZMQ_RECONNECT_IVL, 100},
+    {ZMQ_RECONNECT_IVL_MAX, 500},
+    {ZMQ_TCP_KEEPALIVE, 1},
+    {ZMQ_TCP_KEEPALIVE_IDLE, 5},
+    {ZMQ_TCP_KEEPALIVE_INTVL, 2},
+    {ZMQ_TCP_KEEPALIVE_CNT, 3},
+    {ZMQ_TCP_MAXRT, 10 * 1000},
+    {ZMQ_HANDSHAKE_IVL, 3000},
+};
+
+// An option that libzmq refuses is our mistake.
+static void set_option(void *socket, int name, int value)
+{
+    int error = zmq_setsockopt(socket, name, &value, sizeof(value));
+    IDN_ASSERT(error == 0);
+}
+
+static int open_socket(struct idn_links *links, int type, int queue, int64_t message_bytes_max,
+    void **ret, struct idn_reason *reason)
+{
+    void *socket = zmq_socket(links->context, type);
+
+    if (socket == NULL)
+        return idn_reason_set(reason, -errno, "cannot make a socket: %s", zmq_strerror(errno));
+    *ret = socket;
+    for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+        set_option(socket, options[i].name, options[i].value);
+    set_option(socket, ZMQ_SNDHWM, queue);
+    int error =
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max));
+    IDN_ASSERT(error == 0);
+    return 0;
+}
+
+static int connect_to(void *socket, const char *host, uint32_t port, struct idn_reason *reason)
+{
+    char address[IDN_SETTINGS_HOST_SIZE + 32];
+
+    (void)snprintf(address, sizeof(address), "tcp://%s:%u", host, port);
+    if (zmq_connect(socket, address) == 0)
+        return 0;
+    return idn_reason_set(
+        reason, -errno, "cannot connect to %s: %s", address, zmq_strerror(zmq_errno()));
+}
+
+static int open_broker(struct idn_links *links, const struct idn_settings *settings,
+    uint32_t broker, struct idn_reason *reason)
+{
+    const char *host = settings->host[broker];
+    int error = open_socket(links, ZMQ_DEALER, ORDER_QUEUE, IDN_WORKER_MESSAGE_BYTES_MAX,
+        &links->orders[broker], reason);
+
+    if (error == 0)
+        error = connect_to(links->orders[broker], host, settings->port_workers, reason);
+    if (error == 0)
+        error = open_socket(
+            links, ZMQ_SUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX, &links->beats_in[broker], reason);
+    if (error < 0)
+        return error;
+    int bad = zmq_setsockopt(links->beats_in[broker], ZMQ_SUBSCRIBE, IDN_LINKS_TOPIC_BROKER,
+        strlen(IDN_LINKS_TOPIC_BROKER));
+    IDN_ASSERT(bad == 0);
+    error = connect_to(links->beats_in[broker], host, settings->port_beats_out, reason);
+    return error < 0 ? error : connect_to(links->beats_out, host, settings->port_beats_in, reason);
+}
+
+int idn_links_open(
+    const struct idn_settings *settings, struct idn_links *ret, struct idn_reason *reason)
+{
+    struct idn_links links = {.brokers = settings->host[1][0] != '\0' ? 2 : 1};
+
+    links.context = zmq_ctx_new();
+    if (links.context == NULL)
+        return idn_reason_set(
+            reason, -errno, "cannot make a ZeroMQ context: %s", zmq_strerror(errno));
+    int error =
+        open_socket(&links, ZMQ_PUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX, &links.beats_out, reason);
+    for (uint32_t i = 0; error == 0 && i < links.brokers; i++)
+        error = open_broker(&links, settings, i, reason);
+    if (error < 0) {
+        idn_links_close(&links, 0);
+        return error;
+    }
+    *ret = links;
+    return 0;
+}
+
+static void close_socket(void *socket, int linger_ms)
+{
+    if (socket == NULL)
+        return;
+    set_option(socket, ZMQ_LINGER, linger_ms);
+    (void)zmq_close(socket);
+}
+
+void idn_links_close(struct idn_links *links, int linger_ms)
+{
+    for (uint32_t i = 0; i < links->brokers; i++) {
+        close_socket(links->orders[i], linger_ms);
+        close_socket(links->beats_in[i], 0);
+    }
+    close_socket(links->beats_out, 0);
+    if (links->context != NULL)
+        (void)zmq_ctx_term(links->context);
+    *links = (struct idn_links){0};
+}
+
+int idn_links_send(struct idn_links *links, uint32_t broker, const void *data, size_t size)
+{
+    return zmq_send(links->orders[broker], data, size, ZMQ_DONTWAIT) < 0 ? -zmq_errno() : 0;
+}
+
+void idn_links_publish(struct idn_links *links, const void *data, size_t size)
+{
+    if (zmq_send(links->beats_out, IDN_LINKS_TOPIC_WORKER, strlen(IDN_LINKS_TOPIC_WORKER),
+            ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
+        (void)zmq_send(links->beats_out, data, size, ZMQ_DONTWAIT);
+}
+
+static bool is_sub(void *socket)
+{
+    int type = 0;
+    size_t size = sizeof(type);
+
+    (void)zmq_getsockopt(socket, ZMQ_TYPE, &type, &size);
+    return type == ZMQ_SUB;
+}
+
+int idn_links_receive(void *socket, zmq_msg_t *ret)
+{
+    int wanted = is_sub(socket) ? 2 : 1, frames = 0;
+
+    do {
+        if (zmq_msg_recv(ret, socket, ZMQ_DONTWAIT) < 0)
+            return frames == 0 ? IDN_LINKS_NONE : IDN_LINKS_FRAMES;
+        frames++;
+    } while (zmq_msg_more(ret));
+    return frames == wanted ? 0 : IDN_LINKS_FRAMES;
+}
