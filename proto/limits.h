@@ -62,7 +62,14 @@ enum {
     IDN_REPORT_MS = 100,           // results gather at most this long
     IDN_WEDGED_MS_MIN = 10 * 1000, // no progress: max(this, 20 x mean time an image)
     IDN_WEDGED_IMAGES = 20,
-    IDN_SLICE_MS = 100, // a slice aims at this
+    IDN_SLICE_MS = 100,              // a slice aims at this
+    IDN_WEDGED_FIRST_MS = 60 * 1000, // as long as a worker's speed is not known: models load
+    IDN_ORDER_MS = 1000,             // a lease or trim that the worker never mentions is re-sent
+    IDN_REFILL_MS = 500,             // a worker with less work than this gets its next lease
+    IDN_STEAL_MS = 1000,             // half of a lease worth more than this goes to an idle worker
+    IDN_SHARE_MS = 500,              // a job this much work ahead of another gives a worker to it
+    IDN_UPLOAD_MS = 60 * 60 * 1000,  // an upload without its submit is forgotten
+    IDN_DEAD_SHOWN_MS = 10 * 60 * 1000, // a dead worker is listed this long
     IDN_WATCH_MS_MAX = 30 * 1000,
     IDN_WATCH_MS_MIN = 200,       // at most 5 answers a second
     IDN_COMMIT_MS_MAX = 3 * 1000, // a commit outstanding longer: exit

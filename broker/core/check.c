@@ -1,0 +1,133 @@
+// Every invariant between the tables, asserted one by one: what the simulator and the tests call
+// after each step.
+#include "broker/core/core.h"
+
+#include "broker/core/jobs.h"
+#include "broker/core/workers.h"
+
+#include <string.h>
+
+static void check_images(const struct idn_core *core, const struct idn_job *job)
+{
+    uint32_t kind[IDN_IMAGE_KINDS] = {0}, left = 0;
+
+    for (uint32_t i = 0; i < idn_job_total(job); i++) {
+        unsigned state = idn_images_get(&core->pages, &job->images, i);
+        kind[idn_image_kind(state)]++;
+        IDN_ASSERT(i >= job->images.cursor || !idn_image_is_free(state));
+    }
+    IDN_ASSERT(memcmp(kind, job->images.kind, sizeof(kind)) == 0);
+    IDN_EACH_CONST(link, &job->lease_list)
+    left += IDN_ENTRY_CONST(link, struct idn_lease, in_job)->left;
+    IDN_ASSERT(left == idn_job_in_flight(job));
+}
+
+static void check_lease(const struct idn_core *core, const struct idn_lease *lease)
+{
+    uint32_t leased = 0;
+
+    IDN_ASSERT(lease->left > 0 && lease->count > 0 && lease->id.serial > 0);
+    IDN_ASSERT(lease->first + lease->count <= idn_job_total(lease->job));
+    for (uint32_t i = lease->first; i < lease->first + lease->count; i++)
+        leased += idn_image_is_leased(idn_images_get(&core->pages, &lease->job->images, i));
+    IDN_ASSERT(leased == lease->left);
+    IDN_ASSERT(lease->worker->lease[0] == lease || lease->worker->lease[1] == lease);
+    IDN_ASSERT(lease->confirmed && !lease->trimming ? !idn_link_in(&lease->in_unanswered)
+                                                    : idn_link_in(&lease->in_unanswered));
+}
+
+static uint32_t check_job(const struct idn_core *core, const struct idn_job *job)
+{
+    uint32_t leases = 0, total = 0;
+
+    for (int i = 0; i < IDN_IMAGE_KINDS; i++)
+        total += job->images.kind[i];
+    IDN_ASSERT(total == idn_job_total(job) && total == job->spec.last - job->spec.first + 1);
+    IDN_ASSERT(idn_jobs_find(core, &job->key) == job);
+    IDN_ASSERT(idn_link_in(&job->in_open) == (job->state == IDN_JOB_OPEN));
+    IDN_ASSERT((job->state == IDN_JOB_FINISHED) == (idn_job_done(job) == total));
+    IDN_ASSERT(job->images.pages == 0 || job->state == IDN_JOB_OPEN || job->leases > 0);
+    IDN_ASSERT(job->images.pages > 0 || job->state != IDN_JOB_OPEN || !core->active);
+    if (job->images.pages > 0)
+        check_images(core, job);
+    IDN_EACH_CONST(link, &job->lease_list)
+    {
+        const struct idn_lease *lease = IDN_ENTRY_CONST(link, struct idn_lease, in_job);
+        IDN_ASSERT(lease->job == job);
+        check_lease(core, lease);
+        leases++;
+    }
+    IDN_ASSERT(leases == job->leases);
+    return leases;
+}
+
+static void check_worker(const struct idn_core *core, const struct idn_worker *worker)
+{
+    IDN_ASSERT(
+        idn_link_in(&worker->in_idle) == (idn_worker_is_live(worker) && worker->leases == 0));
+    if (worker->presence == IDN_PRESENCE_FREE)
+        return;
+    IDN_ASSERT(idn_workers_find(core, worker->nonce) == worker);
+    IDN_ASSERT(worker->acknowledged <= worker->folded);
+    IDN_ASSERT(worker->leases <= IDN_WORKER_LEASES_MAX);
+    IDN_ASSERT(worker->leases == 0 ||
+               (worker->presence != IDN_PRESENCE_DEAD && worker->presence != IDN_PRESENCE_LEAVING));
+    for (uint32_t i = 0; i < worker->leases; i++)
+        IDN_ASSERT(worker->lease[i]->worker == worker);
+    IDN_ASSERT(idn_link_in(&worker->in_ack) == (worker->ack[0].number != 0));
+}
+
+static void check_presence(const struct idn_core *core)
+{
+    uint32_t known = 0;
+
+    for (int presence = IDN_PRESENCE_ALIVE; presence < IDN_PRESENCE_COUNT; presence++) {
+        uint64_t heard = 0;
+        IDN_EACH_CONST(link, &core->presence[presence])
+        {
+            const struct idn_worker *worker = IDN_ENTRY_CONST(link, struct idn_worker, in_presence);
+            IDN_ASSERT((int)worker->presence == presence && worker->heard_ms >= heard);
+            heard = worker->heard_ms;
+            known++;
+        }
+    }
+    IDN_ASSERT(known == core->workers);
+}
+
+static void check_pages(const struct idn_core *core)
+{
+    uint32_t held = 0;
+
+    IDN_EACH_CONST(link, &core->known)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_known);
+        if (job->images.pages > 0)
+            held += idn_images_pages(idn_job_total(job));
+    }
+    IDN_ASSERT(core->pages.free + held == core->pages.count);
+}
+
+void idn_core_check(const struct idn_core *core)
+{
+    uint32_t jobs = 0, open = 0, leases = 0;
+    uint64_t images = 0, serial = 0;
+
+    IDN_EACH_CONST(link, &core->known)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_known);
+        IDN_ASSERT(job->serial > serial);
+        serial = job->serial;
+        leases += check_job(core, job);
+        jobs++;
+        open += job->state == IDN_JOB_OPEN;
+        images += job->state == IDN_JOB_OPEN ? idn_job_total(job) : 0;
+    }
+    IDN_ASSERT(jobs == core->jobs && open == core->open_jobs && images == core->open_images);
+    IDN_ASSERT(leases == core->leases);
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        check_worker(core, &core->worker[i]);
+    check_presence(core);
+    check_pages(core);
+    IDN_ASSERT(core->stored <= core->sequence);
+    IDN_ASSERT((core->commit_count == 0) == (core->stored == core->sequence));
+}

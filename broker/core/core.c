@@ -1,0 +1,253 @@
+// The step: one event in, everything that follows from it, actions out.
+#include "broker/core/core.h"
+
+#include "broker/core/actions.h"
+#include "broker/core/dispatch.h"
+#include "broker/core/fold.h"
+#include "broker/core/info.h"
+#include "broker/core/jobs.h"
+#include "broker/core/leases.h"
+#include "broker/core/promises.h"
+#include "broker/core/reports.h"
+#include "broker/core/requests.h"
+#include "broker/core/uploads.h"
+#include "broker/core/watches.h"
+#include "broker/core/workers.h"
+
+enum { SWEEP_MS = 1000 };
+
+// The core's time leaves every stall out, so a stall moves all deadlines at once.
+static void advance(struct idn_core *core, const struct idn_event *event)
+{
+    if (event->type == IDN_EVENT_STALLED)
+        core->stalled += event->u.stalled.ms;
+    if (event->now_ms > core->stalled && event->now_ms - core->stalled > core->now)
+        core->now = event->now_ms - core->stalled;
+    if (event->wall_ms > core->wall)
+        core->wall = event->wall_ms;
+}
+
+static void open_restored_images(struct idn_core *core)
+{
+    IDN_EACH(link, &core->open)
+    {
+        if (!core->failed &&
+            !idn_jobs_open_images(core, IDN_ENTRY(link, struct idn_job, in_open))) {
+            core->failed = true;
+            idn_copy_text(core->failure, sizeof(core->failure),
+                "the store holds more open images than this broker's limit; raise it to what it "
+                "was");
+        }
+    }
+}
+
+// Versions of another run must not look like this one's.
+static void renew_versions(struct idn_core *core)
+{
+    IDN_EACH(link, &core->known)
+    IDN_ENTRY(link, struct idn_job, in_known)->version = core->incarnation << 32 | 1;
+}
+
+static void start(struct idn_core *core, uint64_t incarnation)
+{
+    static const struct idn_key cluster;
+
+    IDN_ASSERT(!core->started);
+    core->started = true;
+    core->incarnation = incarnation;
+    open_restored_images(core);
+    if (core->failed) {
+        idn_core_exit(core, core->failure);
+        return;
+    }
+    renew_versions(core);
+    core->epoch = (struct idn_epoch){.counter = core->highest.counter + 1, .broker = core->letter};
+    core->highest = core->epoch;
+    idn_commit(core, IDN_FACT_REIGN, &cluster);
+    core->reign_sequence = core->sequence;
+}
+
+// The reign is durable: from now on this broker answers, beats and grants.
+static void become_active(struct idn_core *core)
+{
+    core->active = true;
+    core->started_ms = core->next_beat_ms = core->next_sweep_ms = core->now;
+    core->look = true;
+}
+
+static void take_stored(struct idn_core *core, uint64_t sequence)
+{
+    idn_commits_stored(core, sequence);
+    if (!core->active && core->started && core->stored >= core->reign_sequence)
+        become_active(core);
+}
+
+static void take_disk(struct idn_core *core, uint64_t free_bytes)
+{
+    core->free_bytes = free_bytes;
+    core->disk_low = free_bytes < core->min_free_bytes;
+    core->look = core->look || !core->disk_low;
+}
+
+static void take_refolded(struct idn_core *core, const struct idn_summary *summary)
+{
+    struct idn_job *job = idn_jobs_find(core, &summary->job);
+
+    if (job == NULL || !job->refolding)
+        return;
+    job->refolding = false;
+    // Results that came meanwhile are not in it: once more.
+    if (job->refold_due || !idn_jobs_set_summary(core, job, summary))
+        return;
+    job->summary_due = true;
+    idn_link_move(&core->due, &job->in_due);
+}
+
+static void take_from_outside(struct idn_core *core, const struct idn_event *event)
+{
+    if (event->type == IDN_EVENT_REQUEST) {
+        idn_request_take(core, event->u.request.peer, event->u.request.message);
+        return;
+    }
+    // Workers repeat what is not answered: before the reign they are not heard.
+    if (!core->active)
+        return;
+    if (event->type == IDN_EVENT_WORKER)
+        idn_worker_message(core, event->u.worker.peer, event->u.worker.message);
+    if (event->type == IDN_EVENT_BEAT)
+        idn_worker_beat(core, event->u.beat);
+    if (event->type == IDN_EVENT_CLIENT_GONE)
+        idn_watches_client_gone(core, event->u.gone.peer);
+    if (event->type == IDN_EVENT_WORKER_GONE)
+        idn_worker_gone(core, event->u.gone.peer);
+}
+
+static void take(struct idn_core *core, const struct idn_event *event)
+{
+    switch (event->type) {
+    case IDN_EVENT_FACT:
+        IDN_ASSERT(!core->started);
+        idn_fold(core, event->u.fact);
+        return;
+    case IDN_EVENT_SUMMARY:
+        IDN_ASSERT(!core->started);
+        idn_fold_summary(core, event->u.summary);
+        return;
+    case IDN_EVENT_START:
+        start(core, event->u.start.incarnation);
+        return;
+    case IDN_EVENT_REQUEST:
+    case IDN_EVENT_WORKER:
+    case IDN_EVENT_BEAT:
+    case IDN_EVENT_CLIENT_GONE:
+    case IDN_EVENT_WORKER_GONE:
+        take_from_outside(core, event);
+        return;
+    case IDN_EVENT_STORED:
+        take_stored(core, event->u.stored.sequence);
+        return;
+    case IDN_EVENT_REFOLDED:
+        take_refolded(core, event->u.summary);
+        return;
+    case IDN_EVENT_DISK:
+        take_disk(core, event->u.disk.free_bytes);
+        return;
+    case IDN_EVENT_STALLED:
+    case IDN_EVENT_TICK:
+        return;
+    }
+}
+
+// A store that does not answer: whoever hears this broker's beats must not rely on it any longer.
+static void judge_store(struct idn_core *core)
+{
+    uint64_t oldest = idn_commits_oldest_ms(core);
+    char text[IDN_TEXT_SIZE];
+
+    if (oldest == UINT64_MAX || core->now - oldest <= IDN_COMMIT_MS_MAX)
+        return;
+    idn_format(text, sizeof(text),
+        "a commit has been waiting for the disk for %lu ms, at most %u are allowed",
+        core->now - oldest, (unsigned)IDN_COMMIT_MS_MAX);
+    idn_core_exit(core, text);
+}
+
+static void send_beat(struct idn_core *core)
+{
+    struct idn_broker_beat *beat = &idn_action_add(core, IDN_ACTION_BEAT, 0)->u.beat;
+
+    idn_copy_text(beat->name, sizeof(beat->name), core->broker);
+    beat->incarnation = core->incarnation;
+    beat->sequence = ++core->beat_sequence;
+    beat->epoch = core->epoch;
+    beat->role = idn_core_role(core);
+    beat->beat_ms = idn_workers_beat_ms(core);
+    core->next_beat_ms = core->now + IDN_BEAT_MS;
+}
+
+static void end_grace(struct idn_core *core)
+{
+    if (core->grace_over || core->now < core->started_ms + IDN_DEAD_MS)
+        return;
+    core->grace_over = true;
+    core->look = true;
+}
+
+static void run_timers(struct idn_core *core)
+{
+    end_grace(core);
+    idn_workers_judge(core);
+    idn_leases_resend(core);
+    if (core->now >= core->next_sweep_ms) {
+        core->next_sweep_ms = core->now + SWEEP_MS;
+        idn_workers_sweep(core);
+        idn_uploads_sweep(core);
+    }
+    if (core->now >= core->next_beat_ms) {
+        send_beat(core);
+        idn_dispatch_steal(core);
+    }
+}
+
+void idn_core_step(struct idn_core *core, const struct idn_event *event)
+{
+    core->actions = 0;
+    core->more = false;
+    if (core->over)
+        return;
+    advance(core, event);
+    take(core, event);
+    if (!core->over && core->started)
+        judge_store(core);
+    if (core->over || !core->active)
+        return;
+    run_timers(core);
+    idn_promises_keep(core);
+    idn_jobs_due(core);
+    idn_dispatch(core);
+    idn_watches_answer(core);
+}
+
+struct idn_actions idn_core_actions(const struct idn_core *core)
+{
+    return (struct idn_actions){.item = core->action, .count = core->actions};
+}
+
+uint64_t idn_core_deadline(const struct idn_core *core)
+{
+    uint64_t oldest = idn_commits_oldest_ms(core), due = UINT64_MAX;
+
+    if (core->over || !core->started)
+        return UINT64_MAX;
+    if (oldest != UINT64_MAX)
+        due = oldest + IDN_COMMIT_MS_MAX + 1;
+    if (core->active) {
+        due = idn_min_u64(due, core->more ? core->now : core->next_beat_ms);
+        due = idn_min_u64(due, core->grace_over ? due : core->started_ms + IDN_DEAD_MS);
+        due = idn_min_u64(due, core->next_sweep_ms);
+        due = idn_min_u64(due, idn_workers_deadline(core));
+        due = idn_min_u64(due, idn_leases_deadline(core));
+        due = idn_min_u64(due, idn_watches_deadline(core));
+    }
+    return due == UINT64_MAX ? due : due + core->stalled;
+}

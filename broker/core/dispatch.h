@@ -1,0 +1,17 @@
+// The dispatch rule: who works on what next. The rule itself is the table at the head of
+// dispatch.c.
+#ifndef IDN_BROKER_CORE_DISPATCH_H
+#define IDN_BROKER_CORE_DISPATCH_H
+
+#include "broker/core/state.h"
+
+// At the end of each step.
+void idn_dispatch(struct idn_core *core);
+
+// Work stealing at the tail, tried again at each beat.
+void idn_dispatch_steal(struct idn_core *core);
+
+// Whether leases are granted at all now.
+bool idn_dispatch_is_open(const struct idn_core *core);
+
+#endif

@@ -1,0 +1,196 @@
+#include "broker/core/info.h"
+
+#include "broker/core/workers.h"
+
+// How many live workers get as far as this on the way to a lease of the job.
+struct able {
+    uint32_t live, hold, class;
+};
+
+static struct able count_able(const struct idn_core *core, const struct idn_job *job)
+{
+    struct able able = {0};
+
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
+        const struct idn_worker *worker = &core->worker[i];
+        if (worker->presence == IDN_PRESENCE_FREE || !idn_worker_is_live(worker))
+            continue;
+        able.live++;
+        able.hold += idn_worker_holds(worker, job);
+        able.class += idn_worker_holds(worker, job) && idn_worker_can_serve_class(worker, job);
+    }
+    return able;
+}
+
+void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (job->state != IDN_JOB_OPEN || idn_job_in_flight(job) > 0)
+        return;
+    if (core->disk_low) {
+        idn_format(text, size, "only %lu MiB are free on the broker's disk, %lu MiB are needed",
+            core->free_bytes >> 20, core->min_free_bytes >> 20);
+    } else if (job->model == IDN_NONE) {
+        idn_format(text, size, "the model %s is not the one that the job was accepted with",
+            job->spec.model);
+    } else if (job->dataset == IDN_NONE) {
+        idn_format(text, size, "the data set %s is not the one that the job was accepted with",
+            job->spec.dataset);
+    } else if (!core->active || (job->restored && !core->grace_over)) {
+        idn_format(text, size, "the broker has just started and waits to hear from the workers");
+    } else {
+        struct able able = count_able(core, job);
+        if (able.live == 0)
+            idn_format(text, size, "no worker is there");
+        else if (able.hold == 0)
+            idn_format(text, size, "none of the %u workers holds model %s and its list of images",
+                able.live, job->spec.model);
+        else if (able.class == 0)
+            idn_format(text, size,
+                "none of the %u workers that could is of the numerics class of its first results",
+                able.hold);
+    }
+}
+
+static uint32_t count_workers(const struct idn_job *job)
+{
+    uint32_t count = 0;
+
+    // A worker with two leases of it is counted once, by its first.
+    IDN_EACH_CONST(link, &job->lease_list)
+    {
+        const struct idn_lease *lease = IDN_ENTRY_CONST(link, struct idn_lease, in_job);
+        count += lease == lease->worker->lease[0] || lease->worker->lease[0]->job != job;
+    }
+    return count;
+}
+
+void idn_job_info_of(
+    const struct idn_core *core, const struct idn_job *job, uint64_t now, struct idn_job_info *ret)
+{
+    uint64_t wall = job->finished_wall_ms != 0 ? job->finished_wall_ms : core->wall;
+
+    *ret = (struct idn_job_info){.key = job->key,
+        .spec = job->spec,
+        .state = job->state,
+        .version = job->version,
+        .ok = job->images.kind[IDN_IMAGE_OK],
+        .failed = job->images.kind[IDN_IMAGE_ERROR],
+        .quarantined = job->images.kind[IDN_IMAGE_QUARANTINED],
+        .in_flight = idn_job_in_flight(job),
+        .pending = idn_job_pending(job),
+        .batch = job->model >= 0 ? core->model[job->model].batch : 0,
+        .workers = count_workers(job),
+        .created_wall_ms = job->created_wall_ms,
+        .finished_wall_ms = job->finished_wall_ms,
+        .elapsed_ms = wall > job->created_wall_ms ? wall - job->created_wall_ms : 0,
+        .images_per_s = idn_rate_of(&job->rate, now),
+        .compute_us = job->compute_us,
+        .conflicts = job->conflicts,
+        .digest = job->digest};
+    idn_job_why(core, job, ret->why, sizeof(ret->why));
+}
+
+static uint32_t worker_state(const struct idn_worker *worker)
+{
+    static const uint32_t states[IDN_PRESENCE_COUNT] = {
+        [IDN_PRESENCE_SUSPECTED] = IDN_WORKER_SUSPECTED,
+        [IDN_PRESENCE_LEAVING] = IDN_WORKER_DRAINING,
+        [IDN_PRESENCE_DEAD] = IDN_WORKER_DEAD,
+    };
+
+    if (worker->presence == IDN_PRESENCE_ALIVE)
+        return worker->leases > 0 ? IDN_WORKER_BUSY : IDN_WORKER_IDLE;
+    return states[worker->presence];
+}
+
+static uint32_t count_bits(uint64_t bits)
+{
+    uint32_t count = 0;
+
+    for (; bits != 0; bits &= bits - 1)
+        count++;
+    return count;
+}
+
+void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *worker, uint64_t now,
+    struct idn_worker_info *ret)
+{
+    (void)core;
+    *ret = (struct idn_worker_info){.state = worker_state(worker),
+        .threads = worker->threads,
+        .leases = worker->leases,
+        .images_done = worker->images_done,
+        .images_per_s = idn_rate_of(&worker->rate, now),
+        .silent_ms = now > worker->heard_ms ? now - worker->heard_ms : 0,
+        .models_ready = count_bits(worker->models),
+        .models_refused = worker->differing};
+    idn_copy_text(ret->name, sizeof(ret->name), worker->name);
+    idn_copy_text(ret->class_name, sizeof(ret->class_name), worker->class_name);
+    idn_copy_text(ret->note, sizeof(ret->note),
+        worker->wedged ? "it beats, but its work does not get on" : worker->note);
+    if (worker->leases == 0)
+        return;
+    const struct idn_lease *lease = worker->lease[0];
+    ret->job = lease->job->key;
+    ret->lease_first = lease->job->spec.first + lease->first;
+    ret->lease_count = lease->count;
+    ret->lease_done = lease->count - lease->left;
+}
+
+void idn_model_info_of(const struct idn_core *core, uint32_t index, struct idn_entry_info *ret)
+{
+    const struct idn_core_model *model = &core->model[index];
+
+    *ret = (struct idn_entry_info){.digest = model->digest, .count = model->batch};
+    idn_copy_text(ret->name, sizeof(ret->name), model->name);
+    idn_copy_text(ret->path, sizeof(ret->path), model->path);
+    idn_copy_text(ret->problem, sizeof(ret->problem), model->problem);
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        ret->workers +=
+            idn_worker_is_live(&core->worker[i]) && (core->worker[i].models >> index & 1);
+}
+
+void idn_dataset_info_of(const struct idn_core *core, uint32_t index, struct idn_entry_info *ret)
+{
+    const struct idn_core_dataset *dataset = &core->dataset[index];
+
+    *ret = (struct idn_entry_info){.digest = dataset->digest, .count = dataset->images};
+    idn_copy_text(ret->name, sizeof(ret->name), dataset->name);
+    idn_copy_text(ret->path, sizeof(ret->path), dataset->path);
+    idn_copy_text(ret->problem, sizeof(ret->problem), dataset->problem);
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        ret->workers += idn_worker_is_live(&core->worker[i]) &&
+                        (core->worker[i].datasets[index / 64] >> index % 64 & 1);
+}
+
+enum idn_role idn_core_role(const struct idn_core *core)
+{
+    return core->active ? IDN_ROLE_ALONE : IDN_ROLE_STANDBY;
+}
+
+void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_status_info *ret)
+{
+    *ret = (struct idn_status_info){.role = idn_core_role(core),
+        .epoch = core->epoch,
+        .jobs_open = core->open_jobs,
+        .jobs_known = core->jobs,
+        .images_per_s = idn_rate_of(&core->rate, now),
+        .facts = core->facts,
+        .free_bytes = core->free_bytes,
+        .disk_low = core->disk_low};
+    idn_copy_text(ret->broker, sizeof(ret->broker), core->broker);
+    idn_copy_text(
+        ret->policy, sizeof(ret->policy), core->policy == IDN_POLICY_FIFO ? "fifo" : "fair-time");
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
+        uint32_t presence = core->worker[i].presence;
+        ret->workers += presence == IDN_PRESENCE_ALIVE || presence == IDN_PRESENCE_SUSPECTED;
+        ret->workers_busy += core->worker[i].leases > 0;
+    }
+    IDN_EACH_CONST(link, &core->open)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
+        ret->images_pending += idn_job_pending(job);
+        ret->images_in_flight += idn_job_in_flight(job);
+    }
+}

@@ -1,0 +1,148 @@
+// The core's memory: one block of the caller's, cut into the tables by the limits. The same walk
+// measures the block and cuts it.
+#include "broker/core/state.h"
+
+#include <string.h>
+
+// Where the next table begins; base NULL only measures.
+struct cutter {
+    uint8_t *base;
+    size_t used;
+};
+
+static void *cut(struct cutter *cutter, size_t count, size_t size)
+{
+    enum { ALIGNMENT = 64 };
+    size_t at = (cutter->used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+
+    cutter->used = at + count * size;
+    return cutter->base == NULL ? NULL : cutter->base + at;
+}
+
+static uint32_t or_default(uint32_t value, uint32_t otherwise)
+{
+    return value == 0 ? otherwise : value;
+}
+
+// Entries of an open-addressing index that is at most half full.
+static uint32_t index_size(uint32_t entries)
+{
+    uint32_t size = 16;
+
+    while (size < 2 * entries)
+        size *= 2;
+    return size;
+}
+
+static void take_limits(struct idn_core *core, const struct idn_core_config *config)
+{
+    core->workers_max = or_default(config->workers_max, IDN_WORKERS_MAX);
+    core->jobs_max = or_default(config->jobs_max, IDN_KNOWN_JOBS_MAX);
+    core->open_jobs_max = or_default(config->open_jobs_max, IDN_OPEN_JOBS_MAX);
+    core->open_images_max =
+        config->open_images_max == 0 ? IDN_OPEN_IMAGES_MAX : config->open_images_max;
+    core->models = config->models;
+    core->datasets = config->datasets;
+}
+
+// Every open job may need a page that is not full and a directory that is not full either.
+static uint32_t count_pages(const struct idn_core *core)
+{
+    uint64_t full = core->open_images_max / IDN_PAGE_IMAGES + 1;
+
+    return (uint32_t)(full + full / IDN_PAGE_ENTRIES) + 2 * core->open_jobs_max;
+}
+
+static void cut_jobs(struct idn_core *core, struct cutter *cutter)
+{
+    uint32_t pages = count_pages(core), index = index_size(core->jobs_max);
+
+    core->job = cut(cutter, core->jobs_max, sizeof(*core->job));
+    core->job_index = cut(cutter, index, sizeof(*core->job_index));
+    core->job_index_mask = index - 1;
+    uint8_t *bytes = cut(cutter, pages, IDN_PAGE_BYTES);
+    uint16_t *pending = cut(cutter, pages, sizeof(*pending));
+    idn_pages_init(&core->pages, bytes, pending, pages);
+}
+
+static void cut_workers(struct idn_core *core, struct cutter *cutter)
+{
+    uint32_t index = index_size(core->workers_max);
+
+    core->worker = cut(cutter, core->workers_max, sizeof(*core->worker));
+    core->worker_index = cut(cutter, index, sizeof(*core->worker_index));
+    core->worker_index_mask = index - 1;
+    core->lease =
+        cut(cutter, (size_t)core->workers_max * IDN_WORKER_LEASES_MAX, sizeof(*core->lease));
+}
+
+static void cut_small_tables(struct idn_core *core, struct cutter *cutter)
+{
+    core->model = cut(cutter, core->models, sizeof(*core->model));
+    core->dataset = cut(cutter, core->datasets, sizeof(*core->dataset));
+    core->action = cut(cutter, IDN_ACTIONS_MAX, sizeof(*core->action));
+    core->scratch = cut(cutter, IDN_LIST_PART_BYTES, 1);
+    core->commit_time = cut(cutter, IDN_COMMIT_TIMES_MAX, sizeof(*core->commit_time));
+    core->promise = cut(cutter, IDN_PROMISES_MAX, sizeof(*core->promise));
+    core->upload = cut(cutter, IDN_UPLOADS_MAX, sizeof(*core->upload));
+    core->suspect = cut(cutter, IDN_SUSPECTS_MAX, sizeof(*core->suspect));
+    core->client = cut(cutter, IDN_CLIENTS_MAX, sizeof(*core->client));
+    core->watch = cut(cutter, IDN_WATCHES_MAX, sizeof(*core->watch));
+    struct idn_heap_item *at = cut(cutter, IDN_WATCHES_MAX, sizeof(*at));
+    uint32_t *place = cut(cutter, IDN_WATCHES_MAX, sizeof(*place));
+    idn_heap_init(&core->watch_heap, at, place, IDN_WATCHES_MAX);
+}
+
+static_assert(IDN_REPORT_ROWS_MAX * 48 <= IDN_LIST_PART_BYTES, "a report's rows fit the scratch");
+
+static void cut_all(struct idn_core *core, struct cutter *cutter)
+{
+    (void)cut(cutter, 1, sizeof(*core));
+    cut_jobs(core, cutter);
+    cut_workers(core, cutter);
+    cut_small_tables(core, cutter);
+}
+
+static void init_lists(struct idn_core *core)
+{
+    struct idn_link *heads[] = {&core->known, &core->open, &core->free_jobs, &core->changed,
+        &core->due, &core->idle, &core->acks, &core->free_leases, &core->unanswered,
+        &core->free_watches};
+
+    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
+        idn_link_init(heads[i]);
+    for (int i = 0; i < IDN_PRESENCE_COUNT; i++)
+        idn_link_init(&core->presence[i]);
+}
+
+size_t idn_core_bytes(const struct idn_core_config *config)
+{
+    struct idn_core core = {0};
+    struct cutter cutter = {0};
+
+    take_limits(&core, config);
+    cut_all(&core, &cutter);
+    return cutter.used;
+}
+
+struct idn_core *idn_core_init(void *memory, const struct idn_core_config *config)
+{
+    struct idn_core *core = memory;
+    struct cutter cutter = {.base = memory};
+
+    IDN_ASSERT(config->models <= IDN_MODELS_MAX && config->datasets <= IDN_DATASETS_MAX);
+    take_limits(core, config);
+    cut_all(core, &cutter);
+    init_lists(core);
+    idn_copy_text(core->broker, sizeof(core->broker), config->broker);
+    core->letter = config->letter;
+    core->policy = config->policy;
+    core->min_free_bytes = config->min_free_bytes;
+    if (config->models > 0)
+        memcpy(core->model, config->model, config->models * sizeof(*core->model));
+    if (config->datasets > 0)
+        memcpy(core->dataset, config->dataset, config->datasets * sizeof(*core->dataset));
+    for (uint32_t i = 0; i < core->models; i++)
+        IDN_ASSERT(core->model[i].batch > 0 && core->model[i].batch <= IDN_BATCH_MAX);
+    return core;
+}

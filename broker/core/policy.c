@@ -1,0 +1,109 @@
+// fair-time: start-time fair queueing charged in work done, not in seconds.
+//
+//   V(job) = start + images / (batch * weight), in units of 2^-20 tasks
+//
+//   question                            images counted      answer
+//   who gets a lease                    done + in flight    the least V; a job that was never
+//                                                           served first; then the lowest key
+//   is a worker's job too far ahead     done                by more than IDN_SHARE_MS of this
+//                                                           worker's work, and it would not be
+//                                                           chosen again without this lease
+//   where does a new job start          done                the least V of the jobs that have
+//                                                           workers, else of all open ones
+//   after a restart                     done                start is 0: V follows from what is
+//                                                           stored
+//
+// fifo: the oldest job first; nothing is ever taken away from a job.
+#include "broker/core/policy.h"
+
+#include "broker/core/leases.h"
+#include "broker/core/poison.h"
+#include "broker/core/workers.h"
+
+#include <string.h>
+
+static int64_t work(const struct idn_core *core, const struct idn_job *job, uint32_t images)
+{
+    uint32_t batch = job->model >= 0 ? core->model[job->model].batch : 1;
+
+    return (int64_t)(((uint64_t)images << 20) / ((uint64_t)batch * job->spec.weight));
+}
+
+int64_t idn_policy_progress(const struct idn_core *core, const struct idn_job *job)
+{
+    return job->start + work(core, job, idn_job_done(job));
+}
+
+static int64_t rank(const struct idn_core *core, const struct idn_job *job)
+{
+    if (core->policy == IDN_POLICY_FIFO)
+        return (int64_t)job->serial;
+    return job->start + work(core, job, idn_job_done(job) + idn_job_in_flight(job));
+}
+
+static bool before(const struct idn_core *core, const struct idn_job *a, const struct idn_job *b)
+{
+    int64_t rank_a = rank(core, a), rank_b = rank(core, b);
+
+    if (rank_a != rank_b)
+        return rank_a < rank_b;
+    if (a->served != b->served)
+        return b->served;
+    return memcmp(a->key.bytes, b->key.bytes, sizeof(a->key.bytes)) < 0;
+}
+
+struct idn_job *idn_policy_choose(const struct idn_core *core, const struct idn_worker *worker)
+{
+    struct idn_job *best = NULL;
+
+    IDN_EACH_CONST(link, &core->open)
+    {
+        const struct idn_job *open = IDN_ENTRY_CONST(link, struct idn_job, in_open);
+        struct idn_job *job = &core->job[open - core->job];
+        if (idn_job_pending(job) == 0 || !idn_worker_can_serve(core, worker, job))
+            continue;
+        if ((best == NULL || before(core, job, best)) && idn_poison_has_work(core, job, worker))
+            best = job;
+    }
+    return best;
+}
+
+bool idn_policy_preempts(const struct idn_core *core)
+{
+    return core->policy == IDN_POLICY_FAIR_TIME;
+}
+
+bool idn_policy_outranks(
+    const struct idn_core *core, const struct idn_lease *lease, const struct idn_job *chosen)
+{
+    const struct idn_job *job = lease->job;
+    uint64_t image_us = idn_worker_image_us(lease->worker, job);
+
+    if (!idn_policy_preempts(core) || chosen == job || image_us == 0)
+        return false;
+    uint64_t share = IDN_SHARE_MS * 1000ull / image_us;
+    uint32_t images = (uint32_t)idn_min_u64(share, IDN_JOB_IMAGES_MAX) + 1;
+    return idn_policy_progress(core, job) - idn_policy_progress(core, chosen) >
+               work(core, job, images) &&
+           rank(core, job) - work(core, job, lease->left) > rank(core, chosen);
+}
+
+int64_t idn_policy_start(const struct idn_core *core)
+{
+    int64_t least = INT64_MAX, least_served = INT64_MAX;
+
+    if (!core->active)
+        return 0;
+    IDN_EACH_CONST(link, &core->open)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
+        int64_t progress = idn_policy_progress(core, job);
+        if (progress < least)
+            least = progress;
+        if (job->leases > 0 && progress < least_served)
+            least_served = progress;
+    }
+    if (least_served != INT64_MAX)
+        return least_served;
+    return least == INT64_MAX ? 0 : least;
+}

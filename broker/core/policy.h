@@ -1,0 +1,22 @@
+// Which job gets this worker: the policies behind one question, and the virtual times of fair-time.
+#ifndef IDN_BROKER_CORE_POLICY_H
+#define IDN_BROKER_CORE_POLICY_H
+
+#include "broker/core/state.h"
+
+// The job that this worker should get its next lease of; NULL when there is nothing for it.
+struct idn_job *idn_policy_choose(const struct idn_core *core, const struct idn_worker *worker);
+
+// Whether the worker's lease should be cut short in favour of what idn_policy_choose says now.
+bool idn_policy_outranks(
+    const struct idn_core *core, const struct idn_lease *lease, const struct idn_job *chosen);
+
+// Whether a job without any lease may take another job's worker at once, and how far that job is
+// ahead (more is a better victim).
+bool idn_policy_preempts(const struct idn_core *core);
+int64_t idn_policy_progress(const struct idn_core *core, const struct idn_job *job);
+
+// Virtual time at which a new job starts.
+int64_t idn_policy_start(const struct idn_core *core);
+
+#endif

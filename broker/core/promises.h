@@ -1,0 +1,21 @@
+// What waits for STORED: replies that promise durability, and acknowledgements of reports.
+#ifndef IDN_BROKER_CORE_PROMISES_H
+#define IDN_BROKER_CORE_PROMISES_H
+
+#include "broker/core/state.h"
+
+// Replies ACCEPTED or UPLOADED (offset) once everything up to sequence is stored; at once when it
+// is. When too many replies wait, SLOW_DOWN: the client asks again, and by then it is stored.
+void idn_promise(struct idn_core *core, idn_peer peer, uint64_t request, enum idn_promise_type type,
+    const struct idn_key *job, uint64_t sequence, uint64_t offset);
+
+// Acknowledges the worker's reports up to this number, all folded by now, once everything committed
+// so far is stored.
+void idn_ack_when_stored(struct idn_core *core, struct idn_worker *worker, uint64_t number);
+// It repeats a report that is durable: the acknowledgement was lost.
+void idn_ack_again(struct idn_core *core, const struct idn_worker *worker);
+
+// After STORED: sends what may leave.
+void idn_promises_keep(struct idn_core *core);
+
+#endif

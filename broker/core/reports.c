@@ -1,0 +1,188 @@
+#include "broker/core/reports.h"
+
+#include "broker/core/actions.h"
+#include "broker/core/fold.h"
+#include "broker/core/hello.h"
+#include "broker/core/jobs.h"
+#include "broker/core/leases.h"
+#include "broker/core/poison.h"
+#include "broker/core/promises.h"
+#include "broker/core/workers.h"
+
+static void commit_results(struct idn_core *core, const struct idn_worker *worker,
+    const struct idn_job *job, const struct idn_worker_message *message, uint32_t kept)
+{
+    struct idn_fact *fact = idn_commit(core, IDN_FACT_RESULTS, &job->key);
+
+    fact->u.results.count = kept;
+    fact->u.results.rows = core->scratch;
+    fact->u.results.class_hash = message->u.report.class_hash;
+    fact->u.results.compute_us = message->u.report.compute_us;
+    idn_copy_text(fact->u.results.worker, IDN_NAME_SIZE, worker->name);
+}
+
+// Rows of another class than the job's would make its digest depend on luck: they are not taken,
+// their images are free again when the lease ends.
+static bool is_welcome(const struct idn_job *job, uint64_t class_hash)
+{
+    return job->class_hash == 0 || job->class_hash == class_hash;
+}
+
+static void fold_report(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
+    struct idn_lease *lease, const struct idn_worker_message *message)
+{
+    uint32_t count = message->u.report.count;
+
+    if (count == 0 || !is_welcome(job, message->u.report.class_hash))
+        return;
+    bool has_images = job->images.pages > 0;
+    struct idn_folded folded =
+        idn_fold_rows(core, job, message->u.report.rows, count, lease, core->scratch);
+    worker->images_done += folded.fresh;
+    idn_rate_add(&worker->rate, core->now, folded.fresh);
+    idn_rate_add(&job->rate, core->now, folded.fresh);
+    idn_rate_add(&core->rate, core->now, folded.fresh);
+    idn_worker_measure(worker, job, count, message->u.report.compute_us);
+    if (folded.kept == 0)
+        return;
+    idn_fold_work(job, message->u.report.class_hash, message->u.report.compute_us);
+    commit_results(core, worker, job, message, folded.kept);
+    if (!has_images)
+        idn_jobs_want_refold(core, job);
+    idn_jobs_touch(core, job);
+}
+
+static void end_lease(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
+    struct idn_lease *lease, const struct idn_worker_message *message)
+{
+    uint32_t end = message->u.report.end;
+
+    idn_leases_reap(core, job, lease);
+    if (lease != NULL && (lease->left == 0 || end != IDN_END_NONE))
+        idn_lease_close(core, lease);
+    if (end == IDN_END_DEATH)
+        idn_poison_death(core, worker, job, message);
+    if (end == IDN_END_UNAVAILABLE)
+        idn_worker_refuses(worker, job, message->u.report.text);
+    idn_jobs_settle(core, job, core->wall);
+}
+
+static void take_report(
+    struct idn_core *core, struct idn_worker *worker, const struct idn_worker_message *message)
+{
+    uint64_t number = message->u.report.number;
+
+    if (number <= worker->acknowledged)
+        idn_ack_again(core, worker);
+    // One that is folded but not stored is acknowledged when it is; after a gap the worker sends
+    // everything again from the last acknowledgement.
+    if (number != worker->folded + 1)
+        return;
+    struct idn_job *job = idn_jobs_find(core, &message->u.report.job);
+    struct idn_lease *lease = idn_lease_find(worker, message->u.report.lease);
+
+    worker->folded = number;
+    idn_worker_progressed(core, worker);
+    if (lease != NULL && lease->job == job) {
+        idn_lease_confirm(lease);
+    } else {
+        lease = NULL;
+    }
+    if (job != NULL) {
+        fold_report(core, worker, job, lease, message);
+        end_lease(core, worker, job, lease, message);
+    }
+    idn_ack_when_stored(core, worker, number);
+    core->asking = worker;
+}
+
+static void take_trimmed(
+    struct idn_core *core, struct idn_worker *worker, const struct idn_worker_message *message)
+{
+    struct idn_lease *lease = idn_lease_find(worker, message->u.trimmed.lease);
+
+    if (lease != NULL)
+        idn_lease_trimmed(core, lease, message->u.trimmed.kept);
+    core->asking = worker;
+}
+
+static void get_list(struct idn_core *core, idn_peer peer, const struct idn_worker_message *message)
+{
+    struct idn_action *action = idn_action_add(core, IDN_ACTION_LIST, peer);
+
+    action->u.list.epoch = core->epoch;
+    action->u.list.nonce = message->nonce;
+    action->u.list.job = message->u.list_get.job;
+    action->u.list.offset = message->u.list_get.offset;
+}
+
+static void say_goodbye(struct idn_core *core, struct idn_worker *worker)
+{
+    idn_worker_set_presence(core, worker, IDN_PRESENCE_LEAVING);
+    idn_leases_close_all(core, worker);
+}
+
+void idn_worker_message(
+    struct idn_core *core, idn_peer peer, const struct idn_worker_message *message)
+{
+    if (message->type == IDN_WORKER_HELLO) {
+        idn_worker_hello(core, peer, message);
+        return;
+    }
+    struct idn_worker *worker = idn_workers_find(core, message->nonce);
+    if (worker == NULL || worker->presence == IDN_PRESENCE_DEAD) {
+        idn_order_to(core, peer, message->nonce, IDN_ORDER_HELLO_AGAIN);
+        return;
+    }
+    worker->peer = peer;
+    idn_worker_heard(core, worker);
+    switch ((enum idn_worker_message_type)message->type) {
+    case IDN_WORKER_REPORT:
+        take_report(core, worker, message);
+        break;
+    case IDN_WORKER_TRIMMED:
+        take_trimmed(core, worker, message);
+        break;
+    case IDN_WORKER_STALE: // it obeys a higher epoch: it is not this broker's
+        idn_workers_remove(core, worker);
+        break;
+    case IDN_WORKER_LIST_GET:
+        get_list(core, peer, message);
+        break;
+    case IDN_WORKER_GOODBYE:
+        say_goodbye(core, worker);
+        break;
+    case IDN_WORKER_HELLO:
+        break;
+    }
+}
+
+void idn_worker_beat(struct idn_core *core, const struct idn_worker_beat *beat)
+{
+    struct idn_worker *worker = idn_workers_find(core, beat->nonce);
+
+    if (worker == NULL || beat->sequence <= worker->beat_sequence)
+        return;
+    idn_worker_heard(core, worker);
+    if (beat->images_done > worker->beat_images)
+        idn_worker_progressed(core, worker);
+    worker->beat_sequence = beat->sequence;
+    if (worker->presence == IDN_PRESENCE_DEAD && worker->peer != 0)
+        idn_order_add(core, worker, IDN_ORDER_HELLO_AGAIN);
+    worker->beat_images = beat->images_done;
+    worker->beat_lease = beat->lease;
+    worker->in_child =
+        beat->in_child < IDN_CHILD_IMAGES_MAX ? beat->in_child : (uint32_t)IDN_CHILD_IMAGES_MAX;
+    for (uint32_t i = 0; i < worker->in_child; i++)
+        worker->image[i] = beat->image[i];
+    struct idn_lease *lease = idn_lease_find(worker, beat->lease);
+    if (lease != NULL)
+        idn_lease_confirm(lease);
+}
+
+void idn_worker_gone(struct idn_core *core, idn_peer peer)
+{
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        if (core->worker[i].peer == peer)
+            core->worker[i].peer = 0;
+}

@@ -1,0 +1,279 @@
+// The broker core's whole state: every table and how they hang together. Private to broker/core.
+//
+//   core --- jobs (slab + index by key) --- images (pages of one pool)
+//     |        | open list in order of acceptance: what dispatch chooses from
+//     |        '- leases of the job, watches of the job
+//     |--- workers (slab + index by nonce) --- at most two leases each
+//     |        | lists by silence: alive, suspected, dead, leaving; list of the idle ones
+//     |--- leases (pool) --- those whose order is unanswered, by time sent
+//     |--- promises: replies that wait for STORED, in order of sequence
+//     '--- uploads, suspects, watches, clients: small tables with a bound each
+//
+// Times are the core's own: monotonic milliseconds less every stall (core.c), so that a stall moves
+// all deadlines at once.
+#ifndef IDN_BROKER_CORE_STATE_H
+#define IDN_BROKER_CORE_STATE_H
+
+#include "broker/core/core.h"
+#include "broker/core/heap.h"
+#include "broker/core/images.h"
+#include "broker/core/link.h"
+#include "broker/core/rate.h"
+
+#include "base/assert.h"
+#include "base/format.h"
+
+enum {
+    IDN_ACTIONS_MAX = 1024,
+    IDN_ACTIONS_BULK = 768, // what may be put off to the next step stops here
+    IDN_PROMISES_MAX = 16 * 1024,
+    IDN_COMMIT_TIMES_MAX = 4096, // one a millisecond of IDN_COMMIT_MS_MAX
+    IDN_CLIENTS_MAX = 1024,      // whose rate is remembered
+    IDN_REFUSED_PAIRS_MAX = 8,   // (model, list) that a worker could not have
+    IDN_NONE = -1,               // no index
+    IDN_UPLOADED_LIST = -2,      // instead of a data set's index
+};
+
+struct idn_job {
+    struct idn_key key;
+    struct idn_job_spec spec;
+    uint64_t serial; // by order of acceptance, from 1; 0: the slot is free
+    uint32_t state;  // enum idn_job_state
+    int32_t model;   // index in the registry, by name and digest, or IDN_NONE
+    int32_t dataset; // likewise, or IDN_UPLOADED_LIST
+    uint64_t version;
+    uint64_t sequence; // of its last commit that a reply may wait for
+    struct idn_images images;
+    struct idn_digest digest;
+    uint32_t conflicts;
+    uint64_t compute_us;
+    uint64_t class_hash;   // of its first results, 0: none yet
+    uint64_t leased_class; // of its leases now, while class_hash is 0
+    uint64_t created_wall_ms, finished_wall_ms;
+    int64_t start; // fair-time: virtual time at which it began (policy.c)
+    struct idn_rate rate;
+    bool restored;    // waits for the workers' hellos before it is dispatched
+    bool served;      // has had a lease in this reign
+    bool trim_asked;  // a lease of another job is being trimmed for it
+    bool emptied;     // one of its leases has nothing left (idn_leases_reap)
+    bool summary_due; // to be summarised
+    bool refold_due, refolding;
+    uint64_t refold_sequence; // refold when this is stored
+    uint32_t leases;
+    struct idn_link lease_list; // of struct idn_lease.in_job
+    struct idn_link watches;    // of struct idn_watch.in_job
+    struct idn_link in_known, in_open, in_changed, in_due;
+};
+
+struct idn_lease {
+    struct idn_lease_id id;
+    struct idn_job *job;
+    struct idn_worker *worker;
+    uint32_t first, count; // indexes from the job's first image
+    uint32_t left;         // of them still LEASED
+    uint32_t first_slice;
+    bool alone;
+    bool confirmed;   // the worker has spoken of it
+    bool trimming;    // TRIM is unanswered
+    bool spent;       // nothing more can be trimmed off it
+    uint32_t keep;    // of the TRIM
+    uint64_t wanted;  // serial of the job that the TRIM is for, or 0
+    uint64_t sent_ms; // of the unanswered order
+    struct idn_link in_job, in_unanswered, in_pool;
+};
+
+enum idn_presence {
+    IDN_PRESENCE_FREE = 0, // the slot
+    IDN_PRESENCE_ALIVE,
+    IDN_PRESENCE_SUSPECTED,
+    IDN_PRESENCE_LEAVING, // said goodbye
+    IDN_PRESENCE_DEAD,    // kept for display and for its return
+    IDN_PRESENCE_COUNT,
+};
+
+struct idn_refused_pair {
+    int32_t model, dataset;
+    uint64_t job; // serial, when dataset is IDN_UPLOADED_LIST
+};
+
+// What waits to be acknowledged: reports up to number are durable once sequence is stored.
+struct idn_ack {
+    uint64_t number, sequence;
+};
+
+struct idn_worker {
+    char name[IDN_NAME_SIZE];
+    char class_name[IDN_CLASS_SIZE];
+    uint64_t nonce, class_hash;
+    uint32_t threads;
+    idn_peer peer; // 0: none now
+    enum idn_presence presence;
+    uint64_t models;                          // bits: holds what the broker's registry has
+    uint64_t datasets[IDN_DATASETS_MAX / 64]; // likewise
+    struct idn_refused_pair refused[IDN_REFUSED_PAIRS_MAX];
+    uint32_t refused_count, differing; // differing: holdings stated that are not the broker's
+    uint64_t heard_ms, progress_ms;
+    bool wedged; // held a lease without progress; gets nothing until there is some
+    uint64_t beat_sequence, beat_images;
+    struct idn_lease_id beat_lease;
+    uint32_t in_child;
+    uint32_t image[IDN_CHILD_IMAGES_MAX];
+    uint64_t folded, acknowledged; // report numbers
+    struct idn_ack ack[2];         // the older and the newest, number 0: none
+    struct idn_lease *lease[IDN_WORKER_LEASES_MAX];
+    uint32_t leases;
+    uint64_t images_done;
+    struct idn_rate rate;
+    uint64_t image_us;   // mean time an image, of image_model; 0: not known
+    int32_t image_model; // index
+    uint64_t last_job;   // serial of the job last leased to it
+    char note[IDN_TEXT_SIZE];
+    struct idn_link in_presence, in_idle, in_ack;
+};
+
+enum idn_promise_type { IDN_PROMISE_ACCEPTED, IDN_PROMISE_UPLOADED };
+
+struct idn_promise {
+    uint64_t sequence;
+    enum idn_promise_type type;
+    idn_peer peer;
+    uint64_t request;
+    struct idn_key job;
+    uint64_t offset; // UPLOADED
+};
+
+struct idn_commit_time {
+    uint64_t sequence, ms;
+};
+
+struct idn_upload {
+    struct idn_key key;
+    uint64_t total, have; // total 0: the slot is free
+    uint64_t lines;       // newlines so far
+    bool ends_line;       // the last byte is a newline
+    uint64_t sequence;    // of its last part
+    uint64_t touched_ms;
+};
+
+struct idn_suspect {
+    struct idn_job *job; // if its serial is still
+    uint64_t serial;
+    uint32_t image;   // index in the job
+    uint32_t deaths;  // alone
+    uint64_t nonce;   // of the first worker that it died on
+    bool two_workers; // died on another one too
+};
+
+struct idn_watch {
+    idn_peer peer;
+    uint64_t request;
+    struct idn_job *job; // NULL: free
+    uint64_t version;
+    uint64_t ripe_ms, deadline_ms; // not answered before, answered anyway at
+    struct idn_link in_job;        // or in the free list
+};
+
+struct idn_client {
+    char name[IDN_NAME_SIZE];
+    uint64_t milli_tokens, filled_ms;
+    bool used;
+};
+
+struct idn_core {
+    // Configuration.
+    char broker[IDN_NAME_SIZE];
+    uint32_t letter;
+    enum idn_policy policy;
+    uint64_t min_free_bytes, open_images_max;
+    uint32_t models, datasets, workers_max, jobs_max, open_jobs_max;
+    struct idn_core_model *model;
+    struct idn_core_dataset *dataset;
+
+    // Time: now is monotonic less stalled.
+    uint64_t now, stalled, wall;
+    uint64_t next_beat_ms, beat_sequence, next_sweep_ms, started_ms;
+    bool more; // work was put off for lack of room: step again at once
+
+    // Reign and commits.
+    struct idn_epoch highest, epoch;
+    uint64_t incarnation, reign_sequence;
+    uint64_t sequence, stored; // last committed, last durable
+    uint64_t facts, serials;   // known facts; lease serials of this epoch
+    bool started, active, over;
+    bool failed; // cannot go on: text says why
+    char failure[IDN_TEXT_SIZE];
+    struct idn_commit_time *commit_time; // ring
+    uint32_t commit_first, commit_count;
+    uint64_t free_bytes;
+    bool disk_low;
+
+    struct idn_action *action;
+    size_t actions;
+    uint8_t *scratch; // bytes of this step's commit: a list part or rows
+
+    struct idn_job *job;
+    uint32_t jobs, jobs_touched, open_jobs;
+    uint64_t open_images, job_serials;
+    uint32_t *job_index; // open addressing: 1 + slot, 0 empty
+    uint32_t job_index_mask;
+    struct idn_link known, open, free_jobs, changed, due;
+    struct idn_pages pages;
+
+    struct idn_worker *worker;
+    uint32_t workers, workers_touched;
+    uint32_t *worker_index; // likewise, by nonce
+    uint32_t worker_index_mask;
+    struct idn_link presence[IDN_PRESENCE_COUNT]; // by when last heard; FREE: returned slots
+    struct idn_link idle, acks;
+    struct idn_rate rate;
+
+    struct idn_lease *lease;
+    uint32_t leases, leases_touched;
+    struct idn_link free_leases, unanswered;
+    struct idn_worker *asking; // reported in this step: may need its next lease
+    bool look;                 // work or an idle worker appeared: dispatch to the idle
+    bool grace_over;
+
+    struct idn_promise *promise; // ring
+    uint32_t promise_first, promises;
+
+    struct idn_upload *upload;
+    struct idn_suspect *suspect;
+    uint32_t suspects; // in use
+
+    struct idn_watch *watch;
+    uint32_t watches_touched;
+    struct idn_link free_watches;
+    struct idn_heap watch_heap;
+
+    struct idn_client *client;
+};
+
+static inline uint64_t idn_min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint32_t idn_job_total(const struct idn_job *job)
+{
+    return job->images.total;
+}
+
+static inline uint32_t idn_job_done(const struct idn_job *job)
+{
+    const uint32_t *kind = job->images.kind;
+
+    return kind[IDN_IMAGE_OK] + kind[IDN_IMAGE_ERROR] + kind[IDN_IMAGE_QUARANTINED];
+}
+
+static inline uint32_t idn_job_in_flight(const struct idn_job *job)
+{
+    return job->images.kind[IDN_IMAGE_LEASED] + job->images.kind[IDN_IMAGE_SUSPECT_LEASED];
+}
+
+static inline uint32_t idn_job_pending(const struct idn_job *job)
+{
+    return job->images.kind[IDN_IMAGE_PENDING] + job->images.kind[IDN_IMAGE_SUSPECT];
+}
+
+#endif

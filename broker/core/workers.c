@@ -1,0 +1,283 @@
+#include "broker/core/workers.h"
+
+#include "broker/core/actions.h"
+#include "broker/core/leases.h"
+#include "broker/core/poison.h"
+
+#include <string.h>
+
+static uint32_t home(const struct idn_core *core, uint64_t nonce)
+{
+    return (uint32_t)(nonce * 0x9e3779b97f4a7c15u >> 32) & core->worker_index_mask;
+}
+
+struct idn_worker *idn_workers_find(const struct idn_core *core, uint64_t nonce)
+{
+    for (uint32_t at = home(core, nonce); core->worker_index[at] != 0;
+         at = (at + 1) & core->worker_index_mask) {
+        struct idn_worker *worker = &core->worker[core->worker_index[at] - 1];
+        if (worker->nonce == nonce)
+            return worker;
+    }
+    return NULL;
+}
+
+struct idn_worker *idn_workers_find_name(struct idn_core *core, const char *name)
+{
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        if (core->worker[i].presence != IDN_PRESENCE_FREE &&
+            strcmp(core->worker[i].name, name) == 0)
+            return &core->worker[i];
+    return NULL;
+}
+
+static void index_put(struct idn_core *core, const struct idn_worker *worker)
+{
+    uint32_t at = home(core, worker->nonce);
+
+    while (core->worker_index[at] != 0)
+        at = (at + 1) & core->worker_index_mask;
+    core->worker_index[at] = (uint32_t)(worker - core->worker) + 1;
+}
+
+static void index_remove(struct idn_core *core, const struct idn_worker *worker)
+{
+    uint32_t mask = core->worker_index_mask, hole = home(core, worker->nonce);
+
+    while (core->worker_index[hole] != (uint32_t)(worker - core->worker) + 1)
+        hole = (hole + 1) & mask;
+    for (uint32_t at = (hole + 1) & mask; core->worker_index[at] != 0; at = (at + 1) & mask) {
+        uint32_t wants = home(core, core->worker[core->worker_index[at] - 1].nonce);
+        if (((at - wants) & mask) >= ((at - hole) & mask)) {
+            core->worker_index[hole] = core->worker_index[at];
+            hole = at;
+        }
+    }
+    core->worker_index[hole] = 0;
+}
+
+static struct idn_worker *take_slot(struct idn_core *core)
+{
+    struct idn_link *returned = &core->presence[IDN_PRESENCE_FREE],
+                    *dead = &core->presence[IDN_PRESENCE_DEAD];
+
+    if (idn_link_empty(returned) && core->workers_touched < core->workers_max)
+        return &core->worker[core->workers_touched++];
+    if (idn_link_empty(returned) && !idn_link_empty(dead))
+        idn_workers_remove(core, IDN_ENTRY(dead->next, struct idn_worker, in_presence));
+    if (idn_link_empty(returned))
+        return NULL;
+    struct idn_worker *worker = IDN_ENTRY(returned->next, struct idn_worker, in_presence);
+    idn_link_remove(&worker->in_presence);
+    return worker;
+}
+
+struct idn_worker *idn_workers_add(struct idn_core *core, uint64_t nonce, const char *name)
+{
+    struct idn_worker *worker = take_slot(core);
+
+    if (worker == NULL)
+        return NULL;
+    *worker = (struct idn_worker){.nonce = nonce, .image_model = IDN_NONE};
+    idn_copy_text(worker->name, sizeof(worker->name), name);
+    core->workers++;
+    index_put(core, worker);
+    idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
+    return worker;
+}
+
+void idn_workers_remove(struct idn_core *core, struct idn_worker *worker)
+{
+    idn_leases_close_all(core, worker);
+    index_remove(core, worker);
+    idn_link_remove(&worker->in_ack);
+    core->workers--;
+    idn_worker_set_presence(core, worker, IDN_PRESENCE_FREE);
+    if (core->asking == worker)
+        core->asking = NULL;
+}
+
+void idn_worker_set_presence(
+    struct idn_core *core, struct idn_worker *worker, enum idn_presence presence)
+{
+    worker->presence = presence;
+    worker->heard_ms = presence == IDN_PRESENCE_ALIVE ? core->now : worker->heard_ms;
+    idn_link_move(&core->presence[presence], &worker->in_presence);
+    idn_worker_place(core, worker);
+}
+
+void idn_worker_heard(struct idn_core *core, struct idn_worker *worker)
+{
+    if (worker->presence == IDN_PRESENCE_ALIVE || worker->presence == IDN_PRESENCE_SUSPECTED)
+        idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
+}
+
+void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker)
+{
+    worker->progress_ms = core->now;
+    if (!worker->wedged)
+        return;
+    worker->wedged = false;
+    idn_worker_place(core, worker);
+}
+
+bool idn_worker_is_live(const struct idn_worker *worker)
+{
+    return worker->presence == IDN_PRESENCE_ALIVE && !worker->wedged;
+}
+
+void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
+{
+    bool idle = idn_worker_is_live(worker) && worker->leases == 0;
+
+    if (idle == idn_link_in(&worker->in_idle))
+        return;
+    if (!idle) {
+        idn_link_remove(&worker->in_idle);
+        return;
+    }
+    idn_link_append(&core->idle, &worker->in_idle);
+    core->look = true;
+}
+
+bool idn_worker_holds(const struct idn_worker *worker, const struct idn_job *job)
+{
+    if (job->model < 0 || job->dataset == IDN_NONE || !(worker->models >> job->model & 1))
+        return false;
+    if (job->dataset >= 0 && !(worker->datasets[job->dataset / 64] >> job->dataset % 64 & 1))
+        return false;
+    for (uint32_t i = 0; i < worker->refused_count; i++) {
+        const struct idn_refused_pair *pair = &worker->refused[i];
+        if (pair->model == job->model && pair->dataset == job->dataset &&
+            (pair->dataset != IDN_UPLOADED_LIST || pair->job == job->serial))
+            return false;
+    }
+    return true;
+}
+
+bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct idn_job *job)
+{
+    if (job->class_hash != 0)
+        return worker->class_hash == job->class_hash;
+    return job->leases == 0 || worker->class_hash == job->leased_class;
+}
+
+bool idn_worker_can_serve(
+    const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job)
+{
+    return idn_worker_is_live(worker) && (core->grace_over || !job->restored) &&
+           idn_worker_can_serve_class(worker, job) && idn_worker_holds(worker, job);
+}
+
+void idn_worker_refuses(struct idn_worker *worker, const struct idn_job *job, const char *why)
+{
+    idn_copy_text(worker->note, sizeof(worker->note), why);
+    if (job->model < 0)
+        return;
+    // No room to remember the pair: then the model as a whole.
+    if (worker->refused_count == IDN_REFUSED_PAIRS_MAX) {
+        worker->models &= ~(UINT64_C(1) << job->model);
+        return;
+    }
+    worker->refused[worker->refused_count++] =
+        (struct idn_refused_pair){.model = job->model, .dataset = job->dataset, .job = job->serial};
+}
+
+uint64_t idn_worker_image_us(const struct idn_worker *worker, const struct idn_job *job)
+{
+    return worker->image_model == job->model ? worker->image_us : 0;
+}
+
+void idn_worker_measure(
+    struct idn_worker *worker, const struct idn_job *job, uint32_t images, uint64_t compute_us)
+{
+    if (images == 0 || compute_us < images || job->model < 0)
+        return;
+    uint64_t old = idn_worker_image_us(worker, job), now = compute_us / images;
+
+    worker->image_us = old == 0 ? now : (3 * old + now) / 4;
+    worker->image_model = job->model;
+}
+
+uint32_t idn_workers_beat_ms(const struct idn_core *core)
+{
+    uint32_t many = core->workers / 10;
+
+    return many > IDN_BEAT_MS ? many : IDN_BEAT_MS;
+}
+
+// The longest silent of a list, if it is silent for that long.
+static struct idn_worker *silent(
+    const struct idn_core *core, enum idn_presence presence, uint64_t limit_ms)
+{
+    const struct idn_link *list = &core->presence[presence];
+
+    if (idn_link_empty(list))
+        return NULL;
+    struct idn_worker *worker = IDN_ENTRY(list->next, struct idn_worker, in_presence);
+    return core->now - worker->heard_ms >= limit_ms ? worker : NULL;
+}
+
+void idn_workers_judge(struct idn_core *core)
+{
+    uint64_t suspected_ms = idn_workers_beat_ms(core) * (uint64_t)(IDN_SUSPECTED_MS / IDN_BEAT_MS),
+             dead_ms = idn_workers_beat_ms(core) * (uint64_t)(IDN_DEAD_MS / IDN_BEAT_MS);
+    struct idn_worker *worker;
+
+    while ((worker = silent(core, IDN_PRESENCE_ALIVE, suspected_ms)) != NULL)
+        idn_worker_set_presence(core, worker, IDN_PRESENCE_SUSPECTED);
+    while ((worker = silent(core, IDN_PRESENCE_SUSPECTED, dead_ms)) != NULL) {
+        idn_worker_set_presence(core, worker, IDN_PRESENCE_DEAD);
+        idn_poison_host_died(core, worker);
+    }
+    while ((worker = silent(core, IDN_PRESENCE_LEAVING, dead_ms)) != NULL)
+        idn_workers_remove(core, worker);
+    while ((worker = silent(core, IDN_PRESENCE_DEAD, IDN_DEAD_SHOWN_MS)) != NULL)
+        idn_workers_remove(core, worker);
+}
+
+static uint64_t due(const struct idn_core *core, enum idn_presence presence, uint64_t limit_ms)
+{
+    const struct idn_link *list = &core->presence[presence];
+
+    if (idn_link_empty(list))
+        return UINT64_MAX;
+    return IDN_ENTRY_CONST(list->next, struct idn_worker, in_presence)->heard_ms + limit_ms;
+}
+
+uint64_t idn_workers_deadline(const struct idn_core *core)
+{
+    uint64_t beat_ms = idn_workers_beat_ms(core), dead_ms = beat_ms * (IDN_DEAD_MS / IDN_BEAT_MS),
+             first = due(core, IDN_PRESENCE_ALIVE, beat_ms * (IDN_SUSPECTED_MS / IDN_BEAT_MS));
+
+    first = idn_min_u64(first, due(core, IDN_PRESENCE_SUSPECTED, dead_ms));
+    first = idn_min_u64(first, due(core, IDN_PRESENCE_LEAVING, dead_ms));
+    return idn_min_u64(first, due(core, IDN_PRESENCE_DEAD, IDN_DEAD_SHOWN_MS));
+}
+
+static bool is_stuck(const struct idn_core *core, const struct idn_worker *worker)
+{
+    uint64_t image_us = idn_worker_image_us(worker, worker->lease[0]->job),
+             limit_ms = IDN_WEDGED_IMAGES * image_us / 1000;
+
+    if (image_us == 0)
+        limit_ms = IDN_WEDGED_FIRST_MS;
+    else if (limit_ms < IDN_WEDGED_MS_MIN)
+        limit_ms = IDN_WEDGED_MS_MIN;
+    return core->now - worker->progress_ms >= limit_ms;
+}
+
+void idn_workers_sweep(struct idn_core *core)
+{
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
+        struct idn_worker *worker = &core->worker[i];
+        if (!idn_worker_is_live(worker) || worker->leases == 0 || !is_stuck(core, worker))
+            continue;
+        if (!idn_actions_room(core))
+            return;
+        worker->wedged = true;
+        for (uint32_t k = 0; k < worker->leases; k++)
+            idn_lease_disown(core, worker, worker->lease[k]->id);
+        idn_leases_close_all(core, worker);
+    }
+}

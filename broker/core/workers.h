@@ -1,0 +1,58 @@
+// The worker registry: who is there, what each can serve, how fast it is, and when it is given up.
+//
+//              HELLO              silent 3 beats             silent 5 beats
+//   (unknown) ------> ALIVE -----------------> SUSPECTED -------------------> DEAD -- forgotten
+//                      |  ^  <---- heard ------    |                           |  after a while
+//                      |  '------------------------|------- HELLO -------------'
+//                      '--- GOODBYE ---> LEAVING -- silent 5 beats --> (unknown)
+//
+// A SUSPECTED worker gets nothing new; a DEAD or LEAVING one has no leases.
+#ifndef IDN_BROKER_CORE_WORKERS_H
+#define IDN_BROKER_CORE_WORKERS_H
+
+#include "broker/core/state.h"
+
+struct idn_worker *idn_workers_find(const struct idn_core *core, uint64_t nonce);
+struct idn_worker *idn_workers_find_name(struct idn_core *core, const char *name);
+
+// A new ALIVE worker. NULL: the registry is full, even without its dead.
+struct idn_worker *idn_workers_add(struct idn_core *core, uint64_t nonce, const char *name);
+// Forgets it; its leases are closed first.
+void idn_workers_remove(struct idn_core *core, struct idn_worker *worker);
+
+void idn_worker_set_presence(
+    struct idn_core *core, struct idn_worker *worker, enum idn_presence presence);
+
+// It was heard: alive, unless it must say hello first.
+void idn_worker_heard(struct idn_core *core, struct idn_worker *worker);
+// It got on with its work: a wedged one is trusted again.
+void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker);
+
+// In or out of the list of idle workers, after any change that matters to it.
+void idn_worker_place(struct idn_core *core, struct idn_worker *worker);
+
+bool idn_worker_is_live(const struct idn_worker *worker); // alive and not wedged
+bool idn_worker_can_serve(
+    const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);
+bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct idn_job *job);
+// Whether it holds the model and the list that the job pins, and has not failed to have them.
+bool idn_worker_holds(const struct idn_worker *worker, const struct idn_job *job);
+
+// It could not have the job's model or list: not asked again until its next hello.
+void idn_worker_refuses(struct idn_worker *worker, const struct idn_job *job, const char *why);
+
+// Mean time of an image of this job on it; 0: not known.
+uint64_t idn_worker_image_us(const struct idn_worker *worker, const struct idn_job *job);
+void idn_worker_measure(
+    struct idn_worker *worker, const struct idn_job *job, uint32_t images, uint64_t compute_us);
+
+// The interval asked of workers: longer with many of them.
+uint32_t idn_workers_beat_ms(const struct idn_core *core);
+
+// Those that fell silent; then when the next one may be.
+void idn_workers_judge(struct idn_core *core);
+uint64_t idn_workers_deadline(const struct idn_core *core);
+// Those that are heard but do not get on (once a second).
+void idn_workers_sweep(struct idn_core *core);
+
+#endif
