@@ -14,7 +14,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { TIMEOUT_MS_DEFAULT = 10000 };
+// A watch is asked in short steps: a broker that restarts is noticed one step and a repetition
+// later.
+enum { TIMEOUT_MS_DEFAULT = 10000, WATCH_STEP_MS = 2000 };
+static_assert((int)WATCH_STEP_MS <= (int)IDN_WATCH_MS_MAX, "the broker waits so long");
 
 const char *idunno_version(void)
 {
@@ -292,8 +295,7 @@ enum idunno_code idunno_watch(
         struct idn_request request = {.type = IDN_REQUEST_WATCH,
             .job = idn_call_job(job),
             .u.watch = {.version = version,
-                .wait_ms =
-                    left_ms < IDN_WATCH_MS_MAX ? (uint32_t)left_ms : (uint32_t)IDN_WATCH_MS_MAX}};
+                .wait_ms = left_ms < WATCH_STEP_MS ? (uint32_t)left_ms : (uint32_t)WATCH_STEP_MS}};
         const struct idn_reply *reply;
         code = idn_call(idunno, &request, &reply);
         if (code == IDUNNO_OK)

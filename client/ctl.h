@@ -1,0 +1,41 @@
+// The parts of idunno-ctl: one table of commands in ctl.c, one file for each group of them.
+#ifndef IDN_CLIENT_CTL_H
+#define IDN_CLIENT_CTL_H
+
+#include "client/idunno.h"
+#include "client/program.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IDN_CTL "idunno-ctl"
+
+// One run of the program.
+struct idn_ctl {
+    struct idunno *idunno; // owned
+    struct idn_cluster cluster;
+    int signal_fd;
+    const char *id; // of the job, for commands that take one
+    bool json, all, failed, missing;
+    const char *format;  // of results; NULL: not given
+    uint32_t timeout_ms; // 0: not given
+};
+
+// Each returns the status to exit with.
+int idn_ctl_status(struct idn_ctl *ctl);
+int idn_ctl_jobs(struct idn_ctl *ctl);
+int idn_ctl_job(struct idn_ctl *ctl);
+int idn_ctl_workers(struct idn_ctl *ctl);
+int idn_ctl_models(struct idn_ctl *ctl);
+int idn_ctl_datasets(struct idn_ctl *ctl);
+int idn_ctl_results(struct idn_ctl *ctl);
+int idn_ctl_wait(struct idn_ctl *ctl);
+int idn_ctl_cancel(struct idn_ctl *ctl);
+int idn_ctl_forget(struct idn_ctl *ctl);
+
+// A call failed: says it and returns the status.
+int idn_ctl_fail(struct idn_ctl *ctl, enum idunno_code code);
+// "  name       value" of the descriptions of one thing.
+void idn_ctl_line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,102 @@
+// idunno-submit: from the submission to the job's end.
+#include "client/call.h"
+#include "client/human.h"
+#include "client/submit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WATCH_MS = 1000, AGAIN_MS = 1000, PATIENCE_MS_DEFAULT = 600 * 1000 };
+
+static void show(struct idn_submit *submit)
+{
+    const struct idunno_info *info = &submit->info;
+    struct idn_progress_view view = {.total = idn_job_images(info),
+        .done = info->ok + idn_job_failed(info),
+        .failed = idn_job_failed(info),
+        .images_per_s = info->images_per_s,
+        .note = submit->note[0] != '\0' ? submit->note : info->why};
+
+    idn_progress_show(&submit->progress, &view, idn_call_now());
+}
+
+// On a terminal the note beside the bar comes and goes; elsewhere a lost broker is one line, and
+// the progress lines that follow show that it is back.
+void idn_submit_notice(void *context, enum idunno_notice notice, const char *sentence)
+{
+    struct idn_submit *submit = context;
+
+    submit->note[0] = '\0';
+    if (notice == IDUNNO_LOST && submit->progress.terminal && submit->accepted)
+        (void)snprintf(submit->note, sizeof(submit->note), "%s", sentence);
+    else if (notice == IDUNNO_LOST)
+        idn_progress_say(&submit->progress, sentence);
+    if (submit->accepted && submit->progress.terminal)
+        show(submit);
+}
+
+int idn_submit_fail(struct idn_submit *submit, enum idunno_code code)
+{
+    const char *id = submit->info.job.id;
+
+    idn_progress_end(&submit->progress);
+    if (code == IDUNNO_STOPPED) {
+        int signal = idn_signals_take(submit->signal_fd);
+        if (submit->accepted)
+            (void)fprintf(stderr, "job %.8s %s; return to it with: " IDN_SUBMIT " --attach %.8s\n",
+                id, submit->info.state <= IDUNNO_OPEN ? "goes on" : "has ended", id);
+        else if (id[0] != '\0')
+            (void)fprintf(stderr,
+                "interrupted before the broker confirmed job %.8s; whether it"
+                " runs says: idunno-ctl job %.8s\n",
+                id, id);
+        return IDN_EXIT_SIGNAL + signal;
+    }
+    int status = idn_program_fail_call(IDN_SUBMIT, submit->idunno, code);
+    if (submit->accepted && code == IDUNNO_UNREACHABLE)
+        (void)fprintf(stderr,
+            "job %.8s is stored and goes on when the broker does; return to it"
+            " with: " IDN_SUBMIT " --attach %.8s\n",
+            id, id);
+    return status;
+}
+
+// The broker that we ask does not know the job but another may: after a take-over the new active
+// may not have heard of it yet. Submitting the same key again is harmless, and right if it was
+// lost.
+static enum idunno_code say_it_again(struct idn_submit *submit)
+{
+    struct idunno_job job;
+
+    if (idn_signals_wait(submit->signal_fd, AGAIN_MS))
+        return IDUNNO_STOPPED;
+    if (submit->query.model == NULL)
+        return IDUNNO_OK;
+    return idunno_submit(submit->idunno, &submit->query, &job, NULL);
+}
+
+int idn_submit_watch(struct idn_submit *submit)
+{
+    uint64_t known_ms = idn_call_now();
+    uint32_t patience_ms = submit->options.timeout_ms == 0 ? (uint32_t)PATIENCE_MS_DEFAULT
+                                                           : submit->options.timeout_ms;
+
+    idunno_set_timeout(submit->idunno, patience_ms);
+    submit->info.version = 0;
+    do {
+        enum idunno_code code =
+            idunno_watch(submit->idunno, &submit->info.job, WATCH_MS, &submit->info);
+        if (code == IDUNNO_OK)
+            known_ms = idn_call_now();
+        else if (code == IDUNNO_REFUSED &&
+                 strcmp(idunno_refusal(submit->idunno), "unknown_here") == 0 &&
+                 idn_call_now() - known_ms < patience_ms)
+            code = say_it_again(submit);
+        if (code != IDUNNO_OK)
+            return idn_submit_fail(submit, code);
+        if (submit->info.version != 0)
+            show(submit);
+    } while (submit->info.state == IDUNNO_OPEN || submit->info.version == 0);
+    idn_progress_end(&submit->progress);
+    return IDN_SUBMIT_GO_ON;
+}
