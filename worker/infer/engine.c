@@ -1,12 +1,14 @@
 #include "worker/infer/engine.h"
 
+#include <stddef.h>
 #include <string.h>
 
-static const struct idn_engine_ops *const engines[] = {&idn_engine_darknet, &idn_engine_replay};
+static const struct idn_engine_ops *const engines[] = {
+    &idn_engine_darknet, &idn_engine_replay, NULL};
 
 const struct idn_engine_ops *idn_engine_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++)
+    for (size_t i = 0; engines[i] != NULL; i++)
         if (strcmp(engines[i]->name, name) == 0)
             return engines[i];
     return NULL;

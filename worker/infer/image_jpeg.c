@@ -137,6 +137,7 @@ int idn_jpeg_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret)
         return status;
     bool cmyk = header.components == 4;
     size_t pixels = (size_t)header.width * header.height;
+    IDN_ASSERT(pixels > 0);
     // Zeroed: what a damaged file leaves out must not depend on what was in memory before.
     uint8_t *rgb = calloc(pixels, cmyk ? 4 : 3);
     tjhandle handle = tjInitDecompress();
