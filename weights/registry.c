@@ -305,7 +305,7 @@ static void compare_digest(bool stated, struct idn_sha256 *digest, const struct 
         "the digest of %s is %.16s..., but the configuration states %.16s...", what, is, should);
 }
 
-static void inspect_model(struct idn_model *model)
+void idn_model_inspect(struct idn_model *model)
 {
     struct idn_cfg *cfg = NULL;
     struct idn_reason reason = {""};
@@ -348,7 +348,7 @@ static void inspect_dataset(struct idn_dataset *dataset)
 void idn_registry_inspect(struct idn_registry *registry)
 {
     for (uint32_t i = 0; i < registry->models; i++)
-        inspect_model(&registry->model[i]);
+        idn_model_inspect(&registry->model[i]);
     for (uint32_t i = 0; i < registry->datasets; i++)
         inspect_dataset(&registry->dataset[i]);
 }

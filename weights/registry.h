@@ -64,6 +64,7 @@ void idn_registry_destroy(struct idn_registry **registry);
 // Looks at the files: sizes against the cfg (weights/cfg.h), digests, counts of images. What is
 // wrong with an entry becomes its problem. May take a second for large weights.
 void idn_registry_inspect(struct idn_registry *registry);
+void idn_model_inspect(struct idn_model *model); // one of them
 
 // SHA-256 over SHA-256(cfg) followed by SHA-256(weights).
 int idn_model_digest(const char *cfg, const char *weights, struct idn_sha256 *ret);
