@@ -81,8 +81,11 @@ static int open_files(const struct idn_store_config *config, struct idn_store *s
     error = idn_store_gather(store, config->accept_lost_tail, &evidence, reason);
     if (error == 0)
         error = idn_store_connect(store->directory, true, &store->writer_db, reason);
-    if (error == 0)
-        error = idn_store_schema(store->writer_db, store->directory, reason);
+    if (error < 0)
+        return error;
+    // A database that lost its schema with its log stays as it is, for verify to say so.
+    bool may_create = config->accept_lost_tail || evidence.highwater.mark.position == 0;
+    error = idn_store_schema(store->writer_db, may_create, store->directory, reason);
     if (error < 0)
         return error;
     return config->accept_lost_tail ? idn_store_repair(store, &evidence, report, reason)

@@ -151,8 +151,8 @@ int idn_store_sql_error(
             "cannot %s %s in %.150s: the disk is full; make room there and start again, nothing "
             "that was acknowledged is lost",
             what, IDN_STORE_DATABASE, directory);
-    return idn_reason_set(reason, error, "cannot %s %s in %.150s: %s (%s)", what,
-        IDN_STORE_DATABASE, directory, sql, strerror(-error));
+    return idn_reason_set(reason, error, "cannot %s %s in %.150s: %s (SQLite code %d: %s)", what,
+        IDN_STORE_DATABASE, directory, sql, sqlite3_extended_errcode(db), strerror(-error));
 }
 
 int idn_store_sql(sqlite3 *db, const char *sql)
@@ -225,12 +225,13 @@ int idn_store_connect(const char *directory, bool writer, sqlite3 **ret, struct 
 static int create(sqlite3 *db, const char *directory, struct idn_reason *reason)
 {
     if (idn_store_sql(db, "PRAGMA journal_mode = WAL;") != SQLITE_OK ||
-        idn_store_sql(db, schema) != SQLITE_OK)
+        idn_store_sql(db, schema) != SQLITE_OK ||
+        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK)
         return idn_store_sql_error(db, "create", directory, reason);
     return 0;
 }
 
-int idn_store_schema(sqlite3 *db, const char *directory, struct idn_reason *reason)
+int idn_store_schema(sqlite3 *db, bool may_create, const char *directory, struct idn_reason *reason)
 {
     int64_t version, application, tables;
 
@@ -239,7 +240,7 @@ int idn_store_schema(sqlite3 *db, const char *directory, struct idn_reason *reas
         idn_store_number(db, "SELECT count(*) FROM sqlite_schema", &tables) != SQLITE_OK)
         return idn_store_sql_error(db, "read", directory, reason);
     if (version == 0 && application == 0 && tables == 0)
-        return create(db, directory, reason);
+        return may_create ? create(db, directory, reason) : 0;
     if (application != APPLICATION_ID)
         return idn_reason_set(reason, -EBADMSG,
             "%s in %.150s is not a store of IDunno; name another state directory",

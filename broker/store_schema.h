@@ -70,8 +70,9 @@ int idn_store_row_bind(sqlite3_stmt *statement, const struct idn_store_row *row)
 // Opens facts.db of a directory with our settings; the writer makes it when it is missing. No
 // schema is looked at. -errno with a sentence.
 int idn_store_connect(const char *directory, bool writer, sqlite3 **ret, struct idn_reason *reason);
-// Makes the schema in an empty database, checks its version otherwise.
-int idn_store_schema(sqlite3 *db, const char *directory, struct idn_reason *reason);
+// Makes the schema in an empty database when it may, checks its version otherwise.
+int idn_store_schema(
+    sqlite3 *db, bool may_create, const char *directory, struct idn_reason *reason);
 
 // The connection's last error as -errno, with its sentence ("cannot WHAT facts.db in DIRECTORY:
 // ...") when reason is not NULL.

@@ -90,9 +90,13 @@ int idn_wal_scan(int directory_fd, const char *name, struct idn_wal_scan *ret)
         *ret = scan;
         return 0;
     }
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "rb");
-    if (file == NULL || fstat(fd, &status) < 0)
-        return -errno;
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        int error = -errno;
+        idn_closep(&fd);
+        return error;
+    }
+    FILE *file = fdopen(fd, "rb");
+    IDN_ASSERT(file != NULL);
     scan.bytes = (uint64_t)status.st_size;
     scan_frames(file, &scan);
     int error = ferror(file) ? -EIO : 0;

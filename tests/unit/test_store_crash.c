@@ -1,0 +1,251 @@
+// The end of a store without warning: kill -9, a full disk, a failing fsync. What was called stored
+// is there afterwards, no batch is torn, and after a failure nothing is called stored any more.
+#include "tests/unit/store_kit.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { BATCH = 3 };
+
+static struct kit kit;
+static struct kit_seen seen;
+
+// Ours and SQLite's syncs both come here: the one that this counts down to fails.
+static atomic_int syncs_left = INT32_MAX;
+
+int fdatasync(int fd)
+{
+    if (atomic_fetch_sub(&syncs_left, 1) == 1) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void commit_batch(void)
+{
+    struct idn_fact batch[BATCH];
+
+    for (uint32_t i = 0; i < BATCH; i++)
+        batch[i] = kit_results(&kit, 1, i * 500, 500, IDN_STATUS_OK, i);
+    idn_store_commit(kit.store, batch, BATCH);
+}
+
+// Commits batches for ever, up to four at once, and tells each STORED on the pipe.
+static _Noreturn void write_until_killed(int pipe_fd)
+{
+    struct idn_completion done;
+    uint64_t stored = 0;
+
+    kit_open(&kit);
+    for (;;) {
+        while (kit.sequence < stored + 4 * BATCH)
+            commit_batch();
+        if (!kit_wait(&kit, IDN_COMPLETION_STORED, &done))
+            _exit(1);
+        stored = done.sequence;
+        if (write(pipe_fd, &stored, sizeof(stored)) != sizeof(stored))
+            _exit(1);
+    }
+}
+
+// What the child of one round was told is stored when it was killed after `messages` of them.
+static uint64_t kill_after(int messages)
+{
+    uint64_t stored = 0, next;
+    int ends[2], status;
+
+    CHECK_INT(pipe(ends), 0);
+    (void)fflush(stdout);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        (void)close(ends[0]);
+        write_until_killed(ends[1]);
+    }
+    (void)close(ends[1]);
+    for (int i = 0; i < messages && read(ends[0], &next, sizeof(next)) == sizeof(next); i++)
+        stored = next;
+    CHECK_INT(kill(child, SIGKILL), 0);
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status));
+    while (read(ends[0], &next, sizeof(next)) == sizeof(next))
+        stored = next; // told before it died
+    (void)close(ends[0]);
+    return stored;
+}
+
+static void test_killed_at_any_moment(void)
+{
+    uint64_t before = 0;
+    unsigned random = 4711;
+
+    kit_init(&kit);
+    for (int round = 0; round < 12; round++) {
+        random = random * 1103515245 + 12345;
+        uint64_t stored = kill_after((int)(random >> 16) % 25);
+        kit.incarnation++; // the child drew it
+        seen = (struct kit_seen){0};
+        CHECK_INT(kit_open_only(&kit, false), 0);
+        CHECK_INT(idn_store_restore(kit.store, kit_see, &seen, &kit.reason), 0);
+        CHECK_INT(seen.count, kit.report.facts);
+        CHECK(kit.report.facts >= before + stored);
+        CHECK_INT((kit.report.facts - before) % BATCH, 0);
+        for (uint64_t i = before; i < kit.report.facts; i++)
+            CHECK_INT(seen.origin[i].sequence, i - before + 1);
+        before = kit.report.facts;
+        idn_store_close(&kit.store);
+    }
+    CHECK(before > 0);
+    kit_fini(&kit);
+}
+
+// Commits until FAILED comes; returns the last sequence called stored.
+static uint64_t commit_until_failed(void)
+{
+    struct idn_completion done;
+    uint64_t stored = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        commit_batch();
+        if (!kit_wait(&kit, IDN_COMPLETION_STORED, &done))
+            break;
+        stored = done.sequence;
+    }
+    CHECK_INT(kit.failed, 1);
+    return stored;
+}
+
+static void check_refuses_everything(void)
+{
+    struct idn_completion done;
+    struct idn_key key = kit_key(1);
+
+    commit_batch();
+    idn_store_summarise(kit.store, &(struct idn_summary){.job = key});
+    idn_store_read_list(kit.store, 1, &key, 0);
+    CHECK(!idn_store_next(kit.store, &done));
+}
+
+static void check_all_stored(uint64_t stored)
+{
+    idn_store_close(&kit.store);
+    seen = (struct kit_seen){0};
+    int error = kit_open_only(&kit, false);
+    if (error < 0)
+        (void)printf("  %s\n", kit.reason.text);
+    CHECK_INT(error, 0);
+    CHECK_INT(idn_store_restore(kit.store, kit_see, &seen, &kit.reason), 0);
+    CHECK(seen.count >= stored);
+    CHECK_INT(seen.count % BATCH, 0);
+    CHECK_INT(idn_store_start(kit.store, &kit.reason), 0);
+    commit_batch();
+    kit_wait_stored(&kit);
+}
+
+static void test_file_that_cannot_grow(void)
+{
+    struct rlimit before, tight;
+
+    kit_init(&kit);
+    kit_open(&kit);
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &before), 0);
+    CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    tight = before;
+    tight.rlim_cur = 1 << 20;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    uint64_t stored = commit_until_failed();
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
+    CHECK(stored > 0);
+    CHECK_CONTAINS(kit.text, "cannot write facts.db in");
+    CHECK_CONTAINS(kit.text, kit.directory);
+    CHECK_CONTAINS(kit.text, "disk I/O error");
+    check_refuses_everything();
+    check_all_stored(stored);
+    kit_fini(&kit);
+}
+
+static bool mount_small(const char *directory, const char *size, unsigned long flags)
+{
+    return mount("none", directory, "tmpfs", flags, size) == 0;
+}
+
+// On a file system of its own, of 2 MiB, which only this process sees.
+static void fill_small_disk(void)
+{
+    char directory[256];
+
+    (void)snprintf(directory, sizeof(directory), "%s", kit.directory);
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        !mount_small(directory, "size=2m", 0)) {
+        (void)printf("  skipped: may not mount a small file system here\n");
+        return;
+    }
+    kit_open(&kit);
+    uint64_t stored = commit_until_failed();
+    CHECK(stored > 0);
+    CHECK_CONTAINS(kit.text, "the disk is full");
+    CHECK_CONTAINS(kit.text, directory);
+    CHECK_CONTAINS(kit.text, "make room there and start again");
+    check_refuses_everything();
+    CHECK(mount_small(directory, "size=16m", MS_REMOUNT));
+    check_all_stored(stored);
+    idn_store_close(&kit.store);
+}
+
+static void test_full_disk(void)
+{
+    int status;
+
+    kit_init(&kit);
+    (void)fflush(stdout);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        if (setjmp(check_jump) != 0) {
+            (void)fflush(stdout);
+            _exit(1);
+        }
+        fill_small_disk();
+        (void)fflush(stdout);
+        _exit(0);
+    }
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+    kit_fini(&kit);
+}
+
+static void test_failed_sync_is_the_end(void)
+{
+    for (int n = 1; n <= 6; n++) {
+        kit_init(&kit);
+        kit_open(&kit);
+        commit_batch();
+        kit_wait_stored(&kit);
+        atomic_store(&syncs_left, n);
+        uint64_t stored = commit_until_failed();
+        CHECK(atomic_load(&syncs_left) == 0); // not tried again
+        CHECK_CONTAINS(kit.text, kit.directory);
+        CHECK_CONTAINS(kit.text, "Input/output error");
+        check_refuses_everything();
+        check_all_stored(stored);
+        kit_fini(&kit);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_killed_at_any_moment),
+        CHECK_TEST(test_file_that_cannot_grow),
+        CHECK_TEST(test_full_disk),
+        CHECK_TEST(test_failed_sync_is_the_end),
+    };
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
