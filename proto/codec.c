@@ -63,7 +63,7 @@ void idn_codec_destroy(struct idn_codec **codec)
     *codec = NULL;
 }
 
-void idn_refuse(struct idn_check *check, const char *field, const char *problem)
+void idn_check_refuse(struct idn_check *check, const char *field, const char *problem)
 {
     if (!check->failed)
         (void)idn_reason_set(check->reason, 0, "%s: %s %s", check->message, field, problem);
@@ -125,7 +125,8 @@ void *idn_codec_unpack(struct idn_codec *codec, const ProtobufCMessageDescriptor
         return NULL;
     message = protobuf_c_message_unpack(type, &allocator, size, data);
     if (message == NULL)
-        idn_refuse(check, "bytes", "are no such message, or one that would unpack to too much");
+        idn_check_refuse(
+            check, "bytes", "are no such message, or one that would unpack to too much");
     return message;
 }
 
@@ -143,10 +144,10 @@ uint32_t idn_codec_body(const ProtobufCMessage *envelope, unsigned body_case, co
     if (body != NULL && body_case > IDN_BODY_BASE && body_case <= IDN_BODY_BASE + types)
         return body_case - IDN_BODY_BASE;
     if (has_unknown_body(envelope)) {
-        idn_refuse(check, "type", "is unknown to this version");
+        idn_check_refuse(check, "type", "is unknown to this version");
         *ret_result = IDN_DECODE_UNSUPPORTED;
     } else {
-        idn_refuse(check, "body", "is missing");
+        idn_check_refuse(check, "body", "is missing");
         *ret_result = IDN_DECODE_MALFORMED;
     }
     return 0;

@@ -244,7 +244,7 @@ int idn_decode_fact_body(struct idn_codec *codec, const void *data, size_t size,
     const void *message;
 
     if (fact->kind < 1 || fact->kind > KINDS) {
-        idn_refuse(&check, "kind", "is unknown to this version");
+        idn_check_refuse(&check, "kind", "is unknown to this version");
         return IDN_DECODE_UNSUPPORTED;
     }
     check.message = kinds[fact->kind].name;
@@ -254,7 +254,7 @@ int idn_decode_fact_body(struct idn_codec *codec, const void *data, size_t size,
     const uint8_t *at = (const uint8_t *)data + PREFIX_BYTES;
     struct tail tail = {.bytes = at + head, .size = size - PREFIX_BYTES - head};
     if (tail.size > 0 && !kinds[fact->kind].has_tail)
-        idn_refuse(&check, "bytes", "follow its head");
+        idn_check_refuse(&check, "bytes", "follow its head");
     *decoded = *fact;
     memset(&decoded->u, 0, sizeof(decoded->u));
     message = idn_codec_unpack(

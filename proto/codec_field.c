@@ -109,7 +109,8 @@ void idn_take_name(struct idn_check *check, const char *field, enum idn_presence
     else if (idn_name_is_valid(from, IDN_NAME_SIZE))
         memcpy(to, from, strlen(from) + 1);
     else
-        idn_refuse(check, field, "is not 1 to 63 printable characters without space or quote");
+        idn_check_refuse(
+            check, field, "is not 1 to 63 printable characters without space or quote");
 }
 
 void idn_take_text(
@@ -118,12 +119,12 @@ void idn_take_text(
     size_t length = strnlen(from, size);
 
     if (length == size) {
-        idn_refuse(check, field, "is too long");
+        idn_check_refuse(check, field, "is too long");
         return;
     }
     for (size_t i = 0; i < length; i++)
         if (is_control(from[i])) {
-            idn_refuse(check, field, "has a control character");
+            idn_check_refuse(check, field, "has a control character");
             return;
         }
     memcpy(to, from, length + 1);
@@ -132,7 +133,7 @@ void idn_take_text(
 void idn_take_class(struct idn_check *check, enum idn_presence presence, const char *from, char *to)
 {
     if (presence == IDN_REQUIRED && from[0] == '\0')
-        idn_refuse(check, "class_name", "is missing");
+        idn_check_refuse(check, "class_name", "is missing");
     idn_take_text(check, "class_name", from, to, IDN_CLASS_SIZE);
 }
 
@@ -163,7 +164,7 @@ void idn_take_epoch(struct idn_check *check, const Idunno__Epoch *from, struct i
     if (from == NULL)
         return;
     if (from->broker != 0 && from->broker != 'a' && from->broker != 'b')
-        idn_refuse(check, "epoch's broker", "is neither a nor b");
+        idn_check_refuse(check, "epoch's broker", "is neither a nor b");
     *to = (struct idn_epoch){.counter = from->counter, .broker = from->broker};
 }
 
@@ -176,7 +177,7 @@ void idn_take_lease(struct idn_check *check, enum idn_presence presence,
         to->serial = from->serial;
     }
     if (presence == IDN_REQUIRED && to->serial == 0)
-        idn_refuse(check, "lease", "is missing");
+        idn_check_refuse(check, "lease", "is missing");
 }
 
 void idn_take_enum(struct idn_check *check, const char *field, int value, unsigned least,
@@ -191,7 +192,7 @@ void idn_take_enum(struct idn_check *check, const char *field, int value, unsign
 void idn_take_rate(struct idn_check *check, const char *field, double value, double *to)
 {
     if (!isfinite(value) || value < 0)
-        idn_refuse(check, field, "is not a rate");
+        idn_check_refuse(check, field, "is not a rate");
     *to = value;
 }
 
@@ -204,7 +205,7 @@ void idn_take_rows(struct idn_check *check, const void *bytes, size_t size, uint
     *count = 0;
     *rows = bytes;
     if (size % IDN_ROW_BYTES != 0) {
-        idn_refuse(check, "rows", "are not whole rows of 48 bytes");
+        idn_check_refuse(check, "rows", "are not whole rows of 48 bytes");
         return;
     }
     idn_check_range(check, "rows", size / IDN_ROW_BYTES, 0, most);
@@ -213,7 +214,7 @@ void idn_take_rows(struct idn_check *check, const void *bytes, size_t size, uint
     *count = (uint32_t)(size / IDN_ROW_BYTES);
     for (uint32_t i = 0; i < *count; i++)
         if (!idn_result_unpack(row + (size_t)i * IDN_ROW_BYTES, &result)) {
-            idn_refuse(check, "rows", "hold one that is no result");
+            idn_check_refuse(check, "rows", "hold one that is no result");
             return;
         }
 }
@@ -225,7 +226,7 @@ void idn_take_part(
     if (check->failed)
         return;
     if (size > total || offset > total - size)
-        idn_refuse(check, "bytes", "end after the total");
+        idn_check_refuse(check, "bytes", "end after the total");
     *ret_size = (uint32_t)size;
 }
 
@@ -252,7 +253,7 @@ void idn_take_images(
 void idn_take_spec(struct idn_check *check, const Idunno__JobSpec *from, struct idn_job_spec *to)
 {
     if (from == NULL) {
-        idn_refuse(check, "spec", "is missing");
+        idn_check_refuse(check, "spec", "is missing");
         return;
     }
     idn_take_name(check, "model", IDN_REQUIRED, from->model, to->model);

@@ -49,7 +49,7 @@ struct idn_check {
     struct idn_arena *arena;   // where the items of pages go
     bool failed;
 };
-void idn_refuse(struct idn_check *check, const char *field, const char *problem);
+void idn_check_refuse(struct idn_check *check, const char *field, const char *problem);
 void idn_check_range(
     struct idn_check *check, const char *field, uint64_t value, uint64_t least, uint64_t most);
 

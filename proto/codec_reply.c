@@ -183,7 +183,7 @@ static void *take_items(struct idn_check *check, size_t count, uint32_t most, si
     if (!check->failed)
         items = idn_arena_take(check->arena, count * size);
     if (!check->failed && items == NULL)
-        idn_refuse(check, "items", "need too much memory");
+        idn_check_refuse(check, "items", "need too much memory");
     return items;
 }
 

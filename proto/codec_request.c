@@ -239,7 +239,7 @@ static void take_job_name(struct idn_check *check, const Idunno__JobName *from, 
     struct idn_key all = {{0}}, rest;
 
     if (from == NULL) {
-        idn_refuse(check, "job", "is missing");
+        idn_check_refuse(check, "job", "is missing");
         return;
     }
     idn_take_key(check, "bytes of job", &from->key, &to->key);
@@ -251,7 +251,7 @@ static void take_job_name(struct idn_check *check, const Idunno__JobName *from, 
     for (unsigned bit = 0; bit < to->bits; bit++)
         rest.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
     if (!idn_key_equal(&rest, &all))
-        idn_refuse(check, "job", "has bits beyond its length");
+        idn_check_refuse(check, "job", "has bits beyond its length");
 }
 
 // The id as it lies first in an honest message, for one that will not unpack.
