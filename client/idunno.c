@@ -191,14 +191,14 @@ static enum idunno_code submit_spec(struct idunno *idunno, const struct idn_job_
 static enum idunno_code submit_list(struct idunno *idunno, const struct idunno_query *query,
     const struct idunno_job *job, struct idn_job_spec *spec, uint32_t *ret_durable)
 {
-    struct idn_upload *upload = NULL;
+    struct idn_list_upload *upload = NULL;
 
-    if (idn_upload_new(query->list, query->whole, spec, &upload, &idunno->error) != 0)
+    if (idn_list_upload_new(query->list, query->whole, spec, &upload, &idunno->error) != 0)
         return IDUNNO_INVALID;
-    enum idunno_code code = idn_upload_send(idunno, upload, job);
+    enum idunno_code code = idn_list_upload_send(idunno, upload, job);
     if (code == IDUNNO_OK)
         code = submit_spec(idunno, spec, job, ret_durable);
-    idn_upload_destroy(&upload);
+    idn_list_upload_destroy(&upload);
     return code;
 }
 

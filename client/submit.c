@@ -89,6 +89,22 @@ static void announce(struct idn_submit *submit)
     idn_progress_say(&submit->progress, text);
 }
 
+// A script that submits many jobs is slowed down, not failed.
+static enum idunno_code submit_patiently(struct idn_submit *submit, struct idunno_job *job)
+{
+    enum { PAUSE_MS = 500, ATTEMPTS_MAX = 40 };
+    enum idunno_code code = IDUNNO_OK;
+
+    for (int i = 0; i < ATTEMPTS_MAX; i++) {
+        code = idunno_submit(submit->idunno, &submit->query, job, NULL);
+        if (code != IDUNNO_REFUSED || strcmp(idunno_refusal(submit->idunno), "slow_down") != 0)
+            break;
+        if (idn_signals_wait(submit->signal_fd, PAUSE_MS))
+            return IDUNNO_STOPPED;
+    }
+    return code;
+}
+
 static int submit_job(struct idn_submit *submit)
 {
     const struct idn_submit_options *options = &submit->options;
@@ -108,7 +124,7 @@ static int submit_job(struct idn_submit *submit)
     submit->query.model = options->query.model;
     idunno_draw(&submit->info.job);
     submit->query.key = submit->info.job.key;
-    enum idunno_code code = idunno_submit(submit->idunno, &submit->query, &job, NULL);
+    enum idunno_code code = submit_patiently(submit, &job);
     submit->accepted = code == IDUNNO_OK;
     if (code == IDUNNO_OK && !options->detach)
         code = idunno_watch(submit->idunno, &job, 0, &submit->info);

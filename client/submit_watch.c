@@ -61,16 +61,20 @@ int idn_submit_fail(struct idn_submit *submit, enum idunno_code code)
     return status;
 }
 
-// The broker that we ask does not know the job but another may: after a take-over the new active
-// may not have heard of it yet. Submitting the same key again is harmless, and right if it was
-// lost.
-static enum idunno_code say_it_again(struct idn_submit *submit)
+// slow_down: a little later. unknown_here: the broker does not know the job but another may; after
+// a take-over the new active may not have heard of it yet. Submitting the same key again is
+// harmless, and right if the job was lost.
+static enum idunno_code after_refusal(struct idn_submit *submit)
 {
+    const char *refusal = idunno_refusal(submit->idunno);
+    bool unknown = strcmp(refusal, "unknown_here") == 0;
     struct idunno_job job;
 
+    if (!unknown && strcmp(refusal, "slow_down") != 0)
+        return IDUNNO_REFUSED;
     if (idn_signals_wait(submit->signal_fd, AGAIN_MS))
         return IDUNNO_STOPPED;
-    if (submit->query.model == NULL)
+    if (!unknown || submit->query.model == NULL)
         return IDUNNO_OK;
     return idunno_submit(submit->idunno, &submit->query, &job, NULL);
 }
@@ -88,10 +92,8 @@ int idn_submit_watch(struct idn_submit *submit)
             idunno_watch(submit->idunno, &submit->info.job, WATCH_MS, &submit->info);
         if (code == IDUNNO_OK)
             known_ms = idn_call_now();
-        else if (code == IDUNNO_REFUSED &&
-                 strcmp(idunno_refusal(submit->idunno), "unknown_here") == 0 &&
-                 idn_call_now() - known_ms < patience_ms)
-            code = say_it_again(submit);
+        else if (code == IDUNNO_REFUSED && idn_call_now() - known_ms < patience_ms)
+            code = after_refusal(submit);
         if (code != IDUNNO_OK)
             return idn_submit_fail(submit, code);
         if (submit->info.version != 0)

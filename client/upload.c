@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct idn_upload {
+struct idn_list_upload {
     char *bytes; // owned
     size_t size;
 };
@@ -18,7 +18,7 @@ struct idn_upload {
 
 // The list as the workers get it: the same lines, but with absolute paths (as idn_list_get gives
 // them).
-static void put_lines(const struct idn_list *list, struct idn_upload *upload)
+static void put_lines(const struct idn_list *list, struct idn_list_upload *upload)
 {
     FILE *file = open_memstream(&upload->bytes, &upload->size);
 
@@ -52,14 +52,14 @@ static int check_range(const char *path, uint32_t count, bool whole, struct idn_
     return 0;
 }
 
-int idn_upload_new(const char *path, bool whole, struct idn_job_spec *spec, struct idn_upload **ret,
-    struct idn_reason *reason)
+int idn_list_upload_new(const char *path, bool whole, struct idn_job_spec *spec,
+    struct idn_list_upload **ret, struct idn_reason *reason)
 {
     struct idn_list *list = NULL;
     int error = idn_list_open(path, &list, reason);
     if (error != 0)
         return error;
-    struct idn_upload *upload = calloc(1, sizeof(*upload));
+    struct idn_list_upload *upload = calloc(1, sizeof(*upload));
     IDN_ASSERT(upload != NULL);
 
     error = check_range(path, idn_list_count(list), whole, spec, reason);
@@ -72,7 +72,7 @@ int idn_upload_new(const char *path, bool whole, struct idn_job_spec *spec, stru
             path, upload->size, IDN_LIST_BYTES_MAX);
     idn_list_destroy(&list);
     if (error != 0) {
-        idn_upload_destroy(&upload);
+        idn_list_upload_destroy(&upload);
         return error;
     }
     idn_sha256_of(upload->bytes, upload->size, &spec->list_digest);
@@ -81,7 +81,7 @@ int idn_upload_new(const char *path, bool whole, struct idn_job_spec *spec, stru
     return 0;
 }
 
-void idn_upload_destroy(struct idn_upload **upload)
+void idn_list_upload_destroy(struct idn_list_upload **upload)
 {
     if (*upload == NULL)
         return;
@@ -92,31 +92,49 @@ void idn_upload_destroy(struct idn_upload **upload)
 
 // ---- sending
 
-// The broker says up to where it has stored the list, so that an upload goes on where it was, also
-// when the same key is submitted again.
-enum idunno_code idn_upload_send(
-    struct idunno *idunno, const struct idn_upload *upload, const struct idunno_job *job)
+// A broker that has forgotten an upload begun long ago says so with a lower offset; more often than
+// this it is no accident.
+enum { SETBACKS_MAX = 3 };
+
+static enum idunno_code send_part(struct idunno *idunno, const struct idn_list_upload *upload,
+    const struct idunno_job *job, uint64_t offset, uint64_t *ret_stored)
 {
-    uint64_t offset = 0;
+    size_t left = upload->size - (size_t)offset;
+    struct idn_request request = {.type = IDN_REQUEST_UPLOAD,
+        .job = idn_call_job(job),
+        .u.upload = {.offset = offset,
+            .total = upload->size,
+            .size = (uint32_t)(left < IDN_LIST_PART_BYTES ? left : IDN_LIST_PART_BYTES),
+            .bytes = (const uint8_t *)upload->bytes + offset}};
+    const struct idn_reply *reply;
+    enum idunno_code code = idn_call(idunno, &request, &reply);
+
+    if (code == IDUNNO_OK)
+        *ret_stored = reply->u.uploaded.offset;
+    return code;
+}
+
+// The broker says up to where it has stored the list: there the upload goes on, also when the same
+// key is submitted again.
+enum idunno_code idn_list_upload_send(
+    struct idunno *idunno, const struct idn_list_upload *upload, const struct idunno_job *job)
+{
+    uint64_t offset = 0, stored = 0;
+    int setbacks = 0;
 
     while (offset < upload->size) {
-        size_t left = upload->size - (size_t)offset;
-        struct idn_request request = {.type = IDN_REQUEST_UPLOAD,
-            .job = idn_call_job(job),
-            .u.upload = {.offset = offset,
-                .total = upload->size,
-                .size = (uint32_t)(left < IDN_LIST_PART_BYTES ? left : IDN_LIST_PART_BYTES),
-                .bytes = (const uint8_t *)upload->bytes + offset}};
-        const struct idn_reply *reply;
-        enum idunno_code code = idn_call(idunno, &request, &reply);
+        enum idunno_code code = send_part(idunno, upload, job, offset, &stored);
         if (code != IDUNNO_OK)
             return code;
-        if (reply->u.uploaded.offset <= offset || reply->u.uploaded.offset > upload->size)
+        if (stored <= offset && ++setbacks > SETBACKS_MAX)
             return idn_call_fail(idunno, IDUNNO_BROKEN,
-                "the broker says that it has stored %" PRIu64 " bytes of a list of %zu after the"
-                " part from %" PRIu64,
-                reply->u.uploaded.offset, upload->size, offset);
-        offset = reply->u.uploaded.offset;
+                "the broker does not store the list: it stays at byte %" PRIu64 " of %zu", stored,
+                upload->size);
+        if (stored > upload->size || (stored % IDN_LIST_PART_BYTES != 0 && stored != upload->size))
+            return idn_call_fail(idunno, IDUNNO_BROKEN,
+                "the broker says that it has stored %" PRIu64 " bytes of a list of %zu", stored,
+                upload->size);
+        offset = stored;
     }
     return IDUNNO_OK;
 }
