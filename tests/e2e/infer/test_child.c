@@ -21,7 +21,7 @@
 enum { DEADLINE_MS = 20000 };
 
 static char directory[] = "/tmp/idunno-child-XXXXXX";
-static const char *program;
+static char *program;
 
 struct child {
     pid_t pid;
@@ -435,14 +435,15 @@ int main(int argc, char **argv)
     static const char *const made[] = {"a.jpg", "cut.jpg", "b.png", "text", "crash", "exit", "hang",
         "tiny.cfg", "open.cfg", "grey.cfg", "tiny.weights", "nan.weights", "cut.weights", "fifo"};
 
-    if (argc < 2 || mkdtemp(directory) == NULL || chdir(directory) != 0)
+    program = argc < 2 ? NULL : realpath(argv[1], NULL);
+    if (program == NULL || mkdtemp(directory) == NULL || chdir(directory) != 0)
         return 1;
-    program = argv[1];
     (void)setenv("IDUNNO_TEST_CRASH", "1", 1);
     write_files();
     int failed = check_main(tests, sizeof(tests) / sizeof(*tests), argc - 1, argv + 1);
     for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++)
         (void)unlink(made[i]);
     (void)rmdir(directory);
+    free(program);
     return failed;
 }
