@@ -337,16 +337,8 @@ static void turn(struct idn_loop *loop, zmq_pollitem_t *items, int count)
     idn_loop_commit(loop);
 }
 
-void idn_loop_begin(struct idn_loop *loop, uint64_t incarnation)
-{
-    struct idn_event event = {.type = IDN_EVENT_START, .u.start.incarnation = incarnation};
-
-    read_clocks(loop);
-    idn_loop_step(loop, &event);
-    idn_loop_commit(loop);
-}
-
-int idn_loop_run(struct idn_loop *loop)
+// Until `done`, or until the loop is to stop.
+static void run_until(struct idn_loop *loop, bool (*done)(const struct idn_loop *loop))
 {
     zmq_pollitem_t items[] = {
         {.socket = loop->config.ports->socket[IDN_PORT_CLIENTS], .events = ZMQ_POLLIN},
@@ -356,7 +348,37 @@ int idn_loop_run(struct idn_loop *loop)
         {.fd = loop->config.signal_fd, .events = ZMQ_POLLIN},
     };
 
-    while (!loop->stop)
+    while (!loop->stop && !done(loop))
         turn(loop, items, (int)(sizeof(items) / sizeof(*items)));
+}
+
+static bool is_reigning(const struct idn_loop *loop)
+{
+    const struct idn_request request = {.type = IDN_REQUEST_STATUS};
+    struct idn_reply reply = {0};
+
+    idn_core_answer(loop->config.core, loop->now_ms, &request, NULL, &reply);
+    return reply.u.status.role == IDN_ROLE_ACTIVE || reply.u.status.role == IDN_ROLE_ALONE;
+}
+
+static bool never(const struct idn_loop *loop)
+{
+    (void)loop;
+    return false;
+}
+
+void idn_loop_begin(struct idn_loop *loop, uint64_t incarnation)
+{
+    struct idn_event event = {.type = IDN_EVENT_START, .u.start.incarnation = incarnation};
+
+    read_clocks(loop);
+    idn_loop_step(loop, &event);
+    idn_loop_commit(loop);
+    run_until(loop, is_reigning);
+}
+
+int idn_loop_run(struct idn_loop *loop)
+{
+    run_until(loop, never);
     return loop->status;
 }

@@ -51,7 +51,8 @@ void idn_loop_destroy(struct idn_loop **loop); // NULL-safe, sets NULL
 // loop: fits idn_store_restore.
 void idn_loop_step(void *context, const struct idn_event *event);
 
-// After the restore: begins a reign under this incarnation.
+// After the restore: begins a reign under this incarnation, and returns when it is durable (or when
+// the loop is to stop).
 void idn_loop_begin(struct idn_loop *loop, uint64_t incarnation);
 
 // Hands the facts gathered so far to the store.

@@ -1,8 +1,8 @@
 // idunno-broker: the coordinator of a cluster. This file: options, configuration, the order of a
 // start and of an end.
 #include "base/log.h"
+#include "base/notify.h"
 #include "broker/loop.h"
-#include "broker/notify.h"
 #include "broker/start.h"
 
 #include <errno.h>
@@ -191,8 +191,9 @@ static void print_check(const struct broker *broker)
         broker->settings.broker_bind);
     for (uint32_t i = 0; i < registry->models; i++) {
         const struct idn_model *model = &registry->model[i];
+        const char *problem = idn_start_model_problem(model);
         (void)printf("model %s: batch %" PRIu32 ", %s%s\n", model->name, model->batch,
-            model->problem[0] == '\0' ? "ready" : "cannot be used: ", model->problem);
+            *problem == '\0' ? "ready" : "cannot be used: ", problem);
     }
     for (uint32_t i = 0; i < registry->datasets; i++) {
         const struct idn_dataset *dataset = &registry->dataset[i];
@@ -300,8 +301,10 @@ static int serve(const struct options *options, struct broker *broker, struct id
         error = restore_and_begin(broker, reason);
     if (error < 0)
         return fail(reason);
-    tell_ready(broker);
-    idn_notify("READY=1");
+    if (!broker->loop->stop) {
+        tell_ready(broker);
+        idn_notify("READY=1");
+    }
     int status = idn_loop_run(broker->loop);
     idn_notify("STOPPING=1");
     // After a failure the store may hang, and nothing that it holds back was promised to anyone.

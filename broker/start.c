@@ -87,13 +87,18 @@ static void shorten(const char *path, char text[static IDN_TEXT_SIZE])
         (void)snprintf(text, IDN_TEXT_SIZE, "...%s", path + length - (IDN_TEXT_SIZE - 4));
 }
 
+const char *idn_start_model_problem(const struct idn_model *model)
+{
+    return model->has_stated_digest && access(model->weights, F_OK) != 0 ? "" : model->problem;
+}
+
 static void copy_models(const struct idn_registry *registry, struct idn_core_model *to)
 {
     for (uint32_t i = 0; i < registry->models; i++) {
         const struct idn_model *from = &registry->model[i];
         to[i] = (struct idn_core_model){.digest = from->digest, .batch = from->batch};
         memcpy(to[i].name, from->name, sizeof(to[i].name));
-        memcpy(to[i].problem, from->problem, sizeof(to[i].problem));
+        (void)snprintf(to[i].problem, sizeof(to[i].problem), "%s", idn_start_model_problem(from));
         shorten(from->cfg, to[i].path);
     }
 }

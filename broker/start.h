@@ -20,6 +20,10 @@ int idn_start_signals(int *ret_fd, struct idn_reason *reason);
 // A random number of the kernel's.
 int idn_start_random(uint64_t *ret, struct idn_reason *reason);
 
+// Why the broker cannot use a model, or "": it computes nothing itself, so a stated digest does for
+// weights that it does not have.
+const char *idn_start_model_problem(const struct idn_model *model);
+
 // A core in memory of its own (*ret_bytes of zeroed pages, which cost nothing until used), to be
 // unmapped by idn_start_core_free.
 int idn_start_core(const struct idn_settings *settings, const struct idn_registry *registry,

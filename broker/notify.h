@@ -1,8 +1,0 @@
-// systemd's start-up protocol (sd_notify(3)) without its library.
-#ifndef IDN_BROKER_NOTIFY_H
-#define IDN_BROKER_NOTIFY_H
-
-// Sends "READY=1", "STOPPING=1", ... to $NOTIFY_SOCKET; nothing without it. Losing one is harmless.
-void idn_notify(const char *state);
-
-#endif
