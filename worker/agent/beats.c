@@ -39,7 +39,7 @@ void idn_beats_drain_settle(struct idn_agent *agent)
             flushed = false;
     if (!flushed && agent->now_ms < agent->drain_ms)
         return;
-    if (agent->join == IDN_JOIN_WELCOMED)
+    if (agent->join != IDN_JOIN_NONE && agent->class_known) // it has heard of us
         idn_agent_send(agent, agent->broker, IDN_WORKER_GOODBYE);
     idn_agent_exit(agent, "");
 }
