@@ -114,10 +114,10 @@ static void ask_for_lists(struct idn_loop *loop)
     struct idn_agent_view view;
 
     idn_agent_look(loop->agent, &view);
-    if (!idn_lists_ask(
-            loop->lists, loop->now_ms, &message.u.list_get.job, &message.u.list_get.offset))
-        return;
-    if (view.welcomed)
+    if (!view.welcomed)
+        idn_lists_defer(loop->lists, loop->now_ms);
+    else if (idn_lists_ask(
+                 loop->lists, loop->now_ms, &message.u.list_get.job, &message.u.list_get.offset))
         send_message(loop, view.broker, &message);
 }
 

@@ -12,6 +12,7 @@
 enum {
     PENDING_MAX = 2,       // as the agent core begins at once
     LOAD_MS = 120 * 1000,  // a model that takes longer is not to be had
+    LOAD_DEATHS_MAX = 3,   // children that ended loading a model; one alone may be chance
     MEMORY_OF_WEIGHTS = 3, // times the file: parameters, darknet's training copies, activations
 };
 
@@ -36,8 +37,10 @@ struct idn_feed {
     size_t count;
     struct place place[IDN_MODELS_MAX];
     uint64_t uses;
-    struct place *loading; // NULL: none
-    uint64_t load_ms;      // since when
+    struct place *loading;          // NULL: none
+    uint64_t load_ms;               // since when
+    const struct idn_model *deadly; // borrowed; children ended loading it
+    uint32_t load_deaths;           // of that model, in a row
     bool blocked;
     struct idn_child_message message;
     struct idn_list_entry entry[IDN_CHILD_IMAGES_MAX];
@@ -285,6 +288,8 @@ bool idn_feed_loaded(struct idn_feed *feed, const struct idn_child_message *mess
     if (place == NULL || message->u.loaded.model != (uint32_t)(place - feed->place))
         return false;
     feed->loading = NULL;
+    if (feed->deadly == place->model)
+        feed->deadly = NULL;
     place->loaded = message->u.loaded.classes > 0;
     if (place->loaded)
         return true;
@@ -301,7 +306,12 @@ void idn_feed_bereave(struct idn_feed *feed, bool image_in_child, const char *te
 
     if (feed->loading == NULL || image_in_child)
         return;
+    const struct idn_model *model = feed->loading->model;
+    feed->load_deaths = feed->deadly == model ? feed->load_deaths + 1 : 1;
+    feed->deadly = model;
+    if (feed->load_deaths < LOAD_DEATHS_MAX && feed->config.child->why != too_slow)
+        return;
     (void)snprintf(sentence, sizeof(sentence), "the inference child ended loading model %s: %s",
-        feed->loading->model->name, text);
-    fail_model(feed, feed->loading->model, sentence);
+        model->name, text);
+    fail_model(feed, model, sentence);
 }

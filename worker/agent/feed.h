@@ -34,8 +34,8 @@ uint64_t idn_feed_deadline(const struct idn_feed *feed);
 // LOADED from the child. False: it was not asked for.
 bool idn_feed_loaded(struct idn_feed *feed, const struct idn_child_message *message);
 
-// The child ended. If it was loading a model, with no image in it, that model is not to be had:
-// call next until false, then step the death, then clear.
+// The child ended. If it was loading a model, with no image in it, for the third time in a row,
+// that model is not to be had: call next until false, then step the death, then clear.
 void idn_feed_bereave(struct idn_feed *feed, bool image_in_child, const char *text);
 
 #endif

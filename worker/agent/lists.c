@@ -235,6 +235,11 @@ bool idn_lists_ask(
     return true;
 }
 
+void idn_lists_defer(struct idn_lists *lists, uint64_t now_ms)
+{
+    lists->fetch.progress_ms = now_ms;
+}
+
 void idn_lists_part(struct idn_lists *lists, uint64_t now_ms, const struct idn_order *order)
 {
     struct fetch *fetch = &lists->fetch;

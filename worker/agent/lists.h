@@ -28,6 +28,8 @@ int idn_lists_get(struct idn_lists *lists, const struct idn_list_wish *wish, uin
 // True when a LIST_GET is to be sent now: for the next part, or again.
 bool idn_lists_ask(
     struct idn_lists *lists, uint64_t now_ms, struct idn_key *ret_job, uint64_t *ret_offset);
+// Nobody can be asked now (no broker): the time does not count against the fetch.
+void idn_lists_defer(struct idn_lists *lists, uint64_t now_ms);
 void idn_lists_part(struct idn_lists *lists, uint64_t now_ms, const struct idn_order *order);
 
 // When to call get and ask again; UINT64_MAX: no fetch is under way.
