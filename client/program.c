@@ -15,7 +15,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static void say(const char *program, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void say(
+    const char *program, const char *format, va_list arguments)
 {
     char text[IDN_REASON_MAX + 256];
 
