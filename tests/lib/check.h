@@ -26,7 +26,8 @@ struct check_test {
         .name = #function, .run = function \
     }
 
-static jmp_buf check_jump;
+// One for the program, so that checks in a test's helper files end the test too.
+__attribute__((weak)) jmp_buf check_jump;
 
 __attribute__((unused)) static _Noreturn void check_fail(void)
 {
