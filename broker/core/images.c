@@ -131,7 +131,7 @@ void idn_images_close(struct idn_pages *pool, struct idn_images *images)
 
 static unsigned nibble(const uint8_t *bytes, uint32_t at)
 {
-    return (bytes[at / 2] >> (at % 2 * 4)) & 15u;
+    return (unsigned)(bytes[at / 2] >> (at % 2 * 4)) & 15u;
 }
 
 unsigned idn_images_get(

@@ -58,17 +58,19 @@ static void suspect_image(struct idn_core *core, struct idn_job *job, uint32_t i
         idn_images_set(&core->pages, &job->images, index, IDN_IMAGE_SUSPECT_LEASED);
 }
 
-static void quarantine(struct idn_core *core, const struct idn_worker *worker, struct idn_job *job,
+// False: it is in another worker's lease now, which may still bring its result.
+static bool quarantine(struct idn_core *core, const struct idn_worker *worker, struct idn_job *job,
     uint32_t index, uint32_t reason)
 {
     if (!idn_fold_quarantine(core, job, index))
-        return;
+        return false;
     struct idn_fact *fact = idn_commit(core, IDN_FACT_QUARANTINED, &job->key);
     fact->u.quarantined.image = job->spec.first + index;
     fact->u.quarantined.generation = 1;
     fact->u.quarantined.reason = reason;
     idn_copy_text(fact->u.quarantined.worker, IDN_NAME_SIZE, worker->name);
     idn_jobs_touch(core, job);
+    return true;
 }
 
 static void count_death(struct idn_core *core, const struct idn_worker *worker, struct idn_job *job,
@@ -82,10 +84,9 @@ static void count_death(struct idn_core *core, const struct idn_worker *worker, 
             .job = job, .serial = job->serial, .image = index, .nonce = worker->nonce};
     }
     suspect->two_workers = suspect->two_workers || suspect->nonce != worker->nonce;
-    if (++suspect->deaths < IDN_DEATHS_ALONE_MAX)
-        return;
-    quarantine(core, worker, job, index, reason);
-    drop(core, suspect);
+    suspect->deaths++;
+    if (suspect->deaths >= IDN_DEATHS_ALONE_MAX && quarantine(core, worker, job, index, reason))
+        drop(core, suspect);
 }
 
 void idn_poison_death(struct idn_core *core, const struct idn_worker *worker, struct idn_job *job,
@@ -99,7 +100,8 @@ void idn_poison_death(struct idn_core *core, const struct idn_worker *worker, st
             continue;
         suspect_image(core, job, index);
         unsigned state = idn_images_get(&core->pages, &job->images, index);
-        if (message->u.report.alone && in_child == 1 && state == IDN_IMAGE_SUSPECT)
+        bool suspected = state == IDN_IMAGE_SUSPECT || state == IDN_IMAGE_SUSPECT_LEASED;
+        if (message->u.report.alone && in_child == 1 && suspected)
             count_death(core, worker, job, index, message->u.report.death);
     }
 }

@@ -264,7 +264,9 @@ static bool is_stuck(const struct idn_core *core, const struct idn_worker *worke
         limit_ms = IDN_WEDGED_FIRST_MS;
     else if (limit_ms < IDN_WEDGED_MS_MIN)
         limit_ms = IDN_WEDGED_MS_MIN;
-    return core->now - worker->progress_ms >= limit_ms;
+    // The agent judges by the same rule and knows better, so it goes first: its report names the
+    // images that hang.
+    return core->now - worker->progress_ms >= limit_ms + 2 * (uint64_t)IDN_DEAD_MS;
 }
 
 void idn_workers_sweep(struct idn_core *core)
