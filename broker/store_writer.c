@@ -159,18 +159,20 @@ static int mark(struct writer *writer, struct idn_reason *reason)
 static int write_batch(
     struct writer *writer, struct idn_queue_item *items, struct idn_reason *reason)
 {
-    writer->next = writer->store->mark;
+    struct idn_store *store = writer->store;
+
+    writer->next = store->mark;
     int error = transact(writer, items, reason);
-    if (error == 0 && writer->next.position > writer->store->mark.position) {
+    bool facts = writer->next.position > store->mark.position;
+    if (error == 0 && facts)
         error = mark(writer, reason);
-        if (error == 0)
-            idn_store_complete(
-                writer->store, &(struct idn_completion){.type = IDN_COMPLETION_STORED,
-                                   .sequence = writer->next.sequence});
-    }
-    if (error == 0)
-        idn_queue_done(&writer->store->commits);
-    return error;
+    if (error < 0)
+        return error;
+    idn_queue_done(&store->commits);
+    if (facts)
+        idn_store_complete(store, &(struct idn_completion){.type = IDN_COMPLETION_STORED,
+                                      .sequence = writer->next.sequence});
+    return 0;
 }
 
 static void destroy_items(struct idn_queue_item *items)

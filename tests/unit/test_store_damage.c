@@ -1,5 +1,6 @@
 // Damage: whatever was called stored and is not there any more is noticed at opening and named;
 // --accept-lost-tail goes on with the rest; old rows are scrubbed.
+#include "broker/store_schema.h"
 #include "tests/unit/store_kit.h"
 
 #include <sqlite3.h>
@@ -55,6 +56,15 @@ static void flip(const struct kit *of, const char *name, off_t at)
     byte ^= 0x40;
     CHECK_INT(pwrite(fd, &byte, 1, at), 1);
     (void)close(fd);
+}
+
+static void sql(const struct kit *of, const char *statement)
+{
+    sqlite3 *db = NULL;
+
+    CHECK_INT(sqlite3_open(kit_path(of, "facts.db"), &db), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, statement, NULL, NULL, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
 }
 
 static void test_undamaged_log_is_taken_as_it_is(void)
@@ -202,13 +212,94 @@ static void test_accepted_loss_is_counted_and_past(void)
     end();
 }
 
-static void sql(const struct kit *of, const char *statement)
+// A checkpoint that a reader kept from emptying the log, then damage: the database holds newer
+// pages than what is left of the log, so that what SQLite shows is a mixture.
+static void begin_half_checkpointed(void)
 {
-    sqlite3 *db = NULL;
+    sqlite3 *db;
 
-    CHECK_INT(sqlite3_open(kit_path(of, "facts.db"), &db), SQLITE_OK);
-    CHECK_INT(sqlite3_exec(db, statement, NULL, NULL, NULL), SQLITE_OK);
+    begin();
+    CHECK_INT(idn_store_connect(copy.directory, true, &db, NULL), 0);
+    CHECK_INT(idn_store_sql(db, "PRAGMA wal_checkpoint(PASSIVE)"), SQLITE_OK);
     CHECK_INT(sqlite3_close(db), SQLITE_OK);
+}
+
+static void test_damaged_log_is_not_trusted_though_nothing_is_missing(void)
+{
+    begin_half_checkpointed();
+    CHECK_INT(kit_open_only(&copy, false), 0);
+    idn_store_close(&copy.store);
+    flip(&copy, "facts.db-wal", WAL_HEADER_BYTES + 100);
+    CHECK_INT(kit_open_only(&copy, false), -EBADMSG);
+    CHECK_CONTAINS(copy.reason.text, "frame 1 of facts.db-wal is damaged");
+    CHECK_CONTAINS(copy.reason.text, "cannot be trusted");
+    CHECK_INT(kit_open_only(&copy, true), 0); // frame 1: nothing of the log was used
+    CHECK_INT(copy.report.lost, 0);
+    CHECK_INT(copy.report.facts, FACTS);
+    end();
+}
+
+// Wherever the damage is: either every row that is left reads well, or the repair says no.
+static void test_mixture_is_repaired_or_refused(void)
+{
+    struct idn_job_spec spec = {.first = 0, .last = FACTS * 100 - 1};
+    int repaired = 0;
+
+    for (int i = 1; i < 20; i++) {
+        begin_half_checkpointed();
+        off_t size = size_of(&copy, "facts.db-wal");
+        flip(&copy, "facts.db-wal", size / 20 * i);
+        CHECK_INT(kit_open_only(&copy, false), -EBADMSG);
+        if (kit_open_only(&copy, true) < 0) {
+            CHECK_CONTAINS(copy.reason.text, "restore the directory from a backup");
+            end();
+            continue;
+        }
+        repaired++;
+        uint64_t kept = copy.report.facts;
+        kit_restart(&copy, &seen);
+        CHECK(seen.count + copy.report.lost <= FACTS);
+        CHECK_INT(copy.report.facts, kept);
+        CHECK_INT(kit_refold(&copy, 1, spec).ok, seen.rows);
+        end();
+    }
+    CHECK(repaired > 0);
+}
+
+static void test_empty_database_beside_a_highwater(void)
+{
+    struct stat status;
+
+    begin_clean();
+    CHECK_INT(unlink(kit_path(&copy, "facts.db")), 0);
+    sql(&copy, "CREATE TABLE x(y); DROP TABLE x");
+    CHECK_INT(stat(kit_path(&copy, "facts.db"), &status), 0);
+    CHECK_INT(kit_open_only(&copy, false), -EBADMSG);
+    CHECK_CONTAINS(copy.reason.text, "40 facts that were stored are gone");
+    CHECK_INT(size_of(&copy, "facts.db"), status.st_size); // left as it was found
+    end();
+}
+
+// A summary may count facts that are gone.
+static void test_accepted_loss_throws_summaries_away(void)
+{
+    struct kit one;
+
+    begin();
+    kit_open(&copy);
+    idn_store_summarise(copy.store, &(struct idn_summary){.job = kit_key(1), .ok = 4000});
+    kit_commit(&copy, kit_results(&copy, 1, 0, 10, IDN_STATUS_OK, 0));
+    kit_wait_stored(&copy);
+    kit_copy(&copy, &one);
+    CHECK_INT(
+        truncate(kit_path(&one, "facts.db-wal"), size_of(&one, "facts.db-wal") - FRAME_BYTES), 0);
+    CHECK_INT(kit_open_only(&one, true), 0);
+    CHECK_INT(one.report.lost, 1);
+    kit_restart(&one, &seen);
+    CHECK_INT(seen.summaries, 0);
+    CHECK_INT(seen.rows, FACTS * 100);
+    kit_fini(&one);
+    end();
 }
 
 static void test_damaged_new_row_is_named(void)
@@ -300,6 +391,10 @@ int main(int argc, char **argv)
         CHECK_TEST(test_torn_mark_is_no_damage),
         CHECK_TEST(test_highwater_of_another_store),
         CHECK_TEST(test_accepted_loss_is_counted_and_past),
+        CHECK_TEST(test_damaged_log_is_not_trusted_though_nothing_is_missing),
+        CHECK_TEST(test_mixture_is_repaired_or_refused),
+        CHECK_TEST(test_empty_database_beside_a_highwater),
+        CHECK_TEST(test_accepted_loss_throws_summaries_away),
         CHECK_TEST(test_damaged_new_row_is_named),
         CHECK_TEST(test_damaged_old_row_is_scrubbed_and_not_served),
         CHECK_TEST(test_restore_refuses_a_damaged_row_until_told),
