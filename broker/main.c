@@ -170,10 +170,11 @@ static void begin_log(const struct options *options, const struct broker *broker
 
 static void tell_entries(const struct idn_registry *registry)
 {
-    for (uint32_t i = 0; i < registry->models; i++)
-        if (registry->model[i].problem[0] != '\0')
-            idn_info(
-                "model %s cannot be used: %s", registry->model[i].name, registry->model[i].problem);
+    for (uint32_t i = 0; i < registry->models; i++) {
+        const char *problem = idn_start_model_problem(&registry->model[i]);
+        if (*problem != '\0')
+            idn_info("model %s cannot be used: %s", registry->model[i].name, problem);
+    }
     for (uint32_t i = 0; i < registry->datasets; i++)
         if (registry->dataset[i].problem[0] != '\0')
             idn_warning("data set %s cannot be used: %s", registry->dataset[i].name,
