@@ -73,6 +73,14 @@ static void format_to(struct output *output, const char *format, va_list *argume
     output->text[output->length] = '\0';
 }
 
+void idn_format_list(char *text, size_t size, const char *format, va_list *arguments)
+{
+    struct output output = {.text = text, .size = size};
+
+    IDN_ASSERT(size > 0);
+    format_to(&output, format, arguments);
+}
+
 void idn_format(char *text, size_t size, const char *format, ...)
 {
     struct output output = {.text = text, .size = size};

@@ -4,11 +4,14 @@
 #ifndef IDN_BASE_FORMAT_H
 #define IDN_BASE_FORMAT_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 // Writes at most size - 1 bytes and a NUL; what does not fit is cut. size >= 1.
 void idn_format(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+void idn_format_list(char *text, size_t size, const char *format, va_list *arguments);
 
 // The same behind what the text already holds.
 void idn_format_append(char *text, size_t size, const char *format, ...)

@@ -139,7 +139,7 @@ void idn_loop_carry(struct idn_loop *loop, const struct idn_event *cause)
     struct idn_actions actions = idn_core_actions(loop->config.core);
 
     for (size_t i = 0; i < actions.count; i++) {
-        idn_journal_action(cause, &actions.item[i]);
+        idn_journal_action(&loop->journal, cause, &actions.item[i]);
         carry(loop, &actions.item[i]);
     }
 }

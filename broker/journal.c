@@ -82,28 +82,33 @@ static void tell_ended(const struct idn_summary *summary)
             "job %s: %" PRIu32 " results contradict ones already there", job, summary->conflicts);
 }
 
-static void tell_order(const struct idn_event *cause, const struct idn_action *action)
+// A refused worker asks twice a second.
+static void tell_refused(
+    struct idn_journal *journal, const struct idn_event *cause, const struct idn_action *action)
 {
     if (cause->type != IDN_EVENT_WORKER || cause->u.worker.message->type != IDN_WORKER_HELLO ||
-        cause->u.worker.peer != action->peer)
+        cause->u.worker.peer != action->peer || cause->now_ms < journal->worker_ms)
         return;
-    const struct idn_worker_message *hello = cause->u.worker.message;
-    if (action->u.order.type == IDN_ORDER_WELCOME)
-        idn_info("worker %s joined: %s, %" PRIu32 " threads, %" PRIu32 " leases held",
-            hello->u.hello.name, hello->u.hello.class_name, hello->u.hello.threads,
-            hello->u.hello.leases);
-    else if (action->u.order.type == IDN_ORDER_REFUSED)
-        idn_warning("worker %s refused: %s", hello->u.hello.name, action->u.order.u.refused.text);
+    journal->worker_ms = cause->now_ms + REFUSED_MS;
+    idn_warning("worker %s refused: %s", cause->u.worker.message->u.hello.name,
+        action->u.order.u.refused.text);
 }
 
-void idn_journal_action(const struct idn_event *cause, const struct idn_action *action)
+void idn_journal_action(
+    struct idn_journal *journal, const struct idn_event *cause, const struct idn_action *action)
 {
     if (action->type == IDN_ACTION_COMMIT)
         tell_fact(&action->u.fact);
     else if (action->type == IDN_ACTION_SUMMARY)
         tell_ended(&action->u.summary);
-    else if (action->type == IDN_ACTION_ORDER)
-        tell_order(cause, action);
+    else if (action->type == IDN_ACTION_ORDER && action->u.order.type == IDN_ORDER_REFUSED)
+        tell_refused(journal, cause, action);
+}
+
+void idn_journal_tell(void *context, const char *line)
+{
+    (void)context;
+    idn_info("%s", line);
 }
 
 void idn_journal_look(struct idn_journal *journal, const struct idn_core *core, uint64_t now_ms)

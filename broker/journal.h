@@ -16,10 +16,15 @@ struct idn_refused {
 struct idn_journal {
     bool disk_low;
     uint64_t refused_ms; // when to tell of refused messages next
+    uint64_t worker_ms;  // of a refused worker
 };
 
 // One action and the event that led to it.
-void idn_journal_action(const struct idn_event *cause, const struct idn_action *action);
+void idn_journal_action(
+    struct idn_journal *journal, const struct idn_event *cause, const struct idn_action *action);
+
+// A line of the core's own (core.h, tell).
+void idn_journal_tell(void *context, const char *line);
 
 // Tells what changed in the core's status.
 void idn_journal_look(struct idn_journal *journal, const struct idn_core *core, uint64_t now_ms);

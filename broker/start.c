@@ -1,6 +1,7 @@
 #include "broker/start.h"
 
 #include "base/assert.h"
+#include "broker/journal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -137,6 +138,7 @@ int idn_start_core(const struct idn_settings *settings, const struct idn_registr
         .policy =
             strcmp(settings->broker_policy, "fifo") == 0 ? IDN_POLICY_FIFO : IDN_POLICY_FAIR_TIME,
         .min_free_bytes = settings->broker_min_free,
+        .tell = idn_journal_tell,
         .models = registry->models,
         .datasets = registry->datasets,
     };

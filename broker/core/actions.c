@@ -1,5 +1,6 @@
 #include "broker/core/actions.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 struct idn_action *idn_action_add(struct idn_core *core, enum idn_action_type type, idn_peer peer)
@@ -103,6 +104,19 @@ void idn_commits_stored(struct idn_core *core, uint64_t sequence)
 uint64_t idn_commits_oldest_ms(const struct idn_core *core)
 {
     return core->commit_count == 0 ? UINT64_MAX : core->commit_time[core->commit_first].ms;
+}
+
+void idn_tell(const struct idn_core *core, const char *format, ...)
+{
+    char line[2 * IDN_TEXT_SIZE];
+    va_list arguments;
+
+    if (core->tell == NULL)
+        return;
+    va_start(arguments, format);
+    idn_format_list(line, sizeof(line), format, &arguments);
+    va_end(arguments);
+    core->tell(core->tell_context, line);
 }
 
 void idn_core_exit(struct idn_core *core, const char *text)

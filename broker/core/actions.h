@@ -27,6 +27,10 @@ struct idn_fact *idn_commit(struct idn_core *core, uint32_t kind, const struct i
 void idn_commits_stored(struct idn_core *core, uint64_t sequence);
 uint64_t idn_commits_oldest_ms(const struct idn_core *core);
 
+// A line for the operator (core.h, tell); formats as idn_format.
+void idn_tell(const struct idn_core *core, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 // EXIT, and nothing more from this core.
 void idn_core_exit(struct idn_core *core, const char *text);
 

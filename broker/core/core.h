@@ -51,6 +51,10 @@ struct idn_core_config {
     uint32_t models, datasets;
     const struct idn_core_model *model;     // copied by init
     const struct idn_core_dataset *dataset; // copied by init
+    // May be NULL: one line for the operator about what no action shows (a worker died, ...). Must
+    // not call the core.
+    void (*tell)(void *context, const char *line);
+    void *tell_context;
 };
 
 // What is kept of a job that has ended, so that a start need not read its results again. Derived,

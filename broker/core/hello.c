@@ -161,6 +161,9 @@ void idn_worker_hello(
     struct idn_worker *worker = find_or_add(core, peer, message);
     if (worker == NULL)
         return;
+    if (worker->peer == 0 || worker->presence == IDN_PRESENCE_DEAD)
+        idn_tell(core, "worker %s joined: %s, %u threads, %u leases held", worker->name,
+            message->u.hello.class_name, message->u.hello.threads, message->u.hello.leases);
     worker->peer = peer;
     worker->class_hash = message->u.hello.class_hash;
     worker->threads = message->u.hello.threads;

@@ -137,6 +137,8 @@ struct idn_core *idn_core_init(void *memory, const struct idn_core_config *confi
     idn_copy_text(core->broker, sizeof(core->broker), config->broker);
     core->letter = config->letter;
     core->policy = config->policy;
+    core->tell = config->tell;
+    core->tell_context = config->tell_context;
     core->min_free_bytes = config->min_free_bytes;
     if (config->models > 0)
         memcpy(core->model, config->model, config->models * sizeof(*core->model));

@@ -62,6 +62,12 @@ static void end_lease(struct idn_core *core, struct idn_worker *worker, struct i
         idn_lease_close(core, lease);
     if (end == IDN_END_DEATH)
         idn_poison_death(core, worker, job, message);
+    if (end == IDN_END_DEATH)
+        idn_tell(core, "worker %s: its inference process died with %u images: %s", worker->name,
+            message->u.report.in_child, message->u.report.text);
+    if (end == IDN_END_UNAVAILABLE)
+        idn_tell(core, "worker %s cannot serve %s: %s", worker->name, job->spec.model,
+            message->u.report.text);
     if (end == IDN_END_UNAVAILABLE)
         idn_worker_refuses(worker, job, message->u.report.text);
     idn_jobs_settle(core, job, core->wall);
@@ -118,6 +124,7 @@ static void get_list(struct idn_core *core, idn_peer peer, const struct idn_work
 
 static void say_goodbye(struct idn_core *core, struct idn_worker *worker)
 {
+    idn_tell(core, "worker %s left, with %u leases", worker->name, worker->leases);
     idn_worker_set_presence(core, worker, IDN_PRESENCE_LEAVING);
     idn_leases_close_all(core, worker);
 }
@@ -183,6 +190,8 @@ void idn_worker_beat(struct idn_core *core, const struct idn_worker_beat *beat)
 void idn_worker_gone(struct idn_core *core, idn_peer peer)
 {
     for (uint32_t i = 0; i < core->workers_touched; i++)
-        if (core->worker[i].peer == peer)
+        if (core->worker[i].presence != IDN_PRESENCE_FREE && core->worker[i].peer == peer) {
             core->worker[i].peer = 0;
+            idn_worker_place(core, &core->worker[i]);
+        }
 }

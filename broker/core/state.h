@@ -184,6 +184,8 @@ struct idn_core {
     char broker[IDN_NAME_SIZE];
     uint32_t letter;
     enum idn_policy policy;
+    void (*tell)(void *context, const char *line);
+    void *tell_context;
     uint64_t min_free_bytes, open_images_max;
     uint32_t models, datasets, workers_max, jobs_max, open_jobs_max;
     struct idn_core_model *model;

@@ -123,7 +123,7 @@ void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker)
 
 bool idn_worker_is_live(const struct idn_worker *worker)
 {
-    return worker->presence == IDN_PRESENCE_ALIVE && !worker->wedged;
+    return worker->presence == IDN_PRESENCE_ALIVE && !worker->wedged && worker->peer != 0;
 }
 
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
@@ -227,6 +227,8 @@ void idn_workers_judge(struct idn_core *core)
     while ((worker = silent(core, IDN_PRESENCE_ALIVE, suspected_ms)) != NULL)
         idn_worker_set_presence(core, worker, IDN_PRESENCE_SUSPECTED);
     while ((worker = silent(core, IDN_PRESENCE_SUSPECTED, dead_ms)) != NULL) {
+        idn_tell(core, "worker %s died: silent for %lu ms, with %u leases", worker->name,
+            core->now - worker->heard_ms, worker->leases);
         idn_worker_set_presence(core, worker, IDN_PRESENCE_DEAD);
         idn_poison_host_died(core, worker);
     }
@@ -273,11 +275,14 @@ void idn_workers_sweep(struct idn_core *core)
 {
     for (uint32_t i = 0; i < core->workers_touched; i++) {
         struct idn_worker *worker = &core->worker[i];
-        if (!idn_worker_is_live(worker) || worker->leases == 0 || !is_stuck(core, worker))
+        if (worker->presence != IDN_PRESENCE_ALIVE || worker->wedged || worker->leases == 0 ||
+            !is_stuck(core, worker))
             continue;
         if (!idn_actions_room(core))
             return;
         worker->wedged = true;
+        idn_tell(core, "worker %s made no progress for %lu ms: its leases are taken back",
+            worker->name, core->now - worker->progress_ms);
         for (uint32_t k = 0; k < worker->leases; k++)
             idn_lease_disown(core, worker, worker->lease[k]->id);
         idn_leases_close_all(core, worker);

@@ -102,6 +102,27 @@ static void test_hello_again_after_silence(void)
     CHECK(rig_sent(IDN_WORKER_HELLO, 0) != NULL);
 }
 
+// The broker beats, but its orders may go to a connection that is no more.
+static void test_hello_again_when_idle_and_no_order_comes(void)
+{
+    struct idn_agent_view view;
+    unsigned hellos = 0;
+
+    rig_new();
+    for (int i = 0; i < 110; i++) {
+        rig_pass(100);
+        hellos += rig_sent(IDN_WORKER_HELLO, 0) != NULL;
+        idn_agent_look(rig.agent, &view);
+        CHECK(view.welcomed);
+    }
+    CHECK_INT(hellos, 2);
+    rig_lease(1, 0, 100); // who works reports, and is heard
+    for (int i = 0; i < 110; i++) {
+        rig_pass(100);
+        CHECK(rig_sent(IDN_WORKER_HELLO, 0) == NULL);
+    }
+}
+
 static void test_hello_again_to_a_new_incarnation(void)
 {
     rig_new();
@@ -327,6 +348,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_welcome_of_another_boot_is_ignored),
         CHECK_TEST(test_hello_again_when_asked),
         CHECK_TEST(test_hello_again_after_silence),
+        CHECK_TEST(test_hello_again_when_idle_and_no_order_comes),
         CHECK_TEST(test_hello_again_to_a_new_incarnation),
         CHECK_TEST(test_a_restarted_broker_may_begin_lower),
         CHECK_TEST(test_obeys_the_highest_epoch),

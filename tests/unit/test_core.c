@@ -48,6 +48,22 @@ static void test_leases_keep_to_tasks(void)
     rig_destroy(rig);
 }
 
+// It beats, but no order reaches it, until its next word shows the way.
+static void test_an_unreachable_worker_gets_nothing(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_step(rig, (struct idn_event){.type = IDN_EVENT_WORKER_GONE, .u.gone = {1}});
+    rig_beat(rig, 1, (struct idn_lease_id){0});
+    rig_submit(rig, 7, "alexnet", 0, 9);
+    CHECK(rig_order(rig, 0, IDN_ORDER_LEASE) == NULL);
+    rig_step(rig, (struct idn_event){.type = IDN_EVENT_WORKER,
+                      .u.worker = {.peer = 11, .message = rig_hello_message(rig, 1)}});
+    CHECK(rig_order(rig, 11, IDN_ORDER_LEASE) != NULL);
+    rig_destroy(rig);
+}
+
 static void test_nothing_is_promised_before_it_is_stored(void)
 {
     struct rig *rig = rig_new();
@@ -122,6 +138,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_default_core_fits_its_budget),
         CHECK_TEST(test_a_job_from_submit_to_finish),
         CHECK_TEST(test_leases_keep_to_tasks),
+        CHECK_TEST(test_an_unreachable_worker_gets_nothing),
         CHECK_TEST(test_nothing_is_promised_before_it_is_stored),
         CHECK_TEST(test_not_active_before_its_reign_is_stored),
         CHECK_TEST(test_a_slow_disk_ends_the_reign),

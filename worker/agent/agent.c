@@ -115,6 +115,7 @@ static void stalled(struct idn_agent *agent, uint64_t ms)
 {
     agent->active_ms += ms;
     agent->hello_ms += ms;
+    agent->quiet_ms += ms;
     agent->head_ms += ms;
     agent->child_ms += ms;
     agent->progress_ms += ms;

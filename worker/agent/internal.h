@@ -22,6 +22,7 @@ enum {
     IDN_AGENT_ACTIONS_MAX = IDN_AGENT_MESSAGES_MAX + 8,
 
     IDN_AGENT_HELLO_MS = 500,         // a hello without an answer is repeated
+    IDN_AGENT_QUIET_MS = 5000,        // no order for so long and nothing to do: hello again
     IDN_AGENT_REFUSED_MS = 5000,      // refused for so long: give up
     IDN_AGENT_RESEND_MS = 1000,       // no acknowledgement for so long: send all again
     IDN_AGENT_FLUSH_MS = 5000,        // a drain waits so long for acknowledgements
@@ -118,6 +119,7 @@ struct idn_agent {
     uint64_t active_ms;                    // when the obeyed broker was heard last
     enum idn_agent_join join;
     uint64_t hello_ms;   // next
+    uint64_t quiet_ms;   // when to say hello into the silence
     uint64_t refused_ms; // since when; 0 not
     bool class_known;
     char class_name[IDN_CLASS_SIZE];

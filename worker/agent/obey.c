@@ -102,6 +102,7 @@ bool idn_obey_order(struct idn_agent *agent, uint32_t broker, const struct idn_o
     if (newer > 0)
         obey(agent, broker, order->epoch);
     heard(agent);
+    agent->quiet_ms = agent->now_ms + IDN_AGENT_QUIET_MS;
     if (order->type == IDN_ORDER_WELCOME)
         welcome(agent, order);
     else if (order->type == IDN_ORDER_HELLO_AGAIN)
@@ -159,6 +160,14 @@ static void say_hello(struct idn_agent *agent)
     agent->hello_ms = agent->now_ms + IDN_AGENT_HELLO_MS;
 }
 
+// An order connection that was renewed without our knowledge leads nowhere until the broker hears
+// us on it; beats go another way and tell it nothing. Who has work to report is heard anyhow.
+static bool is_quiet(const struct idn_agent *agent)
+{
+    return agent->join == IDN_JOIN_WELCOMED && !agent->draining &&
+           agent->report_first == agent->report_next && idn_leases_count(agent) == 0;
+}
+
 void idn_obey_settle(struct idn_agent *agent)
 {
     if (agent->obeys && agent->now_ms > agent->active_ms + IDN_DEAD_MS) {
@@ -167,6 +176,10 @@ void idn_obey_settle(struct idn_agent *agent)
     }
     if (agent->join == IDN_JOIN_HELLO && agent->class_known && agent->now_ms >= agent->hello_ms)
         say_hello(agent);
+    if (is_quiet(agent) && agent->now_ms >= agent->quiet_ms) {
+        say_hello(agent);
+        agent->quiet_ms = agent->now_ms + IDN_AGENT_QUIET_MS;
+    }
 }
 
 uint64_t idn_obey_deadline(const struct idn_agent *agent)
@@ -175,6 +188,8 @@ uint64_t idn_obey_deadline(const struct idn_agent *agent)
         return IDN_NEVER;
     uint64_t silent_ms = agent->active_ms + IDN_DEAD_MS + 1;
 
+    if (is_quiet(agent))
+        silent_ms = idn_agent_min(silent_ms, agent->quiet_ms);
     return agent->join == IDN_JOIN_HELLO && agent->class_known
                ? idn_agent_min(silent_ms, agent->hello_ms)
                : silent_ms;
