@@ -1,0 +1,207 @@
+"""A whole IDunno cluster of real processes on loopback, for end-to-end tests.
+
+Everything lives in one temporary folder; every process is started, and ended, by its own handle.
+Nothing here sleeps to wait for something: wait_for() polls a condition up to a deadline, which only
+a failure reaches.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+BUILD = pathlib.Path(os.environ['IDUNNO_BUILD'])
+SOURCE = pathlib.Path(os.environ['IDUNNO_SOURCE'])
+BROKER, WORKER = BUILD / 'broker/idunno-broker', BUILD / 'worker/agent/idunno-worker'
+INFER = BUILD / 'worker/infer/idunno-infer'
+SUBMIT, CTL = BUILD / 'client/idunno-submit', BUILD / 'client/idunno-ctl'
+WEIGHTS, DATASET = BUILD / 'weights/idunno-weights', BUILD / 'bench/idunno-dataset'
+DEADLINE_S = 120
+
+PORTS = ('port_clients', 'port_workers', 'port_beats_in', 'port_beats_out', 'port_mirror')
+
+
+def wait_for(condition, what, deadline_s=DEADLINE_S):
+    """Polls until condition() is true; its value is returned."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f'waited {deadline_s} s for {what}')
+        time.sleep(0.02)
+
+
+def free_ports(count):
+    """Ports nobody listens on, below the range the kernel gives to connections."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        candidate = 10000 + (os.getpid() * 37 + int(time.time() * 1000)) % 20000
+        while len(ports) < count:
+            candidate = 10000 + (candidate - 10000 + 1) % 20000
+            s = stack.enter_context(socket.socket())
+            try:
+                s.bind(('127.0.0.1', candidate))
+            except OSError:
+                continue
+            ports.append(candidate)
+        return ports
+
+
+def run(*command, expect=0, **options):
+    """Runs a program to its end; a different exit status than expected is a failure that shows all."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
+                          timeout=DEADLINE_S, stdin=subprocess.DEVNULL, check=False, **options)
+    if expect is not None and done.returncode != expect:
+        raise AssertionError(f'{command} exited {done.returncode}, expected {expect}\n'
+                             f'stdout: {done.stdout}\nstderr: {done.stderr}')
+    return done
+
+
+def cached(name, make):
+    """A file or folder that is the same for all tests of this build; made once, whole or not at all."""
+    path = BUILD / 'tests-cache' / name
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        work = pathlib.Path(tempfile.mkdtemp(dir=path.parent))
+        make(work / 'made')
+        with contextlib.suppress(OSError):  # another test made it meanwhile
+            (work / 'made').rename(path)
+        shutil.rmtree(work)
+    return path
+
+
+def tiny_weights():
+    cfg = SOURCE / 'tests/e2e/tiny.cfg'
+    return cached('tiny.weights', lambda made: run(WEIGHTS, 'synth', '--cfg', cfg, '--output', made,
+                                                   '--seed', '1'))
+
+
+def photos(count):
+    """A folder of `count` JPEGs with its images.list."""
+    return cached(f'photos-{count}', lambda made: run(DATASET, 'make', '--images', count, '--seed',
+                                                      '7', '--output', made)) / 'images.list'
+
+
+class Cluster(contextlib.AbstractContextManager):
+    """One broker and any number of workers. Models: 'tiny' (real darknet, milliseconds an image)."""
+
+    def __init__(self, images=200, lists=None, engine='darknet', replay_us=1000, batch=50,
+                 models=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='idunno-e2e-'))
+        self.state = self.folder / 'state'
+        self.engine, self.replay_us = engine, replay_us
+        self.broker, self.workers = None, {}
+        self.worker_env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
+        self.lists = {'photos': photos(images)} if lists is None else lists
+        self.models = {'tiny': {'cfg': SOURCE / 'tests/e2e/tiny.cfg', 'weights': tiny_weights(),
+                                'batch': batch}} if models is None else models
+        self.config = self.folder / 'idunno.conf'
+        self.write_config()
+
+    def write_config(self, extra=''):
+        lines = ['cluster', '    a = "127.0.0.1"']
+        lines += [f'    {key} = {port}' for key, port in self.ports.items()]
+        lines += ['broker', f'    state = "{self.state}"', 'models']
+        for name, values in self.models.items():
+            lines += [f'    {name}'] + [f'        {k} = "{v}"' for k, v in values.items()]
+        lines += ['datasets']
+        for name, path in self.lists.items():
+            lines += [f'    {name}', f'        list = "{path}"']
+        self.config.write_text('\n'.join(lines) + '\n' + extra)
+
+    def __exit__(self, kind, value, traceback):
+        for process in [*self.workers.values(), self.broker]:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+        if kind is not None:
+            for log in sorted(self.folder.glob('*.log')):
+                print(f'--- {log.name}\n' + '\n'.join(log.read_text().splitlines()[-30:]))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- processes
+
+    def _spawn(self, name, *command, env=None):
+        with open(self.folder / f'{name}.log', 'ab') as log:
+            return subprocess.Popen([str(c) for c in command], stdout=log, stderr=log, env=env,
+                                    stdin=subprocess.DEVNULL)
+
+    def start_broker(self, *options, ready=True):
+        self.broker = self._spawn('broker', BROKER, '--config', self.config, *options)
+        if ready:
+            wait_for(self.status, 'the broker to answer')
+        return self.broker
+
+    def start_worker(self, instance, *options, env=None):
+        options = ['--config', self.config, '--instance', instance, '--engine', self.engine,
+                   *options]
+        if self.engine == 'replay':
+            options += ['--replay-us', self.replay_us]
+        self.workers[instance] = self._spawn(f'worker-{instance}', WORKER, *options,
+                                             env={**self.worker_env, **(env or {})})
+        return self.workers[instance]
+
+    def kill_broker(self):
+        self.broker.kill()
+        self.broker.wait()
+
+    def stop(self, process):
+        """Clean shutdown; returns the exit status."""
+        process.send_signal(signal.SIGTERM)
+        return process.wait(DEADLINE_S)
+
+    def child_of(self, instance):
+        """Process id of the inference child of a worker, or None."""
+        pid = self.workers[instance].pid
+        try:
+            children = pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+        except OSError:
+            return None
+        return int(children[0]) if children else None
+
+    def log(self, name):
+        return (self.folder / f'{name}.log').read_text()
+
+    # ---- clients
+
+    def submit(self, *arguments, expect=0):
+        return run(SUBMIT, '--config', self.config, *arguments, expect=expect, cwd=self.folder)
+
+    def detach(self, *arguments):
+        return self.submit('--detach', *arguments).stdout.strip()
+
+    def ctl(self, *arguments, expect=0):
+        return run(CTL, '--config', self.config, *arguments, expect=expect, cwd=self.folder)
+
+    def json(self, *arguments):
+        return json.loads(self.ctl(*arguments, '--json').stdout)
+
+    def status(self):
+        """The broker's status, or None while it does not answer."""
+        done = run(CTL, '--config', self.config, '--timeout', '1', 'status', '--json', expect=None)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def job(self, job):
+        return self.json('job', job)
+
+    def done(self, job):
+        """Images of the job that have a result."""
+        info = self.job(job)
+        return info['ok'] + info['failed'] + info['quarantined']
+
+    def results(self, job, *options):
+        out = self.ctl('results', job, '--format', 'jsonl', *options).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
+    def finish(self, job):
+        """Waits for the end of a job; returns it."""
+        self.ctl('wait', job, expect=None)
+        return self.job(job)

@@ -1,0 +1,177 @@
+"""Every mistake gets one sentence that names it, and the right exit status; nothing is lost by it."""
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from cluster import BROKER, Cluster, free_ports, photos, run, SUBMIT, WORKER
+
+
+class AtTheClient(unittest.TestCase):
+    """One broker without workers for all of these: none of them gets as far as one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.c = Cluster(images=200)
+        cls.c.start_broker()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.c.__exit__(None, None, None)
+
+    def refused(self, arguments, status, *parts):
+        done = self.c.submit(*arguments, expect=status)
+        lines = done.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        for part in parts:
+            self.assertIn(part, lines[0])
+        self.assertEqual(done.stdout, '')
+
+    def test_queries(self):
+        d = ('--dataset', 'photos')
+        for arguments, parts in (
+                (('Inference', '0', '199', 'tinny', *d), ('tinny', 'tiny')),
+                (('Inference', '0', '200', 'tiny', *d), ('200', '199')),
+                (('Inference', '9', '3', 'tiny', *d), ('9', '3')),
+                (('Inference', '-1', '3', 'tiny', *d), ('-1',)),
+                (('Inference', 'one', '3', 'tiny', *d), ('one',)),
+                (('Inference', '0', '99999999999999999999', 'tiny', *d), ('99999999999999999999',)),
+                (('Inference', '0', 'tiny', *d), ('Inference',)),
+                (('Classify', '0', '9', 'tiny', *d), ('Classify',)),
+                (('Inference', '0', '9', 'tiny', '--dataset', 'fotos'), ('fotos', 'photos')),
+                (('Inference', '0', '9', 'tiny', *d, '--wieght', '2'), ('wieght',)),
+                (('--model', 'tiny', '--range', '5-9', *d), ('5-9',)),
+                (('--model', 'tiny', '--list', 'none.list'), ('none.list',)),
+        ):
+            with self.subTest(arguments):
+                self.refused(arguments, 2, *parts)
+
+    def test_list_with_an_empty_line(self):
+        (self.c.folder / 'gap.list').write_text('a.jpg\n\nb.jpg\n')
+        self.refused(('--model', 'tiny', '--list', 'gap.list'), 2, 'gap.list', '2')
+
+    def test_no_broker_at_the_address(self):
+        port = free_ports(1)[0]
+        done = run(SUBMIT, '--broker', f'127.0.0.1:{port}', '--timeout', '1', 'Inference', '0', '9',
+                   'tiny', '--dataset', 'photos', expect=1)
+        self.assertIn(str(port), done.stderr)
+        self.assertIn('1.0 s', done.stderr)
+
+    def test_ctl(self):
+        self.assertIn('status', self.c.ctl('statsu', expect=2).stderr)
+        self.assertIn('00000000', self.c.ctl('job', '00000000', expect=1).stderr)
+        self.assertIn('xyz', self.c.ctl('job', 'xyz', expect=2).stderr)
+
+
+class AtTheBroker(unittest.TestCase):
+    def fails(self, c, *parts, options=(), status=1):
+        done = run(BROKER, '--config', c.config, *options, expect=status)
+        sentences = [s for s in done.stderr.splitlines() if s.startswith('idunno-broker: ')]
+        self.assertEqual(len(sentences), 1, done.stderr)
+        for part in parts:
+            self.assertIn(part, sentences[0])
+
+    def test_unknown_configuration_key(self):
+        with Cluster() as c:
+            c.write_config('worker\n    thraeds = 2\n')
+            self.fails(c, 'idunno.conf', 'thraeds', 'threads')
+
+    def test_port_in_use(self):
+        with Cluster() as c, socket.socket() as s:
+            s.bind(('127.0.0.1', c.ports['port_workers']))
+            s.listen()
+            self.fails(c, str(c.ports['port_workers']), 'in use')
+
+    def test_state_directory_in_use(self):
+        with Cluster() as c:
+            c.start_broker()
+            c.ports = dict(zip(c.ports, free_ports(len(c.ports))))
+            c.write_config()
+            self.fails(c, str(c.state), 'another')
+
+    def test_state_directory_not_writable(self):
+        with Cluster() as c:
+            c.state = pathlib.Path('/proc/idunno')
+            c.write_config()
+            self.fails(c, '/proc/idunno')
+
+    def test_missing_cfg_and_truncated_weights_are_named_and_refused(self):
+        with Cluster() as c:
+            short = c.folder / 'short.weights'
+            short.write_bytes(pathlib.Path(c.models['tiny']['weights']).read_bytes()[:-4])
+            c.models = {'short': {**c.models['tiny'], 'weights': short},
+                        'gone': {**c.models['tiny'], 'cfg': c.folder / 'gone.cfg'}}
+            c.write_config()
+            c.start_broker()
+            done = c.submit('Inference', '0', '9', 'short', '--dataset', 'photos', expect=1)
+            self.assertIn(str(short.stat().st_size), done.stderr)
+            self.assertIn(str(short.stat().st_size + 4), done.stderr)
+            done = c.submit('Inference', '0', '9', 'gone', '--dataset', 'photos', expect=1)
+            self.assertIn('gone.cfg', done.stderr)
+            done = run(WORKER, '--config', c.config, '--engine', 'darknet', expect=1)
+            self.assertIn('model', done.stderr)
+
+    def test_missing_data_set(self):
+        with Cluster(lists={'photos': '/nonexistent/images.list'}) as c:
+            c.start_broker()
+            done = c.submit('Inference', '0', '9', 'tiny', '--dataset', 'photos', expect=2)
+            self.assertIn('/nonexistent/images.list', done.stderr)
+
+    def test_damaged_wal_is_noticed_and_named(self):
+        with Cluster(engine='replay', replay_us=0) as c:
+            c.start_broker()
+            c.start_worker(0)
+            c.finish(c.detach('Inference', '0', '199', 'tiny', '--dataset', 'photos'))
+            c.kill_broker()
+            wal = next(c.state.glob('*-wal'))
+            data = bytearray(wal.read_bytes())
+            data[len(data) // 2] ^= 0x10
+            wal.write_bytes(data)
+            self.fails(c, wal.name)
+
+
+@unittest.skipUnless(os.geteuid() == 0, 'needs root to mount a small tmpfs')
+class FullDisk(unittest.TestCase):
+    def setUp(self):
+        self.mount = pathlib.Path(tempfile.mkdtemp(prefix='idunno-disk-'))
+        done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'none', self.mount],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.mount.rmdir()
+            self.skipTest(f'cannot mount a tmpfs: {done.stderr.strip()}')
+
+    def tearDown(self):
+        subprocess.run(['umount', '-l', self.mount], check=True)
+        self.mount.rmdir()
+
+    def test_nearly_full_refuses_and_full_exits_and_nothing_is_lost(self):
+        with Cluster(engine='replay', replay_us=1000) as c:
+            c.state = self.mount / 'state'
+            c.write_config()
+            c.start_broker()
+            done = c.submit('Inference', '0', '199', 'tiny', '--dataset', 'photos', expect=1)
+            self.assertIn('free', done.stderr)
+            c.stop(c.broker)
+            config = c.config.read_text()
+            c.config.write_text(config.replace('broker\n', 'broker\n    min_free = 0\n', 1))
+            c.start_broker()
+            c.start_worker(0)
+            job = c.detach('Inference', '0', '199', 'tiny', '--dataset', 'photos')
+            with open(self.mount / 'filler', 'wb', buffering=0) as filler:
+                while True:
+                    try:
+                        filler.write(bytes(4096))
+                    except OSError:
+                        break
+            self.assertEqual(c.broker.wait(60), 1)
+            self.assertIn('full', c.log('broker').lower())
+            (self.mount / 'filler').unlink()
+            c.start_broker()
+            info = c.finish(job)
+            self.assertEqual((info['ok'], info['conflicts']), (200, 0))
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)

@@ -1,0 +1,80 @@
+"""The main job: a query from idunno-submit to stored results, with real darknet."""
+import json
+import unittest
+
+from cluster import Cluster, INFER, photos, run, SOURCE, tiny_weights
+
+
+class MainJob(unittest.TestCase):
+    def test_results_equal_darknet_called_alone(self):
+        with Cluster(images=200) as c:
+            c.start_broker()
+            c.start_worker(0)
+            c.start_worker(1)
+            out = c.folder / 'out.jsonl'
+            c.submit('Inference', '0', '199', 'tiny', '--dataset', 'photos', '--output', out)
+            rows = [json.loads(line) for line in out.read_text().splitlines()]
+            direct = run(INFER, '--top5', '--selftest', SOURCE / 'tests/e2e/tiny.cfg', tiny_weights(),
+                         photos(200)).stdout.splitlines()
+            self.assertEqual([r['index'] for r in rows], list(range(200)))
+            for row, line in zip(rows, direct):
+                pairs = [p.split(':') for p in line.split('\t')[2:]]
+                self.assertEqual([t['class'] for t in row['top']], [int(i) for i, _ in pairs])
+                for t, (_, p) in zip(row['top'], pairs):
+                    self.assertAlmostEqual(t['probability'], float(p), delta=1e-5)
+
+    def test_query_in_one_argument_and_the_digest_of_another_order(self):
+        with Cluster(images=200) as c:
+            c.start_broker()
+            c.start_worker(0)
+            first = c.detach('Inference 0 199 tiny', '--dataset', 'photos')
+            one = c.finish(first)
+            c.start_worker(1)
+            two = c.finish(c.detach('--model', 'tiny', '--range', '0..199', '--dataset', 'photos'))
+            self.assertEqual(one['digest'], two['digest'])
+            self.assertEqual((one['state'], one['ok'], one['failed']), ('finished', 200, 0))
+
+    def test_own_list_in_one_line(self):
+        with Cluster(images=200) as c:
+            c.start_broker()
+            c.start_worker(0)
+            (c.folder / 'mine.list').write_text('\n'.join(
+                photos(200).parent.joinpath(line).as_posix()
+                for line in photos(200).read_text().splitlines()[:20]) + '\n')
+            done = c.submit('--model', 'tiny', '--list', 'mine.list', '--json')
+            self.assertEqual(json.loads(done.stdout)['ok'], 20)
+
+    def test_two_jobs_share_and_both_finish(self):
+        with Cluster(engine='replay', replay_us=2000, images=200) as c:
+            c.start_broker()
+            for i in range(3):
+                c.start_worker(i)
+            jobs = [c.detach('Inference', '0', '199', 'tiny', '--dataset', 'photos')
+                    for _ in range(2)]
+            self.assertEqual([c.finish(j)['ok'] for j in jobs], [200, 200])
+
+    def test_cancel_keeps_what_is_there(self):
+        with Cluster(engine='replay', replay_us=20000, images=200) as c:
+            c.start_broker()
+            c.start_worker(0)
+            job = c.detach('Inference', '0', '199', 'tiny', '--dataset', 'photos')
+            c.ctl('cancel', job)
+            info = c.job(job)
+            self.assertEqual(info['state'], 'cancelled')
+            c.ctl('forget', job)
+            self.assertIn('no job', c.ctl('job', job, expect=1).stderr)
+
+    def test_clean_shutdown(self):
+        with Cluster(images=200) as c:
+            c.start_broker()
+            worker = c.start_worker(0)
+            job = c.detach('Inference', '0', '199', 'tiny', '--dataset', 'photos')
+            self.assertEqual(c.stop(worker), 0)
+            self.assertEqual(c.stop(c.broker), 0)
+            c.start_broker()
+            c.start_worker(1)
+            self.assertEqual(c.finish(job)['ok'], 200)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
