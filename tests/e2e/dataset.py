@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else 'idunno-dataset'
+PROGRAM = os.path.abspath(sys.argv.pop(1))
 JPEG, PNG = b'\xff\xd8\xff\xe0 not really', b'\x89PNG\r\n\x1a\n not really'
 
 

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import unittest
 
-PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else 'idunno-weights'
+PROGRAM = os.path.abspath(sys.argv.pop(1))
 NETWORK = '[net]\nheight=8\nwidth=8\nchannels=3\n[connected]\noutput=4\nactivation=linear\n[softmax]\n'
 BYTES = 20 + 4 * (8 * 8 * 3 * 4 + 4)
 BODY = (b'\0\0\0\0\2\0\0\0' + b'\0' * 12 + bytes(range(256)) * 13)[:BYTES]
