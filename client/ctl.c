@@ -56,10 +56,12 @@ static const struct command {
         "job is null for a worker without a lease.\n"},
     {"models", NULL, BIT(JSON), idn_ctl_models, "models that the cluster knows",
         "JSON: an array of objects with the members\n"
-        "  name digest batch workers path problem\n"},
+        "  name digest batch workers path problem\n"
+        "digest is null when there is a problem.\n"},
     {"datasets", NULL, BIT(JSON), idn_ctl_datasets, "data sets that the cluster knows",
         "JSON: an array of objects with the members\n"
-        "  name digest images workers path problem\n"},
+        "  name digest images workers path problem\n"
+        "digest is null when there is a problem.\n"},
     {"results", "ID", BIT(JSON) | BIT(FORMAT) | BIT(FAILED) | BIT(MISSING), idn_ctl_results,
         "results of a job so far, a line an image",
         "  --format csv|jsonl  (csv); --json is --format jsonl\n"
@@ -99,11 +101,11 @@ static void print_help(void)
 
 static void print_command_help(const struct command *command)
 {
-    (void)printf("usage: idunno-ctl %s%s%s%s%s\n\n%s.\n%s%s", command->name,
+    (void)printf("usage: idunno-ctl %s%s%s%s%s\n\n%c%s.\n%s%s", command->name,
         command->operand == NULL ? "" : " ", command->operand == NULL ? "" : command->operand,
         (command->options & BIT(JSON)) != 0 ? " [--json]" : "",
-        (command->options & BIT(ALL)) != 0 ? " [--all]" : "", command->summary,
-        command->help[0] == '\0' ? "" : "\n", command->help);
+        (command->options & BIT(ALL)) != 0 ? " [--all]" : "", command->summary[0] - 'a' + 'A',
+        command->summary + 1, command->help[0] == '\0' ? "" : "\n", command->help);
 }
 
 // ---- the command line

@@ -94,9 +94,9 @@ static void print_progress(const struct idunno_info *info)
     idn_ctl_line("left", "%s, of which %s are being computed by %u worker%s",
         idn_human_count(left).text, idn_human_count(info->in_flight).text, info->workers,
         info->workers == 1 ? "" : "s");
-    if (info->images_per_s > 0)
+    if (idn_job_left_ms(info) > 0)
         idn_ctl_line("rate", "%s images/s, %s left", idn_human_rate(info->images_per_s).text,
-            idn_human_duration((uint64_t)((double)left / info->images_per_s * 1000)).text);
+            idn_human_duration(idn_job_left_ms(info)).text);
 }
 
 static void print_job(const struct idunno_info *info)

@@ -21,7 +21,10 @@ static void entry_json(
     idn_sha256_to_hex(&entry->digest, digest);
     idn_json_object(json, NULL);
     idn_json_string(json, "name", entry->name);
-    idn_json_string(json, "digest", digest);
+    if (entry->problem[0] == '\0')
+        idn_json_string(json, "digest", digest);
+    else
+        idn_json_null(json, "digest");
     idn_json_u64(json, count_name, entry->count);
     idn_json_u64(json, "workers", entry->workers);
     idn_json_string(json, "path", entry->path);

@@ -23,9 +23,11 @@ struct idn_human idn_human_count(uint64_t count)
 struct idn_human idn_human_duration(uint64_t ms)
 {
     struct idn_human human;
-    unsigned long long s = (ms + 500) / 1000, min = s / 60, h = min / 60;
+    unsigned long long s = ms / 1000 + (ms % 1000 >= 500), min = s / 60, h = min / 60;
 
-    if (ms < 9950)
+    if (ms < 1000)
+        (void)snprintf(human.text, sizeof(human.text), "%llu ms", (unsigned long long)ms);
+    else if (ms < 9950)
         (void)snprintf(human.text, sizeof(human.text), "%.1f s", (double)ms / 1000.0);
     else if (min == 0)
         (void)snprintf(human.text, sizeof(human.text), "%llu s", s);

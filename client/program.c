@@ -176,6 +176,7 @@ int idn_signals_open(void)
     (void)sigemptyset(&set);
     for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
         (void)sigaddset(&set, signals[i]);
+    (void)signal(SIGPIPE, SIG_IGN);
     int error = sigprocmask(SIG_BLOCK, &set, NULL);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     IDN_ASSERT(error == 0 && fd > 0);
@@ -213,6 +214,17 @@ double idn_job_rate(const struct idunno_info *info)
     uint64_t done = info->ok + idn_job_failed(info);
 
     return info->elapsed_ms == 0 ? 0 : (double)done * 1000.0 / (double)info->elapsed_ms;
+}
+
+uint64_t idn_job_left_ms(const struct idunno_info *info)
+{
+    enum { TOO_EARLY_MS = 1000 };
+    uint64_t left = (uint64_t)info->pending + info->in_flight;
+
+    if (info->state != IDUNNO_OPEN || !(info->images_per_s > 0) || info->elapsed_ms < TOO_EARLY_MS)
+        return 0;
+    double ms = (double)left / info->images_per_s * 1000.0;
+    return ms < 1e15 ? (uint64_t)ms : 0;
 }
 
 const char *idn_job_state_text(const struct idunno_info *info)

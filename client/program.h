@@ -57,7 +57,7 @@ struct idn_labels *idn_cluster_labels(const struct idn_cluster *cluster, const c
 // ---- signals
 
 // Blocks SIGINT, SIGTERM and SIGHUP and returns a descriptor that is readable when one came; before
-// any thread exists.
+// any thread exists. A closed pipe becomes an error of the write (SIGPIPE is ignored).
 int idn_signals_open(void);
 // The signal that came (0: none).
 int idn_signals_take(int fd);
@@ -76,6 +76,8 @@ uint64_t idn_job_failed(const struct idunno_info *info); // with the quarantined
 // Over the whole time of the job; 0 when it took none.
 double idn_job_rate(const struct idunno_info *info);
 const char *idn_job_state_text(const struct idunno_info *info); // "open", "finished", "cancelled"
+// Milliseconds until it is done at its rate; 0: too early to tell, or nothing moves.
+uint64_t idn_job_left_ms(const struct idunno_info *info);
 // 0, 3 with failed images, 1 when cancelled.
 int idn_job_exit(const struct idunno_info *info);
 // The members of a job's object, without its braces.

@@ -15,12 +15,10 @@ static unsigned percent(const struct idn_progress_view *view)
 
 static void time_left(const struct idn_progress_view *view, char part[static PART_SIZE])
 {
-    uint64_t left = view->total > view->done ? view->total - view->done : 0;
-
     part[0] = '\0';
-    if (view->images_per_s > 0 && left > 0)
+    if (view->left_ms > 0)
         (void)snprintf(part, PART_SIZE, "%s left",
-            idn_human_duration((uint64_t)((double)left / view->images_per_s * 1000.0)).text);
+            idn_human_duration(view->left_ms < 1000 ? 1000 : view->left_ms).text);
 }
 
 // Appends part behind a gap of two when it fits into *room columns (< IDN_PROGRESS_LINE_SIZE);
@@ -144,6 +142,8 @@ void idn_progress_show(
         return;
     }
     idn_progress_plain(view, line);
+    if (progress->next_ms == 0) // a line about nothing yet helps nobody
+        progress->next_ms = now_ms + IDN_PROGRESS_FIRST_MS;
     if (now_ms < progress->next_ms || strcmp(line, progress->line) == 0)
         return;
     progress->next_ms = now_ms + IDN_PROGRESS_PLAIN_MS;

@@ -10,10 +10,11 @@
 struct idn_progress_view {
     uint64_t total, done, failed; // images; done includes the failed
     double images_per_s;
+    uint64_t left_ms; // 0: not known
     const char *note; // instead of rate and time left, such as why nothing moves; or ""
 };
 
-enum { IDN_PROGRESS_LINE_SIZE = 512, IDN_PROGRESS_PLAIN_MS = 5000 };
+enum { IDN_PROGRESS_LINE_SIZE = 512, IDN_PROGRESS_PLAIN_MS = 5000, IDN_PROGRESS_FIRST_MS = 1000 };
 
 // The line for a terminal of so many columns; never longer than columns - 1, so that it never
 // wraps. Narrow ones lose first the bar, then the rate, then what else does not fit.
@@ -25,7 +26,7 @@ void idn_progress_plain(
 struct idn_progress {
     FILE *file; // borrowed
     bool terminal, quiet, drawn;
-    uint64_t next_ms;                  // plain: when the next line is due
+    uint64_t next_ms;                  // plain: when the next line is due; 0: nothing was shown yet
     char line[IDN_PROGRESS_LINE_SIZE]; // shown last
 };
 

@@ -15,6 +15,7 @@ static void show(struct idn_submit *submit)
         .done = info->ok + idn_job_failed(info),
         .failed = idn_job_failed(info),
         .images_per_s = info->images_per_s,
+        .left_ms = idn_job_left_ms(info),
         .note = submit->note[0] != '\0' ? submit->note : info->why};
 
     idn_progress_show(&submit->progress, &view, idn_call_now());

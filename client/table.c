@@ -83,15 +83,17 @@ static size_t width_of(const char *text)
 static void print_row(
     const struct idn_table *table, char *const *row, const size_t *widths, FILE *file)
 {
-    for (size_t i = 0; i < table->columns; i++) {
+    size_t columns = table->columns;
+
+    while (columns > 1 && *row[columns - 1] == '\0')
+        columns--; // no spaces at the end of a line
+    for (size_t i = 0; i < columns; i++) {
         int padding = (int)(widths[i] - width_of(row[i]));
         const char *gap = i == 0 ? "" : "  ";
         if (table->right[i])
             (void)fprintf(file, "%s%*s%s", gap, padding, "", row[i]);
-        else if (i + 1 == table->columns)
-            (void)fprintf(file, "%s%s", *row[i] == '\0' ? "" : gap, row[i]);
         else
-            (void)fprintf(file, "%s%s%*s", gap, row[i], padding, "");
+            (void)fprintf(file, "%s%s%*s", gap, row[i], i + 1 < columns ? padding : 0, "");
     }
     (void)fputc('\n', file);
 }

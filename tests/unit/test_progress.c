@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 static const struct idn_progress_view halfway = {
-    .total = 10000, .done = 5000, .failed = 3, .images_per_s = 100, .note = ""};
+    .total = 10000, .done = 5000, .failed = 3, .images_per_s = 100, .left_ms = 50000, .note = ""};
 
 static void test_quantities(void)
 {
@@ -15,7 +15,8 @@ static void test_quantities(void)
     CHECK_STRING(idn_human_count(999).text, "999");
     CHECK_STRING(idn_human_count(1000).text, "1,000");
     CHECK_STRING(idn_human_count(UINT64_MAX).text, "18,446,744,073,709,551,615");
-    CHECK_STRING(idn_human_duration(400).text, "0.4 s");
+    CHECK_STRING(idn_human_duration(400).text, "400 ms");
+    CHECK_STRING(idn_human_duration(1400).text, "1.4 s");
     CHECK_STRING(idn_human_duration(47100).text, "47 s");
     CHECK_STRING(idn_human_duration(192000).text, "3 min 12 s");
     CHECK_STRING(idn_human_duration(59600).text, "1 min 0 s");
@@ -42,8 +43,11 @@ static void test_a_wide_bar(void)
 
 static void test_no_width_makes_it_wrap(void)
 {
-    struct idn_progress_view view = {
-        .total = UINT32_MAX, .failed = UINT32_MAX / 2, .images_per_s = 0.001, .note = ""};
+    struct idn_progress_view view = {.total = UINT32_MAX,
+        .failed = UINT32_MAX / 2,
+        .images_per_s = 0.001,
+        .left_ms = UINT64_MAX,
+        .note = ""};
     char line[IDN_PROGRESS_LINE_SIZE];
 
     for (unsigned columns = 0; columns < 2000; columns++) {
@@ -95,7 +99,7 @@ static void test_plain_lines_are_rare(void)
     rewind(file);
     while (getline(&text, &size, file) > 0)
         lines++;
-    CHECK_INT(lines, 4 + 1);
+    CHECK_INT(lines, 4 + 1); // and none before IDN_PROGRESS_FIRST_MS
     free(text);
     (void)fclose(file);
 }

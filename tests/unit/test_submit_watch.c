@@ -1,0 +1,235 @@
+// idunno-submit from the submission to the job's end: what it does when the broker does not know
+// the job, is gone, or when the user has seen enough.
+#include "base/assert.h"
+#include "client/submit.h"
+#include "tests/lib/check.h"
+#include "tests/lib/fake_broker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct fake_broker broker;
+static struct idn_submit submit;
+static atomic_uint submissions, watches;
+static const char *said; // on stderr by the last run; owned
+
+// ---- the broker's answers
+
+static bool refuse(struct idn_reply *ret, uint32_t code, const char *text)
+{
+    ret->type = IDN_REPLY_REFUSED;
+    ret->u.refused.code = code;
+    (void)snprintf(ret->u.refused.text, sizeof(ret->u.refused.text), "%s", text);
+    return true;
+}
+
+static bool job(const struct idn_request *request, uint32_t state, struct idn_reply *ret)
+{
+    ret->type = IDN_REPLY_JOB;
+    ret->u.job = (struct idn_job_info){.key = request->job.key,
+        .spec =
+            {.model = "alexnet", .dataset = "photos", .client = "me@here", .last = 9, .weight = 1},
+        .state = state,
+        .version = 1 + atomic_load(&watches),
+        .ok = state == IDN_JOB_OPEN ? 4 : 10,
+        .pending = state == IDN_JOB_OPEN ? 6 : 0,
+        .batch = 500};
+    return true;
+}
+
+static bool accept(const struct idn_request *request, struct idn_reply *ret)
+{
+    if (request->type == IDN_REQUEST_SUBMIT) {
+        atomic_fetch_add(&submissions, 1);
+        ret->type = IDN_REPLY_ACCEPTED;
+        ret->u.accepted.job = request->job.key;
+        ret->u.accepted.durable = 1;
+        return true;
+    }
+    if (request->type != IDN_REQUEST_HELLO) {
+        atomic_fetch_add(&watches, 1);
+        return false;
+    }
+    ret->type = IDN_REPLY_WELCOME;
+    ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
+    ret->u.welcome.role = IDN_ROLE_ALONE;
+    (void)strcpy(ret->u.welcome.broker, "a");
+    return true;
+}
+
+// Open at first, then finished.
+static bool finishes(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    if (accept(request, ret))
+        return true;
+    return job(request, atomic_load(&watches) < 3 ? IDN_JOB_OPEN : IDN_JOB_FINISHED, ret);
+}
+
+// Knows the job only once it is submitted to it.
+static bool has_not_heard(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    if (accept(request, ret))
+        return true;
+    return atomic_load(&submissions) == 0 ? refuse(ret, IDN_REFUSED_UNKNOWN_HERE, "not known here")
+                                          : job(request, IDN_JOB_FINISHED, ret);
+}
+
+static bool is_busy(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    if (accept(request, ret))
+        return true;
+    return atomic_load(&watches) == 1 ? refuse(ret, IDN_REFUSED_SLOW_DOWN, "too many watch")
+                                      : job(request, IDN_JOB_FINISHED, ret);
+}
+
+static bool has_forgotten(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    return accept(request, ret) ||
+           refuse(ret, IDN_REFUSED_UNKNOWN_JOB, "this job has been forgotten");
+}
+
+static bool was_cancelled(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    return accept(request, ret) || job(request, IDN_JOB_CANCELLED, ret);
+}
+
+static bool is_silent(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    return accept(request, ret);
+}
+
+// Stops us in the middle, as Ctrl-C does.
+static bool interrupts(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    if (accept(request, ret))
+        return true;
+    (void)kill(getpid(), SIGTERM);
+    return false;
+}
+
+// ---- runs
+
+// Watches (and reports) with stderr in a file; returns the exit status.
+static int run_with(fake_answer *answer, const char *model, uint32_t timeout_ms)
+{
+    FILE *file = tmpfile();
+    int kept = dup(STDERR_FILENO), status;
+
+    atomic_store(&submissions, 0);
+    atomic_store(&watches, 0);
+    memset(&broker, 0, sizeof(broker));
+    fake_broker_start(&broker, answer);
+    submit = (struct idn_submit){.signal_fd = submit.signal_fd,
+        .accepted = true,
+        .options = {.quiet = true, .timeout_ms = timeout_ms},
+        .query = {.model = model, .dataset = "photos", .last = 9}};
+    idunno_draw(&submit.info.job);
+    submit.query.key = submit.info.job.key;
+    idn_progress_init(&submit.progress, stderr, true);
+    struct idunno_options options = {
+        .brokers = {broker.address}, .client = "test", .stop_fd = submit.signal_fd};
+    CHECK_INT(idunno_connect(&options, &submit.idunno), IDUNNO_OK);
+    CHECK(file != NULL && dup2(fileno(file), STDERR_FILENO) >= 0);
+    status = idn_submit_watch(&submit);
+    if (status == IDN_SUBMIT_GO_ON)
+        status = idn_submit_report(&submit);
+    CHECK(dup2(kept, STDERR_FILENO) >= 0);
+    (void)close(kept);
+    idunno_close(&submit.idunno);
+    fake_broker_stop(&broker);
+    static char text[2000];
+    rewind(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    (void)fclose(file);
+    said = text;
+    return status;
+}
+
+static void test_until_it_has_finished(void)
+{
+    CHECK_INT(run_with(finishes, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&watches), 3);
+    CHECK_INT(atomic_load(&submissions), 0);
+    CHECK_STRING(said, "");
+}
+
+static void test_a_new_broker_is_told_of_the_job(void)
+{
+    CHECK_INT(run_with(has_not_heard, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&submissions), 1);
+}
+
+// Only a run that submitted the job itself knows what to submit.
+static void test_an_attached_run_waits_and_gives_up(void)
+{
+    CHECK_INT(run_with(has_not_heard, NULL, 300), IDN_EXIT_FAILURE);
+    CHECK_INT(atomic_load(&submissions), 0);
+    CHECK_STRING(said, "idunno-submit: not known here\n");
+}
+
+static void test_a_busy_broker_is_asked_again(void)
+{
+    CHECK_INT(run_with(is_busy, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&submissions), 0);
+}
+
+static void test_a_forgotten_job(void)
+{
+    CHECK_INT(run_with(has_forgotten, "alexnet", 0), IDN_EXIT_FAILURE);
+    CHECK_STRING(said, "idunno-submit: this job has been forgotten\n");
+    CHECK_INT(atomic_load(&submissions), 0); // what somebody removed is not begun again
+}
+
+static void test_a_cancelled_job(void)
+{
+    CHECK_INT(run_with(was_cancelled, "alexnet", 0), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(said, "was cancelled; 10 of its 10 images have results: idunno-ctl results ");
+}
+
+static void test_no_broker_any_more(void)
+{
+    CHECK_INT(run_with(is_silent, "alexnet", 300), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(said, "no broker answers at tcp://127.0.0.1:");
+    CHECK_CONTAINS(
+        said, "goes on when the broker does; return to it with: idunno-submit --attach ");
+}
+
+static void test_an_interrupted_run_says_how_to_return(void)
+{
+    CHECK_INT(run_with(interrupts, "alexnet", 0), IDN_EXIT_SIGNAL + SIGTERM);
+    CHECK_CONTAINS(said, " goes on; return to it with: idunno-submit --attach ");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_until_it_has_finished),
+        CHECK_TEST(test_a_new_broker_is_told_of_the_job),
+        CHECK_TEST(test_an_attached_run_waits_and_gives_up),
+        CHECK_TEST(test_a_busy_broker_is_asked_again),
+        CHECK_TEST(test_a_forgotten_job),
+        CHECK_TEST(test_a_cancelled_job),
+        CHECK_TEST(test_no_broker_any_more),
+        CHECK_TEST(test_an_interrupted_run_says_how_to_return),
+    };
+
+    submit.signal_fd = idn_signals_open(); // before any thread
+    int result = check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+    (void)close(submit.signal_fd);
+    return result;
+}
