@@ -39,9 +39,8 @@ static void serve_one(struct fake_broker *broker, struct idn_codec *codec)
     if (!answers)
         return;
     struct idn_bytes bytes = idn_encode_reply(codec, &reply);
-    if (atomic_load(&broker->two_frames))
-        send_to(broker, route, (size_t)route_size, bytes.data, bytes.size, true);
-    send_to(broker, route, (size_t)route_size, bytes.data, bytes.size, false);
+    send_to(broker, route, (size_t)route_size, bytes.data, bytes.size,
+        atomic_load(&broker->two_frames));
 }
 
 static void *serve(void *argument)

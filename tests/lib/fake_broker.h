@@ -19,7 +19,7 @@ struct fake_broker {
     _Atomic(fake_answer *) answer; // may be changed at any time
     atomic_uint requests;          // that came in, of any type
     atomic_bool garbage;           // send bytes that are no message before every reply
-    atomic_bool two_frames;        // send a message of two frames before every reply
+    atomic_bool two_frames;        // replies are messages of two frames, which is wrong
     pthread_t thread;
     int stop_fd;
     void *context, *socket;

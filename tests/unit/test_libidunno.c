@@ -112,6 +112,28 @@ static bool answer_unknown_model(
            refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "no model alexnt; did you mean alexnet?");
 }
 
+// Pages of results that lie: each with one row, about `wrong_index`, and asking to go on at
+// `wrong_next`.
+static uint32_t wrong_index, wrong_next;
+static bool answer_wrong_pages(
+    struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
+{
+    static uint8_t row[IDN_ROW_BYTES];
+
+    if (!answer_well(broker, request, ret))
+        return false;
+    if (request->type == IDN_REQUEST_RESULTS) {
+        struct idn_result result = {.index = wrong_index,
+            .class_id = {1, IDN_NO_CLASS, IDN_NO_CLASS, IDN_NO_CLASS, IDN_NO_CLASS},
+            .probability = {0.5f}};
+        idn_result_pack(&result, row);
+        ret->u.results.rows = row;
+        ret->u.results.count = 1;
+        ret->u.results.next = wrong_next;
+    }
+    return true;
+}
+
 // Every answer first with the id of the request before it.
 static bool answer_twice(
     struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
@@ -188,6 +210,31 @@ static void test_a_callback_ends_the_results(void)
     start(answer_well, 5000);
     CHECK_INT(idunno_results(idunno, &job, IDUNNO_ALL, on_row, &seen), IDUNNO_STOPPED);
     CHECK_INT(seen.rows, 1500);
+    stop();
+}
+
+static bool any_row(void *context, const struct idunno_row *row)
+{
+    (void)row;
+    *(uint32_t *)context += 1;
+    return true;
+}
+
+static void test_pages_that_cannot_be(void)
+{
+    uint32_t rows = 0;
+
+    start(answer_wrong_pages, 5000);
+    wrong_index = 7, wrong_next = 5; // a row beyond its page
+    CHECK_INT(idunno_results(idunno, &job, IDUNNO_ALL, any_row, &rows), IDUNNO_BROKEN);
+    CHECK_CONTAINS(idunno_error(idunno), "damaged");
+    wrong_index = 0, wrong_next = 0; // a page that is followed by itself
+    CHECK_INT(idunno_results(idunno, &job, IDUNNO_ALL, any_row, &rows), IDUNNO_BROKEN);
+    CHECK_CONTAINS(idunno_error(idunno), "do not end");
+    CHECK_INT(rows, 0);
+    wrong_index = 3, wrong_next = 1000; // the second page repeats a row of the first
+    CHECK_INT(idunno_results(idunno, &job, IDUNNO_ALL, any_row, &rows), IDUNNO_BROKEN);
+    CHECK_INT(rows, 1);
     stop();
 }
 
@@ -281,9 +328,11 @@ static void test_answers_that_are_no_messages(void)
     atomic_store(&first.garbage, true);
     CHECK_INT(idunno_submit(idunno, &photos, &job, NULL), IDUNNO_UNREACHABLE);
     CHECK(strstr(idunno_error(idunno), "no answer") == NULL); // it says what came instead
-    first.answer = answer_well;
-    atomic_store(&first.two_frames, true);
+    first.answer = answer_well;                               // behind the garbage comes an answer
     CHECK_INT(idunno_submit(idunno, &photos, &job, NULL), IDUNNO_OK);
+    atomic_store(&first.garbage, false);
+    atomic_store(&first.two_frames, true);
+    CHECK_INT(idunno_submit(idunno, &photos, &job, NULL), IDUNNO_UNREACHABLE);
     stop();
 }
 
@@ -371,6 +420,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_the_way_of_a_job),
         CHECK_TEST(test_a_callback_ends_the_results),
+        CHECK_TEST(test_pages_that_cannot_be),
         CHECK_TEST(test_a_refusal_has_a_name_and_a_sentence),
         CHECK_TEST(test_what_the_caller_gets_wrong),
         CHECK_TEST(test_nobody_there),

@@ -199,6 +199,7 @@ static void test_not_active_asks_the_other_at_once(void)
     CHECK(only_sent_to(1));
     refuse(2, 0, IDN_REFUSED_NOT_ACTIVE); // again, of the broker asked before
     CHECK_INT(session.actions, 0);
+    CHECK_INT(idn_session_deadline(&session), 1 + IDN_REQUEST_MS); // the other has its time
     answer(3, 1, 100, IDN_REPLY_ACCEPTED, 0);
     CHECK(ended_with(IDN_SESSION_DONE));
 }
