@@ -85,8 +85,9 @@ static void take_stored(struct idn_core *core, uint64_t sequence)
 static void take_disk(struct idn_core *core, uint64_t free_bytes)
 {
     core->free_bytes = free_bytes;
+    if (core->disk_low && free_bytes >= core->min_free_bytes)
+        core->look = core->newcomers = true;
     core->disk_low = free_bytes < core->min_free_bytes;
-    core->look = core->look || !core->disk_low;
 }
 
 static void take_refolded(struct idn_core *core, const struct idn_summary *summary)
@@ -190,7 +191,7 @@ static void end_grace(struct idn_core *core)
     if (core->grace_over || core->now < core->started_ms + IDN_DEAD_MS)
         return;
     core->grace_over = true;
-    core->look = true;
+    core->look = core->newcomers = true;
 }
 
 static void run_timers(struct idn_core *core)

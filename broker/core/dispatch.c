@@ -136,6 +136,7 @@ static struct idn_worker *find_victim(struct idn_core *core, const struct idn_jo
 
 static void serve_newcomers(struct idn_core *core)
 {
+    core->newcomers = false;
     IDN_EACH(link, &core->open)
     {
         struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
@@ -224,7 +225,7 @@ void idn_dispatch(struct idn_core *core)
         return;
     core->look = false;
     serve_idle(core);
-    if (idn_policy_preempts(core))
+    if (core->newcomers && idn_policy_preempts(core))
         serve_newcomers(core);
     idn_dispatch_steal(core);
 }

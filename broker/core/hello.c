@@ -174,5 +174,5 @@ void idn_worker_hello(
     idn_worker_progressed(core, worker);
     welcome(core, worker, highest);
     reconcile_leases(core, worker, message);
-    core->look = true;
+    core->look = core->newcomers = true;
 }

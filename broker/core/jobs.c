@@ -125,7 +125,7 @@ struct idn_job *idn_jobs_add(
     core->open_jobs++;
     core->open_images += idn_job_total(job);
     index_put(core, job);
-    core->look = true;
+    core->look = core->newcomers = true;
     return job;
 }
 

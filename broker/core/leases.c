@@ -181,7 +181,7 @@ static void stop_wanting(struct idn_core *core, struct idn_lease *lease)
             job->trim_asked = false;
     }
     lease->wanted = 0;
-    core->look = true;
+    core->look = core->newcomers = true;
 }
 
 static void stop_trimming(struct idn_core *core, struct idn_lease *lease)

@@ -234,6 +234,7 @@ struct idn_core {
     struct idn_link free_leases, unanswered;
     struct idn_worker *asking; // reported in this step: may need its next lease
     bool look;                 // work or an idle worker appeared: dispatch to the idle
+    bool newcomers;            // and a job or worker appeared, or a trim was answered
     bool grace_over;
 
     struct idn_promise *promise; // ring

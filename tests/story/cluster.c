@@ -180,6 +180,15 @@ static void send_to_broker(
         add_event(cluster, 1, TO_BROKER, worker)->u.message = wires_copy_message(message);
 }
 
+static uint64_t compute_us(
+    const struct cluster *cluster, int worker, const struct idn_agent_action *action)
+{
+    bool second = strcmp(action->u.slice.model, cluster->model[1].name) == 0;
+
+    return action->u.slice.count * cluster->worker[worker].image_us * cluster->percent[second] /
+           100;
+}
+
 static void give_slice(struct cluster *cluster, int worker, const struct idn_agent_action *action)
 {
     struct cluster_worker *w = &cluster->worker[worker];
@@ -190,9 +199,10 @@ static void give_slice(struct cluster *cluster, int worker, const struct idn_age
         .count = action->u.slice.count};
 
     add_event(cluster, 0, CHILD, worker)->u.child = wires_copy(&child, sizeof(child));
+    child.compute_us = compute_us(cluster, worker, action);
     if (w->child_busy_ms < cluster->now)
         w->child_busy_ms = cluster->now;
-    w->child_busy_ms += (child.count * w->image_us + 999) / 1000;
+    w->child_busy_ms += (child.compute_us + 999) / 1000;
     child.type = IDN_AGENT_CHILD_ROWS;
     for (uint32_t i = 0; i < child.count; i++)
         if (cluster->poison[child.first + i])
@@ -298,7 +308,7 @@ static void happen_child(struct cluster *cluster, int worker, const struct wires
         event.u.rows.slice = child->slice;
         event.u.rows.count = child->count;
         event.u.rows.row = rows;
-        event.u.rows.compute_us = child->count * w->image_us;
+        event.u.rows.compute_us = child->compute_us;
         w->images_computed += child->count;
     }
     step_agent(cluster, worker, event);
@@ -445,6 +455,7 @@ struct cluster *cluster_new(uint64_t seed)
     cluster->model[0] = alexnet, cluster->model[1] = resnet, cluster->dataset[0] = photos;
     cluster->now = 10000;
     cluster->store_ms = 2;
+    cluster->percent[0] = cluster->percent[1] = 100;
     idn_random_init(&cluster->random, seed, 1);
     broker_starts(cluster);
     time_passes(cluster, 10);

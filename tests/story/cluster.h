@@ -45,6 +45,7 @@ struct cluster {
         struct cluster *cluster, int worker, const struct idn_worker_message *message);
 
     struct idn_core_model model[2];
+    uint32_t percent[2]; // of a worker's time an image that this model takes
     struct idn_core_dataset dataset[1];
     enum idn_policy policy;
     void *memory;

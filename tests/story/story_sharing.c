@@ -13,31 +13,38 @@ static void a_second_job_is_served_at_once(void)
     cluster_destroy(cluster);
 }
 
-// Both jobs have had images of tasks done in proportion: the report's equal task rate.
-static void check_equal_rates(struct cluster *cluster, double most_gap)
+// 1 - min / max of the task rates of jobs 1 and 2 since the given counts.
+static double gap(struct cluster *cluster, const struct idn_job_info since[2])
 {
     struct idn_job_info a = job_info(cluster, 1), b = job_info(cluster, 2);
-    double rate_a = (double)a.ok / a.batch, rate_b = (double)b.ok / b.batch;
-    double gap = 1 - (rate_a < rate_b ? rate_a / rate_b : rate_b / rate_a);
+    double tasks_a = (double)(a.ok - since[0].ok) / a.batch,
+           tasks_b = (double)(b.ok - since[1].ok) / b.batch;
 
-    if (gap > most_gap)
-        (void)printf("  tasks: %.3f and %.3f\n", rate_a, rate_b);
-    CHECK(gap <= most_gap);
+    return 1 - (tasks_a < tasks_b ? tasks_a / tasks_b : tasks_b / tasks_a);
 }
 
+// The report's example: tasks of 6 and 9 seconds; three workers cannot be divided fairly as wholes.
 static void two_jobs_get_equal_task_rates(void)
 {
     struct cluster *cluster = cluster_new(1);
+    struct idn_job_info begin[2] = {{.ok = 0}}, window[2];
+    double worst = 0;
 
+    cluster->percent[1] = 187; // 100 images of 60 ms; 80 of 112 ms
     for (int i = 0; i < 3; i++)
-        worker_starts(cluster, i, 20000);
+        worker_starts(cluster, i, 60000);
     time_passes(cluster, 500);
-    client_submits(cluster, 1, "alexnet", 0, 1999);  // 100 a task
-    client_submits(cluster, 2, "resnet18", 0, 1999); // 80 a task
+    client_submits(cluster, 1, "alexnet", 0, 1999);
+    client_submits(cluster, 2, "resnet18", 0, 1999);
     time_passes(cluster, 10000);
-    check_equal_rates(cluster, 0.10);
-    time_passes(cluster, 10000);
-    check_equal_rates(cluster, 0.05);
+    for (int i = 0; i < 5; i++) {
+        window[0] = job_info(cluster, 1), window[1] = job_info(cluster, 2);
+        time_passes(cluster, 10000);
+        worst = gap(cluster, window) > worst ? gap(cluster, window) : worst;
+    }
+    (void)printf("  gap: %.3f in all, %.3f in the worst ten seconds\n", gap(cluster, begin), worst);
+    CHECK(gap(cluster, begin) <= 0.02);
+    CHECK(worst <= 0.10);
     cluster_destroy(cluster);
 }
 

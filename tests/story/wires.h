@@ -11,6 +11,7 @@ struct wires_child {
     int type;       // enum idn_agent_event_type
     uint64_t slice;
     uint32_t first, count;
+    uint64_t compute_us;
 };
 
 void *wires_copy(const void *bytes, size_t size);
