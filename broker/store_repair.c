@@ -114,5 +114,9 @@ int idn_store_repair(struct idn_store *store, const struct idn_store_evidence *e
     report->verified = repair.rows;
     report->lost = repair.set_aside + (stored > last ? stored - last : 0);
     error = idn_store_checkpoint(store, reason);
-    return error == IDN_STORE_BUSY ? -EBUSY : error;
+    if (error == IDN_STORE_BUSY)
+        return idn_reason_set(reason, -EBUSY,
+            "another program reads %s in %.150s; end it and start again", IDN_STORE_DATABASE,
+            store->directory);
+    return error;
 }

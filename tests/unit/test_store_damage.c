@@ -280,25 +280,45 @@ static void test_empty_database_beside_a_highwater(void)
     end();
 }
 
-// A summary may count facts that are gone.
-static void test_accepted_loss_throws_summaries_away(void)
+// A summary may count what is set aside.
+static void test_repair_throws_summaries_away(void)
 {
-    struct kit one;
-
     begin();
     kit_open(&copy);
     idn_store_summarise(copy.store, &(struct idn_summary){.job = kit_key(1), .ok = 4000});
-    kit_commit(&copy, kit_results(&copy, 1, 0, 10, IDN_STATUS_OK, 0));
-    kit_wait_stored(&copy);
-    kit_copy(&copy, &one);
-    CHECK_INT(
-        truncate(kit_path(&one, "facts.db-wal"), size_of(&one, "facts.db-wal") - FRAME_BYTES), 0);
-    CHECK_INT(kit_open_only(&one, true), 0);
-    CHECK_INT(one.report.lost, 1);
-    kit_restart(&one, &seen);
+    idn_store_close(&copy.store);
+    kit_restart(&copy, &seen);
+    CHECK_INT(seen.summaries, 1);
+    idn_store_close(&copy.store);
+    sql(&copy, "UPDATE facts SET body = x'00' WHERE position = 17");
+    CHECK_INT(kit_open_only(&copy, true), 0);
+    CHECK_INT(copy.report.lost, 1);
+    kit_restart(&copy, &seen);
     CHECK_INT(seen.summaries, 0);
-    CHECK_INT(seen.rows, FACTS * 100);
-    kit_fini(&one);
+    CHECK_INT(seen.rows, (FACTS - 1) * 100);
+    end();
+}
+
+static void test_repair_rebuilds_indexes(void)
+{
+    struct idn_job_spec spec = {.first = 0, .last = FACTS * 100 - 1};
+
+    begin_clean();
+    // An index that knows nothing of the last row.
+    sql(&copy, "CREATE TABLE row AS SELECT * FROM facts WHERE position = 40;"
+               "CREATE TABLE entry AS SELECT * FROM sqlite_schema WHERE name = 'facts_job';"
+               "DELETE FROM facts WHERE position = 40; PRAGMA writable_schema = ON;"
+               "DELETE FROM sqlite_schema WHERE name = 'facts_job'");
+    sql(&copy, "INSERT INTO facts SELECT * FROM row; PRAGMA writable_schema = ON;"
+               "INSERT INTO sqlite_schema SELECT * FROM entry");
+    sql(&copy, "DROP TABLE row; DROP TABLE entry");
+    kit_open(&copy);
+    CHECK_INT(kit_refold(&copy, 1, spec).ok, (FACTS - 1) * 100);
+    idn_store_close(&copy.store);
+    CHECK_INT(kit_open_only(&copy, true), 0);
+    CHECK_INT(copy.report.lost, 0);
+    CHECK_INT(idn_store_start(copy.store, &copy.reason), 0);
+    CHECK_INT(kit_refold(&copy, 1, spec).ok, FACTS * 100);
     end();
 }
 
@@ -394,7 +414,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_damaged_log_is_not_trusted_though_nothing_is_missing),
         CHECK_TEST(test_mixture_is_repaired_or_refused),
         CHECK_TEST(test_empty_database_beside_a_highwater),
-        CHECK_TEST(test_accepted_loss_throws_summaries_away),
+        CHECK_TEST(test_repair_throws_summaries_away),
+        CHECK_TEST(test_repair_rebuilds_indexes),
         CHECK_TEST(test_damaged_new_row_is_named),
         CHECK_TEST(test_damaged_old_row_is_scrubbed_and_not_served),
         CHECK_TEST(test_restore_refuses_a_damaged_row_until_told),
