@@ -233,7 +233,7 @@ static int create(sqlite3 *db, const char *directory, struct idn_reason *reason)
 
 int idn_store_schema(sqlite3 *db, bool may_create, const char *directory, struct idn_reason *reason)
 {
-    int64_t version, application, tables;
+    int64_t version = 0, application = 0, tables = 0;
 
     if (idn_store_number(db, "PRAGMA user_version", &version) != SQLITE_OK ||
         idn_store_number(db, "PRAGMA application_id", &application) != SQLITE_OK ||

@@ -301,12 +301,10 @@ static bool turn(struct writer *writer, int *ret_error, struct idn_reason *reaso
 
 static void finish(struct writer *writer)
 {
-    sqlite3_stmt *statements[] = {writer->insert, writer->summarise, writer->drop_summary,
-        writer->begin_forgetting, writer->forgotten, writer->bodies, writer->empty,
-        writer->end_forgetting};
+    sqlite3_stmt *statement;
 
-    for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++)
-        (void)sqlite3_finalize(statements[i]);
+    while ((statement = sqlite3_next_stmt(writer->db, NULL)) != NULL)
+        (void)sqlite3_finalize(statement);
     (void)sqlite3_wal_hook(writer->db, NULL, NULL);
     idn_closep(&writer->log_fd);
 }
