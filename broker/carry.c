@@ -50,6 +50,7 @@ void idn_loop_answer(struct idn_loop *loop, idn_peer peer, const struct idn_requ
         (void)snprintf(status->version, sizeof(status->version), "%s", IDN_VERSION);
         status->uptime_ms = loop->now_ms - loop->started_ms;
         status->store_bytes = loop->store_bytes;
+        status->facts = loop->facts; // the core was not fed those that a summary stands for
     }
     send_reply(loop, peer, &reply);
 }
@@ -149,6 +150,7 @@ void idn_loop_commit(struct idn_loop *loop)
     if (loop->batch.count == 0)
         return;
     idn_store_commit(loop->config.store, loop->batch.fact, loop->batch.count);
+    loop->facts += loop->batch.count;
     idn_batch_clear(&loop->batch);
 }
 

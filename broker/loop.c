@@ -74,6 +74,7 @@ int idn_loop_new(const struct idn_loop_config *config, struct idn_loop **ret)
     }
     read_clocks(loop);
     loop->started_ms = loop->now_ms;
+    loop->facts = config->facts;
     *ret = loop;
     return 0;
 }

@@ -24,6 +24,7 @@ struct idn_loop_config {
     struct idn_store *store; // borrowed
     struct idn_ports *ports; // borrowed
     int signal_fd;           // SIGTERM and SIGINT end the loop; borrowed
+    uint64_t facts;          // in the store when it was opened
 };
 
 struct idn_loop {
@@ -39,7 +40,7 @@ struct idn_loop {
     uint64_t look_ms;     // when to look at disk and commits next
     uint64_t retry_ms;    // when to try the outboxes next
     uint64_t patience_ms; // no commit is judged before
-    uint64_t store_bytes;
+    uint64_t store_bytes, facts;
     bool stop;
     int status; // of the process, once stop is set
 };

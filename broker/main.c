@@ -203,8 +203,8 @@ static void print_check(const struct broker *broker)
     }
 }
 
-static int open_store(
-    const struct options *options, struct broker *broker, struct idn_reason *reason)
+static int open_store(const struct options *options, struct broker *broker, uint64_t *ret_facts,
+    struct idn_reason *reason)
 {
     struct idn_store_config config = {
         .directory = broker->settings.broker_state,
@@ -221,19 +221,21 @@ static int open_store(
             report.lost);
     idn_debug("store %s: %" PRIu64 " facts, %" PRIu64 " verified", config.directory, report.facts,
         report.verified);
+    *ret_facts = report.facts;
     return 0;
 }
 
 // The ports come before the store: a second broker started by mistake is told so at once.
 static int open_all(const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
+    uint64_t facts = 0;
     int error = idn_start_core(
         &broker->settings, broker->registry, &broker->core, &broker->core_bytes, reason);
 
     if (error == 0)
         error = idn_ports_open(&broker->settings, &broker->ports, reason);
     if (error == 0)
-        error = open_store(options, broker, reason);
+        error = open_store(options, broker, &facts, reason);
     if (error < 0)
         return error;
     struct idn_loop_config config = {
@@ -241,6 +243,7 @@ static int open_all(const struct options *options, struct broker *broker, struct
         .store = broker->store,
         .ports = &broker->ports,
         .signal_fd = broker->signal_fd,
+        .facts = facts,
     };
     error = idn_loop_new(&config, &broker->loop);
     if (error < 0)
