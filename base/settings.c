@@ -170,7 +170,7 @@ static int read_broker(
     const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
 {
     static const char *const letters[] = {"a", "b"}, *const policies[] = {"fair-time", "fifo"};
-    const char *letter;
+    const char *letter = letters[0];
     int error = read_word(config, "broker/letter", "a", letters, 2, &letter, reason);
 
     if (error < 0)

@@ -194,7 +194,7 @@ int idn_dataset_list(const char *folder, int with_hash, const char *output)
     if (real == NULL)
         return idn_dataset_say(IDN_DATASET_FAILURE, "cannot read %s: %s", folder, strerror(errno));
     int error = collect(real, &images, &reason);
-    if (error == 0)
+    if (error == 0 && images.path != NULL)
         qsort(images.path, images.count, sizeof(*images.path), by_name);
     if (error == 0)
         error = output == NULL ? write_lines(&images, "", with_hash != 0, stdout, &reason)

@@ -403,7 +403,7 @@ static int parse_layers(struct parser *parser)
     parser->h = cfg->input_h;
     parser->w = cfg->input_w;
     parser->inputs = (uint64_t)parser->c * parser->h * parser->w;
-    cfg->layer = calloc(parser->text.sections - 1, sizeof(*cfg->layer));
+    cfg->layer = calloc(parser->text.sections, sizeof(*cfg->layer));
     IDN_ASSERT(cfg->layer != NULL);
     for (size_t i = 1; i < parser->text.sections; i++, cfg->layers++) {
         parser->section = &parser->text.section[i];

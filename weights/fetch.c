@@ -171,9 +171,9 @@ static int compare(const struct idn_fetch *fetch, uint64_t done, const struct id
 int idn_fetch(const struct idn_fetch *fetch, idn_fetch_progress *progress, void *context,
     struct idn_reason *reason)
 {
-    struct idn_new_file out;
+    struct idn_new_file out = {0};
     struct idn_sha256 digest = {0};
-    struct curl curl;
+    struct curl curl = {.out = -1, .err = -1};
     uint64_t done = 0;
     int error = idn_new_file_open(fetch->file, &out, reason);
 

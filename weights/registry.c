@@ -59,12 +59,12 @@ static int find_folders(struct reader *reader)
     const char *file = idn_config_file(reader->config), *named = getenv("IDUNNO_WEIGHTS");
     bool has_file = strcmp(file, "(defaults)") != 0;
     const char *slash = has_file ? strrchr(file, '/') : NULL;
-    char here[IDN_PATH_SIZE], folder[IDN_PATH_SIZE];
+    char current[IDN_PATH_SIZE - 1], here[IDN_PATH_SIZE], folder[IDN_PATH_SIZE];
 
-    if (getcwd(here, sizeof(here) - 1) == NULL)
+    if (getcwd(current, sizeof(current)) == NULL)
         return idn_reason_set(
             reader->reason, -errno, "cannot find the current folder: %s", strerror(errno));
-    (void)strcat(here, "/");
+    (void)snprintf(here, sizeof(here), "%s/", current);
     if (snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 0 : (int)(slash - file) + 1,
             file) >= IDN_PATH_SIZE)
         return too_long(reader, file);

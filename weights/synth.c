@@ -282,7 +282,7 @@ int idn_synth(const struct idn_cfg *cfg, uint64_t seed, const char *file,
     idn_synth_progress *progress, void *context, struct idn_reason *reason)
 {
     struct synth synth = {.seed = seed};
-    struct idn_new_file out;
+    struct idn_new_file out = {0};
     int error = idn_synth_net_check(cfg, reason);
 
     if (error == 0)

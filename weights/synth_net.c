@@ -20,7 +20,7 @@ static size_t inputs(const struct idn_cfg_layer *layer)
 
 static void *floats(size_t count)
 {
-    float *memory = malloc((count == 0 ? 1 : count) * sizeof(float));
+    float *memory = calloc(count == 0 ? 1 : count, sizeof(float));
     IDN_ASSERT(memory != NULL);
     return memory;
 }
