@@ -83,7 +83,7 @@ enum idn_agent_action_type {
     IDN_AGENT_BEAT,        // publish to every broker
     IDN_AGENT_SLICE,       // give images to the child
     IDN_AGENT_START_CHILD, // after START, and after each death (with back-off); then CHILD_READY
-    IDN_AGENT_KILL_CHILD,  // it hangs, or its work is void; then CHILD_DIED
+    IDN_AGENT_KILL_CHILD,  // text says why: it hangs, or talks nonsense; then CHILD_DIED
     IDN_AGENT_EXIT,        // all said; text is "" or why (then status 1)
 };
 

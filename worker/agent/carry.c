@@ -62,7 +62,7 @@ static void carry(struct idn_loop *loop, const struct idn_agent_action *action)
         start_child(loop);
         break;
     case IDN_AGENT_KILL_CHILD:
-        idn_child_kill(loop->child, "it was killed by its agent");
+        idn_child_kill(loop->child, action->u.text);
         break;
     case IDN_AGENT_EXIT:
         finish(loop, action->u.text);

@@ -116,7 +116,8 @@ int idn_child_start(struct idn_child *child, struct idn_reason *reason)
             reason, error, "cannot start %s: %s", child->config.program, strerror(-error));
     }
     child->socket = pair[0];
-    child->why = NULL;
+    child->killed = false;
+    child->why[0] = '\0';
     return 0;
 }
 
@@ -124,8 +125,9 @@ void idn_child_kill(struct idn_child *child, const char *why)
 {
     if (child->pid == 0)
         return;
-    if (child->why == NULL)
-        child->why = why;
+    if (!child->killed)
+        (void)snprintf(child->why, sizeof(child->why), "%s", why);
+    child->killed = true;
     (void)kill(child->pid, SIGKILL);
 }
 
@@ -151,7 +153,7 @@ static int hang_up(struct idn_child *child)
 {
     (void)close(child->socket);
     child->socket = -1;
-    idn_child_kill(child, NULL);
+    idn_child_kill(child, "");
     return IDN_CHILD_NOTHING;
 }
 
@@ -175,7 +177,7 @@ int idn_child_receive(struct idn_child *child, struct idn_child_message *ret)
 static enum idn_death tell(
     const struct idn_child *child, int status, char text[static IDN_TEXT_SIZE])
 {
-    if (child->why != NULL)
+    if (child->killed && child->why[0] != '\0')
         (void)snprintf(text, IDN_TEXT_SIZE, "%s", child->why);
     else if (WIFSIGNALED(status))
         (void)snprintf(text, IDN_TEXT_SIZE, "it was killed by signal %d (%s)", WTERMSIG(status),

@@ -20,9 +20,10 @@ struct idn_child_config {
 
 struct idn_child {
     struct idn_child_config config;
-    pid_t pid;       // 0: none
-    int socket;      // -1: none, or closed by the child
-    const char *why; // why we killed it, static; NULL: we did not
+    pid_t pid;               // 0: none
+    int socket;              // -1: none, or closed by the child
+    bool killed;             // by us
+    char why[IDN_TEXT_SIZE]; // if killed; "": its end says it
     uint8_t packet[IDN_CHILD_PACKET_MAX];
 };
 
@@ -31,7 +32,8 @@ struct idn_child {
 int idn_child_find(char ret[static IDN_PATH_SIZE], struct idn_reason *reason);
 
 int idn_child_start(struct idn_child *child, struct idn_reason *reason);
-// Its death is learned from idn_child_bury. `why` (static) is what bury will say; NULL: the signal.
+// Its death is learned from idn_child_bury, which will say `why`; "": how it ended. The first word
+// counts.
 void idn_child_kill(struct idn_child *child, const char *why);
 
 // 0; IDN_CHILD_FULL: the socket takes no more now; -EPIPE it is gone (bury will tell).

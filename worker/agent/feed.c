@@ -265,7 +265,7 @@ bool idn_feed_is_blocked(const struct idn_feed *feed)
 uint64_t idn_feed_deadline(const struct idn_feed *feed)
 {
     uint64_t lists_ms = idn_lists_deadline(feed->config.lists);
-    bool timed = feed->loading != NULL && feed->config.child->why == NULL; // else it is dying
+    bool timed = feed->loading != NULL && !feed->config.child->killed;
     uint64_t load_ms = timed ? feed->load_ms + LOAD_MS : UINT64_MAX;
 
     return lists_ms < load_ms ? lists_ms : load_ms;
@@ -309,7 +309,7 @@ void idn_feed_bereave(struct idn_feed *feed, bool image_in_child, const char *te
     const struct idn_model *model = feed->loading->model;
     feed->load_deaths = feed->deadly == model ? feed->load_deaths + 1 : 1;
     feed->deadly = model;
-    if (feed->load_deaths < LOAD_DEATHS_MAX && feed->config.child->why != too_slow)
+    if (feed->load_deaths < LOAD_DEATHS_MAX && strcmp(feed->config.child->why, too_slow) != 0)
         return;
     (void)snprintf(sentence, sizeof(sentence), "the inference child ended loading model %s: %s",
         model->name, text);

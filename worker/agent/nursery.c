@@ -32,7 +32,8 @@ void idn_nursery_kill(struct idn_agent *agent, uint32_t death, const char *text)
     turn(agent, IDN_CHILD_KILLED);
     agent->killed_for = death;
     idn_agent_text(agent->killed_text, sizeof(agent->killed_text), text);
-    idn_agent_act(agent, IDN_AGENT_KILL_CHILD);
+    struct idn_agent_action *action = idn_agent_act(agent, IDN_AGENT_KILL_CHILD);
+    idn_agent_text(action->u.text, sizeof(action->u.text), text);
 }
 
 // At once after a child that lived long or delivered something since it started (a poison image
