@@ -241,6 +241,7 @@ static void test_open_bind(void)
         ": broker/bind = '0.0.0.0' is not a loopback address, and anyone who reaches it could use "
         "this broker; write broker/security = none to accept that, or bind 127.0.0.1");
     CHECK_CONTAINS(refusal("broker\n    bind = 1270.0.0.1\n"), "is not a loopback address");
+    CHECK_CONTAINS(refusal("broker\n    bind = 128.0.0.1\n"), "is not a loopback address");
     CHECK_CONTAINS(refusal("broker\n    bind = 127.example.org\n"), "is not a loopback address");
     CHECK_CONTAINS(refusal("broker\n    security = nine\n"), "is not none; the nearest is 'none'");
     CHECK_INT(try_settings("broker\n    bind = 127.0.0.9\n", &settings), 0);

@@ -80,6 +80,21 @@ static void test_where_weights_are(void)
     CHECK_STRING(idn_registry_model(registry, "alexnet")->weights, in_folder("a.weights"));
 }
 
+// With a configuration below /etc, which is not the place for files that a program made.
+static void test_where_weights_are_below_etc(void)
+{
+    char path[160];
+
+    CHECK_INT(read_config("models\n"), 0);
+    idn_registry_destroy(&registry);
+    idn_config_destroy(&config);
+    (void)snprintf(path, sizeof(path), "/etc/..%s", in_folder("idunno.conf"));
+    CHECK_INT(idn_config_load(path, idn_settings_keys, &config, &reason), 0);
+    CHECK_INT(idn_registry_new(config, &registry, &reason), 0);
+    CHECK_STRING(idn_registry_model(registry, "resnet18")->weights,
+        "/var/lib/idunno/weights/resnet18.weights");
+}
+
 static void test_own_model(void)
 {
     CHECK_INT(read_config("models\n"
@@ -223,6 +238,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_built_in),
         CHECK_TEST(test_where_weights_are),
+        CHECK_TEST(test_where_weights_are_below_etc),
         CHECK_TEST(test_own_model),
         CHECK_TEST(test_refusals),
         CHECK_TEST(test_too_many),
