@@ -267,7 +267,7 @@ void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease 
         job->emptied = job->emptied || lease->left == 0;
         return;
     }
-    IDN_ASSERT(!"a leased image is in some lease of its job");
+    idn_assert_fail("a leased image is in some lease of its job", __FILE__, __LINE__);
 }
 
 void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct idn_lease *reporting)
