@@ -252,22 +252,26 @@ static bool covers(const struct idn_lease *lease, uint32_t index)
     return index >= lease->first && index - lease->first < lease->count;
 }
 
-void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease *reporting)
+static struct idn_lease *find_holder(struct idn_job *job, uint32_t index)
 {
-    if (reporting != NULL && reporting->job == job && covers(reporting, index)) {
-        reporting->left--;
-        return;
-    }
     IDN_EACH(link, &job->lease_list)
     {
         struct idn_lease *lease = IDN_ENTRY(link, struct idn_lease, in_job);
-        if (!covers(lease, index))
-            continue;
-        lease->left--;
-        job->emptied = job->emptied || lease->left == 0;
-        return;
+        if (covers(lease, index))
+            return lease;
     }
-    idn_assert_fail("a leased image is in some lease of its job", __FILE__, __LINE__);
+    return NULL;
+}
+
+void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease *reporting)
+{
+    struct idn_lease *holder = reporting;
+
+    if (reporting == NULL || reporting->job != job || !covers(reporting, index))
+        holder = find_holder(job, index);
+    IDN_ASSERT(holder != NULL && holder->left > 0);
+    holder->left--;
+    job->emptied = job->emptied || holder->left == 0;
 }
 
 void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct idn_lease *reporting)

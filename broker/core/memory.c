@@ -107,10 +107,10 @@ static void init_lists(struct idn_core *core)
 {
     struct idn_link *heads[] = {&core->known, &core->open, &core->free_jobs, &core->changed,
         &core->due, &core->idle, &core->acks, &core->free_leases, &core->unanswered,
-        &core->free_watches};
+        &core->free_watches, NULL};
 
-    for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
-        idn_link_init(heads[i]);
+    for (struct idn_link **head = heads; *head != NULL; head++)
+        idn_link_init(*head);
     for (int i = 0; i < IDN_PRESENCE_COUNT; i++)
         idn_link_init(&core->presence[i]);
 }

@@ -211,7 +211,8 @@ static void give_slice(struct cluster *cluster, int worker, const struct idn_age
         wires_copy(&child, sizeof(child));
 }
 
-static void child_event(struct cluster *cluster, int worker, uint64_t delay, int type)
+static void child_event(
+    struct cluster *cluster, int worker, uint64_t delay, enum idn_agent_event_type type)
 {
     struct wires_child child = {.child = cluster->worker[worker].child, .type = type};
 

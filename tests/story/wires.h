@@ -8,7 +8,7 @@
 // Something that an inference child does.
 struct wires_child {
     uint64_t child; // process number
-    int type;       // enum idn_agent_event_type
+    enum idn_agent_event_type type;
     uint64_t slice;
     uint32_t first, count;
     uint64_t compute_us;
