@@ -287,7 +287,7 @@ void network_cut(struct cluster *cluster, int worker, bool cut)
 static void happen_child(struct cluster *cluster, int worker, const struct wires_child *child)
 {
     struct cluster_worker *w = &cluster->worker[worker];
-    struct idn_agent_event event = {.type = child->type};
+    struct idn_agent_event event = {.type = (enum idn_agent_event_type)child->type};
     struct idn_result rows[IDN_CHILD_IMAGES_MAX];
 
     if (child->child != w->child) // another process by now
