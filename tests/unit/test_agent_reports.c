@@ -189,6 +189,56 @@ static void test_many_reports_go_in_several_steps(void)
     CHECK(idn_agent_deadline(rig.agent) > rig.now);
 }
 
+static void test_an_acknowledgement_overtakes_the_repetition(void)
+{
+    fresh();
+    make_reports(40);
+    rig_welcome(0);
+    CHECK(rig_sent(IDN_WORKER_REPORT, 0) != NULL);
+    rig_acknowledge(35);
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.number, 36);
+}
+
+// Rows of one numerics class never wait for rows of another.
+static void test_a_new_class_flushes_what_is_gathered(void)
+{
+    fresh();
+    rig_lease(1, 0, 100);
+    CHECK(rig_compute(1000));
+    CHECK(rig_compute(1000)); // gathered
+    CHECK(rig_sent(IDN_WORKER_REPORT, 0) == NULL);
+    rig_died(IDN_DEATH_EXIT, "exited"); // with nothing in it
+    CHECK(rig_sent(IDN_WORKER_REPORT, 0) == NULL);
+    rig_ready_class(6);
+    rig_tick(0);
+    rig_welcome(1);
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.count, 2);
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.class_hash, 5);
+}
+
+// Whatever fills the window meanwhile: what is in the child finds room in one report.
+static void test_gathered_rows_never_outgrow_a_report(void)
+{
+    uint64_t reported = 0;
+    uint32_t gathered = 0;
+
+    fresh();
+    rig_lease(1, 0, 100 * 1000);
+    for (int slice = 0; slice < 200; slice++) {
+        gathered += rig_queue.item[0].count;
+        CHECK(rig_compute(3500)); // 28 images a slice: no divisor of a report's rows
+        if (rig_sent(IDN_WORKER_REPORT, 0) != NULL) {
+            gathered = 0;
+            rig_acknowledge(++reported);
+        }
+        uint32_t begun = 0;
+        for (uint32_t i = 0; i < rig_queue.count; i++)
+            begun += rig_queue.item[i].count;
+        CHECK(gathered + begun <= IDN_REPORT_ROWS_MAX);
+    }
+    CHECK(reported > 10);
+}
+
 static void test_a_full_window_stops_the_work(void)
 {
     fresh();
@@ -265,6 +315,9 @@ int main(int argc, char **argv)
         CHECK_TEST(test_welcome_acknowledges_and_asks_for_the_rest),
         CHECK_TEST(test_nothing_is_sent_to_who_has_not_welcomed_us),
         CHECK_TEST(test_many_reports_go_in_several_steps),
+        CHECK_TEST(test_an_acknowledgement_overtakes_the_repetition),
+        CHECK_TEST(test_a_new_class_flushes_what_is_gathered),
+        CHECK_TEST(test_gathered_rows_never_outgrow_a_report),
         CHECK_TEST(test_a_full_window_stops_the_work),
         CHECK_TEST(test_a_full_window_holds_gathered_rows_back),
         CHECK_TEST(test_a_window_of_bytes),

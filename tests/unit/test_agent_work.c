@@ -156,6 +156,31 @@ static void test_an_unavailable_slice_ends_its_lease(void)
     CHECK_INT(rig_must(IDN_WORKER_TRIMMED, 0)->u.trimmed.kept, 0);
 }
 
+static void test_an_unavailable_slice_spares_the_one_before(void)
+{
+    rig_new();
+    rig_lease(1, 0, 100); // slices 1 and 2
+    rig_given(1);
+    unavailable(2);
+    CHECK(rig_sent(IDN_WORKER_REPORT, 0) == NULL);
+    rig_trim(1, 50);
+    CHECK_INT(rig_must(IDN_WORKER_TRIMMED, 0)->u.trimmed.kept, 2);
+    rig_rows(1, 0, 2, 1000);
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.count, 2);
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.end, IDN_END_UNAVAILABLE);
+}
+
+static void test_rows_after_a_gap_are_worth_nothing(void)
+{
+    rig_new();
+    rig_lease(1, 0, 100); // slices 1 and 2
+    unavailable(1);
+    rig_given(2);
+    rig_rows(2, 2, 2, 1000);
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.count, 0);
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.end, IDN_END_UNAVAILABLE);
+}
+
 static void test_trim_keeps_what_was_begun(void)
 {
     rig_new();
@@ -353,6 +378,21 @@ static void test_a_hang_is_killed_and_named(void)
     CHECK_CONTAINS(rig_must(IDN_WORKER_REPORT, 0)->u.report.text, "no progress");
 }
 
+// A queued slice is timed from when the one before it was done.
+static void test_a_queued_slice_does_not_hang(void)
+{
+    rig_new();
+    rig_lease(1, 0, 100);
+    CHECK(rig_compute(1000)); // measured
+    rig_given(2), rig_given(3);
+    rig_tick(IDN_WEDGED_MS_MIN - 1);
+    rig_rows(2, 2, 2, 1000);
+    rig_tick(IDN_WEDGED_MS_MIN - 1);
+    CHECK(rig_find(IDN_AGENT_KILL_CHILD) == NULL);
+    rig_tick(1);
+    CHECK(rig_find(IDN_AGENT_KILL_CHILD) != NULL);
+}
+
 static void test_slow_is_not_hung(void)
 {
     rig_new();
@@ -409,6 +449,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_an_alone_image_is_alone),
         CHECK_TEST(test_what_is_not_held_is_unavailable),
         CHECK_TEST(test_an_unavailable_slice_ends_its_lease),
+        CHECK_TEST(test_an_unavailable_slice_spares_the_one_before),
+        CHECK_TEST(test_rows_after_a_gap_are_worth_nothing),
         CHECK_TEST(test_trim_keeps_what_was_begun),
         CHECK_TEST(test_trim_to_what_is_already_reported_ends_it),
         CHECK_TEST(test_trim_of_an_untouched_lease_ends_it),
@@ -422,6 +464,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_fruitful_child_is_restarted_at_once),
         CHECK_TEST(test_a_new_class_is_told),
         CHECK_TEST(test_a_hang_is_killed_and_named),
+        CHECK_TEST(test_a_queued_slice_does_not_hang),
         CHECK_TEST(test_slow_is_not_hung),
         CHECK_TEST(test_nonsense_from_the_child_kills_it),
         CHECK_TEST(test_beats_name_the_images_in_the_child),

@@ -33,10 +33,8 @@ void idn_beats_drain_settle(struct idn_agent *agent)
         return;
     if (agent->drain_ms == 0)
         agent->drain_ms = agent->now_ms + IDN_AGENT_FLUSH_MS;
+    // Rows still gathered mean that the window is full, so this tells of them too.
     bool flushed = agent->report_first == agent->report_next;
-    for (uint32_t i = 0; i < IDN_WORKER_LEASES_MAX; i++)
-        if (agent->lease[i].used && agent->lease[i].done > agent->lease[i].reported)
-            flushed = false;
     if (!flushed && agent->now_ms < agent->drain_ms)
         return;
     if (agent->join != IDN_JOIN_NONE && agent->class_known) // it has heard of us

@@ -142,8 +142,8 @@ void idn_leases_take(struct idn_agent *agent, const struct idn_order *order)
 // What of the lease stays here when only `keep` images are wanted.
 static uint32_t trim(struct idn_agent *agent, struct idn_agent_lease *lease, uint32_t keep)
 {
-    if (lease->end != IDN_END_NONE) // its last report says it
-        return lease->done;
+    if (lease->end != IDN_END_NONE) // what is begun is all that comes
+        return lease->begun;
     if (keep < lease->begun)
         keep = lease->begun;
     if (keep < lease->count)

@@ -212,7 +212,7 @@ void idn_slices_rows(struct idn_agent *agent, const struct idn_agent_event *even
     agent->fruitful = true;
     agent->images_done += head->count;
     measure(&agent->model[lease->model_at], event->u.rows.compute_us, head->count);
-    if (lease->end == IDN_END_NONE) // else rows before these will never come
+    if (head->first == lease->first + lease->done) // else rows before these will never come
         gather(agent, lease, event);
     take_out(agent, head);
 }
