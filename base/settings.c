@@ -55,7 +55,7 @@ const struct idn_config_key idn_settings_keys[] = {
     {"models/*/size", "bytes of the weights file at that url"},
     {"models/*/sha256", "SHA-256 of the weights file at that url"},
     {"datasets/*/list", "one image path a line, relative to the list's own folder"},
-    {"datasets/*/digest", "SHA-256 that the list must have (not checked)"},
+    {"datasets/*/digest", "SHA-256 that the list must have (any)"},
     {NULL, NULL},
 };
 

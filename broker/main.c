@@ -170,10 +170,16 @@ static void begin_log(const struct options *options, const struct broker *broker
 
 static void tell_entries(const struct idn_registry *registry)
 {
+    char unasked[IDN_TEXT_SIZE];
+
+    idn_registry_unasked(registry, unasked);
+    if (*unasked != '\0')
+        idn_info("built-in models without weights: %s", unasked);
     for (uint32_t i = 0; i < registry->models; i++) {
-        const char *problem = idn_start_model_problem(&registry->model[i]);
-        if (*problem != '\0')
-            idn_info("model %s cannot be used: %s", registry->model[i].name, problem);
+        const struct idn_model *model = &registry->model[i];
+        const char *problem = idn_start_model_problem(model);
+        if (*problem != '\0' && !idn_model_is_unasked(model))
+            idn_warning("model %s cannot be used: %s", model->name, problem);
     }
     for (uint32_t i = 0; i < registry->datasets; i++)
         if (registry->dataset[i].problem[0] != '\0')

@@ -209,6 +209,14 @@ static int read_names(const struct reader *reader, const char *section, const ch
     return 0;
 }
 
+static bool contains(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 static int read_models(const struct reader *reader, struct idn_registry *registry)
 {
     const char *names[IDN_MODELS_MAX + 1];
@@ -224,6 +232,8 @@ static int read_models(const struct reader *reader, struct idn_registry *registr
     for (size_t i = 0; error == 0 && i < count; i++)
         if (find_built_in(names[i]) == NULL)
             error = read_model(reader, names[i], &registry->model[registry->models++]);
+    for (uint32_t i = 0; i < registry->models; i++)
+        registry->model[i].declared = contains(names, count, registry->model[i].name);
     return error;
 }
 
@@ -327,6 +337,22 @@ void idn_model_inspect(struct idn_model *model)
     else
         compare_digest(
             model->has_stated_digest, &model->digest, &digest, "cfg and weights", model->problem);
+}
+
+bool idn_model_is_unasked(const struct idn_model *model)
+{
+    return !model->declared && model->problem[0] != '\0' && access(model->weights, F_OK) != 0;
+}
+
+void idn_registry_unasked(const struct idn_registry *registry, char ret[static IDN_TEXT_SIZE])
+{
+    size_t used = 0;
+
+    *ret = '\0';
+    for (uint32_t i = 0; i < registry->models; i++)
+        if (idn_model_is_unasked(&registry->model[i]) && used < IDN_TEXT_SIZE)
+            used += (size_t)snprintf(ret + used, IDN_TEXT_SIZE - used, "%s%s",
+                used == 0 ? "" : ", ", registry->model[i].name);
 }
 
 static void inspect_dataset(struct idn_dataset *dataset)

@@ -34,6 +34,7 @@ struct idn_model {
     uint64_t url_size;                    // bytes of the weights file there, or 0
     char url_sha256[IDN_SHA256_HEX_SIZE]; // of the weights file, or ""
     uint32_t batch;
+    bool declared;          // in the configuration; else it is only built in
     bool has_stated_digest; // digest = "...": for a broker that holds no files
     // Of cfg and weights: valid after idn_registry_inspect without a problem; a stated digest is
     // valid always, and files that differ from it are a problem.
@@ -65,6 +66,12 @@ void idn_registry_destroy(struct idn_registry **registry);
 // wrong with an entry becomes its problem. May take a second for large weights.
 void idn_registry_inspect(struct idn_registry *registry);
 void idn_model_inspect(struct idn_model *model); // one of them
+
+// Inspected, only built in, and without weights: nobody asked for it, so its problem worries
+// nobody.
+bool idn_model_is_unasked(const struct idn_model *model);
+// The names of all that are so, with commas; "": none.
+void idn_registry_unasked(const struct idn_registry *registry, char ret[static IDN_TEXT_SIZE]);
 
 // SHA-256 over SHA-256(cfg) followed by SHA-256(weights).
 int idn_model_digest(const char *cfg, const char *weights, struct idn_sha256 *ret);

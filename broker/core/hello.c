@@ -56,15 +56,18 @@ static const struct idn_holding *find_holding(
     return NULL;
 }
 
-// Whether the worker holds what the broker's registry declares; the difference goes to its note.
+// Whether the worker holds what the broker's registry declares. The difference goes to its note;
+// not so when the broker cannot use its own, which is no fault of the worker's.
 static bool compare(struct idn_worker *worker, const char *kind, const char *name,
-    const struct idn_sha256 *digest, const struct idn_holding *holding)
+    const struct idn_sha256 *digest, const char *problem, const struct idn_holding *holding)
 {
     static const struct idn_sha256 nothing;
     const char *how = "differs from the broker's";
 
     if (holding != NULL && idn_sha256_equal(&holding->digest, digest))
         return true;
+    if (*problem != '\0')
+        return false;
     if (holding == NULL)
         how = "is not declared there";
     else if (idn_sha256_equal(&holding->digest, &nothing))
@@ -86,14 +89,14 @@ static void take_holdings(const struct idn_core *core, struct idn_worker *worker
         const struct idn_core_model *model = &core->model[i];
         const struct idn_holding *holding =
             find_holding(message->u.hello.model, message->u.hello.models, model->name);
-        if (compare(worker, "model", model->name, &model->digest, holding))
+        if (compare(worker, "model", model->name, &model->digest, model->problem, holding))
             worker->models |= UINT64_C(1) << i;
     }
     for (uint32_t i = 0; i < core->datasets; i++) {
         const struct idn_core_dataset *dataset = &core->dataset[i];
         const struct idn_holding *holding =
             find_holding(message->u.hello.dataset, message->u.hello.datasets, dataset->name);
-        if (compare(worker, "data set", dataset->name, &dataset->digest, holding))
+        if (compare(worker, "data set", dataset->name, &dataset->digest, dataset->problem, holding))
             worker->datasets[i / 64] |= UINT64_C(1) << i % 64;
     }
 }

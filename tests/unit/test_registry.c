@@ -211,6 +211,25 @@ static void test_inspect_problems(void)
     CHECK_CONTAINS(idn_registry_dataset(registry, "d")->problem, "cannot read the list");
 }
 
+static void test_unasked(void)
+{
+    char names[IDN_TEXT_SIZE];
+
+    CHECK_INT(read_config("models\n    tiny\n        cfg = t.cfg\n"), 0);
+    idn_registry_inspect(registry);
+    idn_registry_unasked(registry, names);
+    CHECK_STRING(names, "alexnet, resnet18");
+    // One that the user declares is asked for, and so is one that the user has weights for.
+    write_file("t.weights", "", 0);
+    CHECK_INT(read_config("models\n    alexnet\n        batch = 7\n"), 0);
+    (void)snprintf(registry->model[1].weights, IDN_PATH_SIZE, "%s", in_folder("t.weights"));
+    CHECK_STRING(registry->model[1].name, "resnet18");
+    idn_registry_inspect(registry);
+    idn_registry_unasked(registry, names);
+    CHECK_STRING(names, "");
+    CHECK(registry->model[0].problem[0] != '\0' && registry->model[1].problem[0] != '\0');
+}
+
 static void test_stated_digests(void)
 {
     static char weights[1000] = {0, 0, 0, 0, 2};
@@ -244,6 +263,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_too_many),
         CHECK_TEST(test_inspect),
         CHECK_TEST(test_inspect_problems),
+        CHECK_TEST(test_unasked),
         CHECK_TEST(test_stated_digests),
     };
     static const char *const files[] = {"idunno.conf", "t.cfg", "t.weights", "d.list"};

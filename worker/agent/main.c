@@ -69,20 +69,29 @@ static bool is_replay(const struct worker *worker)
     return strcmp(worker->settings.worker_engine, "replay") == 0;
 }
 
-static int make_offer(struct worker *worker, struct idn_reason *reason)
+static void tell_offer(const struct idn_registry *registry, const struct idn_offer *offer)
 {
-    const struct idn_registry *registry = worker->registry;
+    char unasked[IDN_TEXT_SIZE];
 
-    idn_registry_inspect(worker->registry);
-    idn_offer_make(registry, !is_replay(worker), &worker->offer);
-    for (uint32_t i = 0; i < registry->models; i++)
-        if (!idn_offer_has_model(&worker->offer, registry->model[i].name))
-            idn_info(
-                "model %s is not offered: %s", registry->model[i].name, registry->model[i].problem);
+    idn_registry_unasked(registry, unasked);
+    if (*unasked != '\0')
+        idn_info("built-in models without weights: %s", unasked);
+    for (uint32_t i = 0; i < registry->models; i++) {
+        const struct idn_model *model = &registry->model[i];
+        if (!idn_offer_has_model(offer, model->name) && !idn_model_is_unasked(model))
+            idn_warning("model %s is not offered: %s", model->name, model->problem);
+    }
     for (uint32_t i = 0; i < registry->datasets; i++)
         if (registry->dataset[i].problem[0] != '\0')
             idn_warning("data set %s is not offered: %s", registry->dataset[i].name,
                 registry->dataset[i].problem);
+}
+
+static int make_offer(struct worker *worker, struct idn_reason *reason)
+{
+    idn_registry_inspect(worker->registry);
+    idn_offer_make(worker->registry, !is_replay(worker), &worker->offer);
+    tell_offer(worker->registry, &worker->offer);
     if (worker->offer.models > 0)
         return 0;
     return idn_reason_set(reason, -ENOENT,
