@@ -64,6 +64,7 @@ static void carry_page(struct idn_loop *loop, const struct idn_action *action)
     };
     uint64_t tag = idn_reads_add(&loop->pages, &read);
 
+    idn_loop_commit(loop); // who was told in this turn that the job is finished finds all of it
     if (tag == 0)
         idn_loop_refuse_client(loop, action->peer, action->u.page.request, IDN_REFUSED_SLOW_DOWN,
             "too many result pages are being read; ask again");

@@ -36,8 +36,9 @@ static int next_summary(struct restore *restore)
     int rc = sqlite3_step(restore->summaries);
 
     restore->covers = INT64_MAX;
-    if (rc == SQLITE_ROW)
-        IDN_ASSERT(idn_store_summary_get(restore->summaries, &restore->summary, &restore->covers));
+    if (rc == SQLITE_ROW &&
+        !idn_store_summary_get(restore->summaries, &restore->summary, &restore->covers))
+        return SQLITE_CORRUPT; // it was good a moment ago
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 

@@ -27,7 +27,7 @@ static const char schema[] =
     " compute_us INTEGER NOT NULL, class_hash INTEGER NOT NULL, crc INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE INDEX summaries_covers ON summaries(covers);"
-    "CREATE TABLE forgetting(job BLOB PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE forgetting(job BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;"
     "PRAGMA application_id = 0x4944756e;"
     "PRAGMA user_version = 1;"
     "COMMIT;";

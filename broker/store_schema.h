@@ -17,7 +17,8 @@
 //   crc          CRC-32C of all columns but chain and of the body (idn_store_row_crc)
 //   body         proto/codec.h, idn_encode_fact_body; NULL: emptied, its job was forgotten
 // summaries: one row a job that ended; derived from the facts up to position `covers`.
-// forgetting: jobs with a FORGOTTEN fact whose bodies are not all emptied yet.
+// forgetting: jobs whose bodies before position `until`, that of their FORGOTTEN fact, are not all
+// emptied yet.
 //
 // PRAGMA application_id is "IDun", user_version the version of this schema.
 #ifndef IDN_BROKER_STORE_SCHEMA_H

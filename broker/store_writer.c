@@ -52,10 +52,11 @@ static int prepare(struct writer *writer)
         {&writer->summarise,
             "INSERT OR REPLACE INTO summaries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"},
         {&writer->drop_summary, "DELETE FROM summaries WHERE job = ?1"},
-        {&writer->begin_forgetting, "INSERT OR IGNORE INTO forgetting VALUES (?1)"},
-        {&writer->forgotten, "SELECT job FROM forgetting LIMIT 1"},
+        {&writer->begin_forgetting, "INSERT OR REPLACE INTO forgetting VALUES (?1,?2)"},
+        {&writer->forgotten, "SELECT job, until FROM forgetting LIMIT 1"},
         {&writer->bodies, "SELECT " IDN_STORE_COLUMNS " FROM facts"
-                          " WHERE job = ?1 AND kind IN (3, 9) AND first >= 0 LIMIT ?2"},
+                          " WHERE job = ?1 AND kind IN (3, 9) AND first >= 0 AND position < ?2"
+                          " LIMIT ?3"},
         {&writer->empty, "UPDATE facts SET first = -1, last = -1, body = NULL, crc = ?2"
                          " WHERE position = ?1"},
         {&writer->end_forgetting, "DELETE FROM forgetting WHERE job = ?1"},
@@ -86,6 +87,17 @@ static int run_for_job(sqlite3_stmt *statement, const struct idn_key *job)
     return rc == SQLITE_OK ? run(statement) : rc;
 }
 
+// What comes after the row under the same key is another job's.
+static int begin_forgetting(struct writer *writer, const struct idn_store_row *row)
+{
+    int rc = sqlite3_bind_int64(writer->begin_forgetting, 2, row->position);
+
+    writer->forgetting = true;
+    if (rc == SQLITE_OK)
+        rc = run_for_job(writer->begin_forgetting, &row->job);
+    return rc == SQLITE_OK ? run_for_job(writer->drop_summary, &row->job) : rc;
+}
+
 static int insert_row(struct writer *writer, struct idn_store_row *row)
 {
     struct idn_highwater_mark *next = &writer->next;
@@ -96,12 +108,8 @@ static int insert_row(struct writer *writer, struct idn_store_row *row)
     int rc = idn_store_row_bind(writer->insert, row);
     if (rc == SQLITE_OK)
         rc = run(writer->insert);
-    if (rc == SQLITE_OK && row->kind == IDN_FACT_FORGOTTEN) {
-        writer->forgetting = true;
-        rc = run_for_job(writer->begin_forgetting, &row->job);
-        if (rc == SQLITE_OK)
-            rc = run_for_job(writer->drop_summary, &row->job);
-    }
+    if (rc == SQLITE_OK && row->kind == IDN_FACT_FORGOTTEN)
+        rc = begin_forgetting(writer, row);
     next->position++;
     next->chain = row->chain;
     next->incarnation = row->origin.incarnation;
@@ -184,14 +192,16 @@ static void destroy_items(struct idn_queue_item *items)
     }
 }
 
-static int find_bodies(struct writer *writer, const struct idn_key *job,
+static int find_bodies(struct writer *writer, const struct idn_key *job, int64_t until,
     struct idn_store_row row[static FORGET_ROWS], int *ret_count)
 {
     int count = 0;
     int rc = sqlite3_bind_blob(writer->bodies, 1, job->bytes, IDN_KEY_SIZE, SQLITE_TRANSIENT);
 
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int(writer->bodies, 2, FORGET_ROWS);
+        rc = sqlite3_bind_int64(writer->bodies, 2, until);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int(writer->bodies, 3, FORGET_ROWS);
     while (rc == SQLITE_OK && (rc = sqlite3_step(writer->bodies)) == SQLITE_ROW) {
         idn_store_row_get(writer->bodies, false, &row[count++]);
         rc = SQLITE_OK;
@@ -211,11 +221,11 @@ static int empty_row(struct writer *writer, struct idn_store_row *row)
     return rc == SQLITE_OK ? run(writer->empty) : rc;
 }
 
-static int empty_some(struct writer *writer, const struct idn_key *job)
+static int empty_some(struct writer *writer, const struct idn_key *job, int64_t until)
 {
     struct idn_store_row row[FORGET_ROWS];
     int count = 0;
-    int rc = find_bodies(writer, job, row, &count);
+    int rc = find_bodies(writer, job, until, row, &count);
 
     for (int i = 0; i < count && rc == SQLITE_OK; i++)
         rc = empty_row(writer, &row[i]);
@@ -228,6 +238,7 @@ static int empty_some(struct writer *writer, const struct idn_key *job)
 static int forget_some(struct writer *writer, struct idn_reason *reason)
 {
     struct idn_key job = {0};
+    int64_t until = 0;
     bool found = false;
     int rc = idn_store_sql(writer->db, "BEGIN IMMEDIATE");
 
@@ -235,10 +246,11 @@ static int forget_some(struct writer *writer, struct idn_reason *reason)
         found = sqlite3_column_bytes(writer->forgotten, 0) == IDN_KEY_SIZE;
         if (found)
             memcpy(job.bytes, sqlite3_column_blob(writer->forgotten, 0), IDN_KEY_SIZE);
+        until = sqlite3_column_int64(writer->forgotten, 1);
     }
     (void)sqlite3_reset(writer->forgotten);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-        rc = found ? empty_some(writer, &job) : SQLITE_OK;
+        rc = found ? empty_some(writer, &job, until) : SQLITE_OK;
     if (rc == SQLITE_OK)
         rc = idn_store_sql(writer->db, "COMMIT");
     writer->forgetting = found;

@@ -90,7 +90,8 @@ static const struct idn_job *job_after_cursor(
 
     if (cursor == 0)
         return job_before(core, all ? &core->known : &core->open, all);
-    if (slot < core->jobs_touched && core->job[slot].serial == serial &&
+    // Whatever the client made up: a free slot has serial 0, no job has.
+    if (serial != 0 && slot < core->jobs_touched && core->job[slot].serial == serial &&
         idn_link_in(link_of(&core->job[slot], all)))
         return job_before(core, link_of(&core->job[slot], all), all);
     job = job_before(core, all ? &core->known : &core->open, all);

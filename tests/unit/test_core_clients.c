@@ -264,6 +264,31 @@ static void test_listings_come_in_pages(void)
     rig_destroy(rig);
 }
 
+// A cursor is the client's word: one that names the place of a forgotten job is no job's.
+static void test_a_cursor_may_be_anything(void)
+{
+    struct rig *rig = rig_new();
+    static union idn_core_items items;
+    struct idn_request request = {.type = IDN_REQUEST_JOBS, .u.jobs.all = true};
+
+    for (unsigned i = 0; i < 5; i++) {
+        rig_submit(rig, i, "alexnet", 0, 0);
+        rig_ask(rig, i, IDN_REQUEST_CANCEL);
+    }
+    for (unsigned i = 1; i < 4; i++)
+        rig_ask(rig, i, IDN_REQUEST_FORGET);
+    for (uint64_t serial = 0; serial < 8; serial++)
+        for (uint64_t slot = 0; slot < 8; slot++) {
+            request.u.jobs.cursor = serial << 20 | slot;
+            struct idn_reply reply = ask(rig, request, &items);
+            CHECK_INT(reply.type, IDN_REPLY_JOBS);
+            CHECK_INT(reply.u.jobs.count, serial + slot == 0 || serial > 5 ? 2 : serial > 1);
+        }
+    request.u.jobs.cursor = UINT64_MAX;
+    CHECK_INT(ask(rig, request, &items).u.jobs.count, 2);
+    rig_destroy(rig);
+}
+
 static void test_other_questions(void)
 {
     struct rig *rig = rig_new();
@@ -325,6 +350,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_watch_goes_with_its_client_or_job),
         CHECK_TEST(test_a_job_goes_by_the_first_bits_of_its_key),
         CHECK_TEST(test_listings_come_in_pages),
+        CHECK_TEST(test_a_cursor_may_be_anything),
         CHECK_TEST(test_other_questions),
         CHECK_TEST(test_a_page_of_results),
     };

@@ -222,12 +222,35 @@ static void test_forgetting_goes_on_after_a_start(void)
     commit_bulk(1, 100);
     kit_wait_stored(&kit);
     idn_store_close(&kit.store);
-    sql("INSERT INTO forgetting VALUES (x'01000000000000000000000000000001')");
+    sql("INSERT INTO forgetting VALUES (x'01000000000000000000000000000001', 101)");
     kit_open(&kit);
     wait_until_forgotten();
     CHECK_INT(number("SELECT count(*) FROM facts WHERE body IS NULL"), 100);
     kit_restart(&kit, &seen);
     CHECK_INT(seen.count, 0);
+    kit_fini(&kit);
+}
+
+// A submission that was under way when its job was forgotten makes a new job of the same key; what
+// is still to be emptied is the old one's.
+static void test_a_forgotten_key_comes_back(void)
+{
+    struct idn_job_spec spec = {.first = 0, .last = 1999};
+
+    kit_init(&kit);
+    kit_open(&kit);
+    kit_accept(&kit, 1, 0, 1999);
+    commit_bulk(1, 200);
+    kit_wait_stored(&kit);
+    struct idn_fact facts[] = {
+        kit_fact(&kit, IDN_FACT_FORGOTTEN, 1), kit_results(&kit, 1, 0, 10, IDN_STATUS_OK, 7)};
+    idn_store_commit(kit.store, facts, 2);
+    kit_wait_stored(&kit);
+    wait_until_forgotten();
+    CHECK_INT(number("SELECT count(*) FROM facts WHERE body IS NULL"), 200);
+    struct idn_completion page = kit_page(&kit, 1, spec, 0, 1000, IDN_FILTER_ALL);
+    CHECK_INT(page.count, 10);
+    free(page.bytes);
     kit_fini(&kit);
 }
 
@@ -322,6 +345,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_unknown_kind_is_kept_and_left_out),
         CHECK_TEST(test_forgotten_bodies_are_emptied),
         CHECK_TEST(test_forgetting_goes_on_after_a_start),
+        CHECK_TEST(test_a_forgotten_key_comes_back),
         CHECK_TEST(test_second_broker_is_refused),
         CHECK_TEST(test_directory_that_cannot_be_used),
         CHECK_TEST(test_directory_is_made_private),
