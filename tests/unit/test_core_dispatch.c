@@ -1,0 +1,214 @@
+// The dispatch rule's lines one by one (the table in broker/core/dispatch.c), with hand-made
+// reports.
+#include "tests/lib/core_rig.h"
+
+static struct idn_order granted(struct rig *rig, unsigned n)
+{
+    const struct idn_order *order = rig_order(rig, n, IDN_ORDER_LEASE);
+
+    CHECK(order != NULL);
+    return *order;
+}
+
+// A report whose images took so long each.
+static void report(struct rig *rig, unsigned n, uint64_t number, const struct idn_order *lease,
+    uint32_t first, uint32_t count, uint64_t image_us)
+{
+    struct idn_worker_message *message =
+        rig_report(rig, n, number, lease, first, count, IDN_END_NONE);
+
+    message->u.report.compute_us = image_us * count;
+    rig_say(rig, n, message);
+}
+
+static struct rig *rig_with_long_tasks(void)
+{
+    struct rig *rig = rig_new();
+
+    rig->config.model = rig->model;
+    rig->model[0].batch = 100;
+    rig_boot(rig);
+    rig_begin_reign(rig);
+    rig_clear(rig);
+    return rig;
+}
+
+static void test_the_next_lease_comes_before_the_current_one_runs_out(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    struct idn_order lease = granted(rig, 1);
+    CHECK_INT(lease.u.lease.count, 100);
+    CHECK_INT(lease.u.lease.first_slice, 1);
+    rig_clear(rig);
+    report(rig, 1, 1, &lease, 0, 48, 10000); // 52 images of 10 ms are left
+    CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
+    report(rig, 1, 2, &lease, 48, 3, 10000); // 49
+    CHECK_INT(granted(rig, 1).u.lease.first, 100);
+    CHECK_INT(granted(rig, 1).u.lease.first_slice, 10); // what it does in IDN_SLICE_MS
+    rig_clear(rig);
+    report(rig, 1, 3, &lease, 51, 10, 10000); // never a third
+    CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
+    rig_destroy(rig);
+}
+
+static void test_a_newcomer_gets_its_lease_with_the_trim(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    struct idn_order lease = granted(rig, 1);
+    report(rig, 1, 1, &lease, 0, 2, 50000);
+    rig_clear(rig);
+    rig_submit(rig, 2, "resnet18", 0, 199);
+    const struct idn_order *trim = rig_order(rig, 1, IDN_ORDER_TRIM);
+    CHECK(idn_lease_equal(trim->u.trim.id, lease.u.lease.id));
+    CHECK_INT(trim->u.trim.keep, 0);
+    CHECK_STRING(granted(rig, 1).u.lease.model, "resnet18"); // behind what it has begun
+    rig_clear(rig);
+    struct idn_worker_message *message = rig_message(rig, 1, IDN_WORKER_TRIMMED);
+    message->u.trimmed.lease = lease.u.lease.id;
+    message->u.trimmed.kept = 5;
+    rig_say(rig, 1, message);
+    CHECK_INT(rig_job(rig, 1).in_flight, 3);
+    CHECK_INT(rig_job(rig, 1).pending, 195);
+    rig_destroy(rig);
+}
+
+static void test_the_tail_is_divided(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    struct idn_order lease = granted(rig, 1);
+    rig_hello(rig, 2);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) == NULL); // its speed is not known
+    report(rig, 1, 1, &lease, 0, 20, 100000);
+    rig_pass(rig, IDN_BEAT_MS);
+    CHECK_INT(rig_order(rig, 1, IDN_ORDER_TRIM)->u.trim.keep, 60); // 20 done, 40 of 80 left
+    rig_clear(rig);
+    rig_pass(rig, IDN_BEAT_MS);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) == NULL); // once
+    struct idn_worker_message *message = rig_message(rig, 1, IDN_WORKER_TRIMMED);
+    message->u.trimmed.lease = lease.u.lease.id;
+    message->u.trimmed.kept = 60;
+    rig_say(rig, 1, message);
+    CHECK_INT(granted(rig, 2).u.lease.first, 60);
+    CHECK_INT(granted(rig, 2).u.lease.count, 40);
+    rig_destroy(rig);
+}
+
+static void test_a_short_tail_is_not_worth_it(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    struct idn_order lease = granted(rig, 1);
+    rig_hello(rig, 2);
+    report(rig, 1, 1, &lease, 0, 20, 12000); // 80 of 12 ms: below IDN_STEAL_MS
+    rig_pass(rig, IDN_BEAT_MS);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) == NULL);
+    rig_destroy(rig);
+}
+
+static void hello_of_class(struct rig *rig, unsigned n, uint64_t class_hash)
+{
+    struct idn_worker_message *message = rig_hello_message(rig, n);
+
+    message->u.hello.class_hash = class_hash;
+    rig_say(rig, n, message);
+}
+
+static void test_a_class_is_kept_to_from_the_first_lease(void)
+{
+    struct rig *rig = rig_new();
+
+    hello_of_class(rig, 1, 77);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    hello_of_class(rig, 2, 78);
+    CHECK(rig_order(rig, 2, IDN_ORDER_LEASE) == NULL);
+    rig_say(rig, 1, rig_message(rig, 1, IDN_WORKER_GOODBYE)); // nothing came of it
+    CHECK(rig_order(rig, 2, IDN_ORDER_LEASE) != NULL);
+    rig_destroy(rig);
+}
+
+static void test_results_of_another_class_are_not_taken(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 9);
+    struct idn_order lease = granted(rig, 1);
+    rig_say(rig, 1, rig_report(rig, 1, 1, &lease, 0, 2, IDN_END_NONE));
+    struct idn_worker_message *message = rig_report(rig, 1, 2, &lease, 2, 8, IDN_END_DONE);
+    message->u.report.class_hash = 78; // its child came back as another
+    rig_say(rig, 1, message);
+    CHECK_INT(rig_job(rig, 1).ok, 2);
+    CHECK_INT(rig_order(rig, 1, IDN_ORDER_ACK)->u.ack.number, 2);
+    CHECK_INT(rig_job(rig, 1).in_flight, 8); // leased again
+    CHECK_INT(rig_count(rig, IDN_ACTION_COMMIT, IDN_FACT_RESULTS), 1);
+    rig_destroy(rig);
+}
+
+static void test_a_suspect_goes_to_another_worker_first(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 0);
+    struct idn_order lease = granted(rig, 1);
+    rig_hello(rig, 2);
+    struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 0, IDN_END_DEATH);
+    message->u.report.alone = message->u.report.in_child = 1;
+    rig_clear(rig);
+    rig_say(rig, 1, message);
+    CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
+    lease = granted(rig, 2);
+    CHECK_INT(lease.u.lease.alone, 1);
+    message = rig_report(rig, 2, 1, &lease, 0, 0, IDN_END_DEATH);
+    message->u.report.alone = message->u.report.in_child = 1;
+    rig_clear(rig);
+    rig_say(rig, 2, message);
+    CHECK(rig_find(rig, IDN_ACTION_ORDER, 0, IDN_ORDER_LEASE) != NULL); // anybody now
+    rig_destroy(rig);
+}
+
+static void test_company_in_the_child_is_suspected_one_and_all(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 9);
+    struct idn_order lease = granted(rig, 1);
+    struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 2, IDN_END_DEATH);
+    message->u.report.in_child = 3;
+    for (uint32_t i = 0; i < 3; i++)
+        message->u.report.image[i] = i + 1; // 1 has its result already
+    rig_clear(rig);
+    rig_say(rig, 1, message);
+    CHECK_INT(granted(rig, 1).u.lease.first, 2);
+    CHECK_INT(granted(rig, 1).u.lease.count, 1);
+    CHECK_INT(granted(rig, 1).u.lease.alone, 1);
+    CHECK_INT(rig_count(rig, IDN_ACTION_COMMIT, IDN_FACT_QUARANTINED), 0);
+    rig_destroy(rig);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_the_next_lease_comes_before_the_current_one_runs_out),
+        CHECK_TEST(test_a_newcomer_gets_its_lease_with_the_trim),
+        CHECK_TEST(test_the_tail_is_divided),
+        CHECK_TEST(test_a_short_tail_is_not_worth_it),
+        CHECK_TEST(test_a_class_is_kept_to_from_the_first_lease),
+        CHECK_TEST(test_results_of_another_class_are_not_taken),
+        CHECK_TEST(test_a_suspect_goes_to_another_worker_first),
+        CHECK_TEST(test_company_in_the_child_is_suspected_one_and_all),
+    };
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
