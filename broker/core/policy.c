@@ -3,8 +3,7 @@
 //   V(job) = start + images / (batch * weight), in units of 2^-20 tasks
 //
 //   question                            images counted      answer
-//   who gets a lease                    done + in flight    the least V; a job that was never
-//                                                           served first; then the lowest key
+//   who gets a lease                    done + in flight    the least V; then the lowest key
 //   is a worker's job too far ahead     done                by more than IDN_SHARE_MS of this
 //                                                           worker's work, and it would not be
 //                                                           chosen again without this lease
@@ -47,8 +46,6 @@ static bool before(const struct idn_core *core, const struct idn_job *a, const s
 
     if (rank_a != rank_b)
         return rank_a < rank_b;
-    if (a->served != b->served)
-        return b->served;
     return memcmp(a->key.bytes, b->key.bytes, sizeof(a->key.bytes)) < 0;
 }
 
