@@ -69,7 +69,12 @@ static const struct command {
         "  --missing           only the index of images that have no result\n"
         "CSV: index, status, then five times class, probability and, where the model's labels can\n"
         "be read here, label. JSON members: index status top, of which each: class probability "
-        "label.\n"},
+        "label.\n\n"
+        "The index is the image's line in the list, from 0. Status, when it is not ok:\n"
+        "  missing      the worker has no such file    corrupt      cannot be decoded\n"
+        "  unreadable   permission, or no plain file   changed      not as the list says\n"
+        "  unsupported  neither JPEG nor PNG           not_finite   the network gave no numbers\n"
+        "  too_large    over 64 MiB or 100 Mpixel      quarantined  killed its process thrice\n"},
     {"wait", "ID", BIT(JSON), idn_ctl_wait, "waits until a job has ended",
         "  --timeout SECONDS   gives up after that (exit status 1); without it waits for ever\n"
         "Exit status: 0 all images classified, 3 finished with failed images, 1 cancelled or\n"
@@ -101,11 +106,13 @@ static void print_help(void)
 
 static void print_command_help(const struct command *command)
 {
-    (void)printf("usage: idunno-ctl %s%s%s%s%s\n\n%c%s.\n%s%s", command->name,
+    (void)printf("usage: idunno-ctl %s%s%s%s%s%s\n\n%c%s.\n%s%s", command->name,
         command->operand == NULL ? "" : " ", command->operand == NULL ? "" : command->operand,
         (command->options & BIT(JSON)) != 0 ? " [--json]" : "",
-        (command->options & BIT(ALL)) != 0 ? " [--all]" : "", command->summary[0] - 'a' + 'A',
-        command->summary + 1, command->help[0] == '\0' ? "" : "\n", command->help);
+        (command->options & BIT(ALL)) != 0 ? " [--all]" : "",
+        (command->options & BIT(FORMAT)) != 0 ? " [OPTION]..." : "",
+        command->summary[0] - 'a' + 'A', command->summary + 1, command->help[0] == '\0' ? "" : "\n",
+        command->help);
 }
 
 // ---- the command line

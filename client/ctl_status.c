@@ -25,7 +25,7 @@ static const char *role_text(uint32_t role)
 static void print_status(const struct idn_status_info *status)
 {
     idn_ctl_line("broker", "%s (%s), %s", status->broker, status->version, role_text(status->role));
-    idn_ctl_line("running", "%s, reign %" PRIu64 "%c", idn_human_duration(status->uptime_ms).text,
+    idn_ctl_line("running", "%s, epoch %" PRIu64 "%c", idn_human_duration(status->uptime_ms).text,
         status->epoch.counter, status->epoch.broker == 0 ? '-' : (char)status->epoch.broker);
     idn_ctl_line("policy", "%s", status->policy);
     idn_ctl_line("workers", "%u, %u of them busy", status->workers, status->workers_busy);

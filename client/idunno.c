@@ -274,7 +274,7 @@ enum idunno_code idunno_find(struct idunno *idunno, const char *id, struct idunn
 
     if (idn_key_from_text(id, request.job.key.bytes, &bits) != 0)
         return idn_call_fail(idunno, IDUNNO_INVALID,
-            "'%.100s' is not the id of a job: it takes the first %d to %d of its characters", id,
+            "'%.100s' is not the id of a job: write at least the first %d of its %d characters", id,
             IDN_KEY_PREFIX_MIN, IDN_KEY_TEXT_SIZE - 1);
     request.job.bits = bits;
     enum idunno_code code = idn_call(idunno, &request, &reply);
