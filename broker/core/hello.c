@@ -31,7 +31,8 @@ static struct idn_worker *find_or_add(
     if (other != NULL &&
         (other->presence == IDN_PRESENCE_ALIVE || other->presence == IDN_PRESENCE_SUSPECTED)) {
         idn_format(text, sizeof(text),
-            "the worker name %s is in use by one that still beats; give this one another name",
+            "the worker name %s is in use by one that still beats; start this one with another "
+            "--instance or --name",
             name);
         refuse(core, peer, message->nonce, IDN_REFUSED_NAME_IN_USE, text);
         return NULL;
@@ -69,7 +70,7 @@ static bool compare(struct idn_worker *worker, const char *kind, const char *nam
     if (*problem != '\0')
         return false;
     if (holding == NULL)
-        how = "is not declared there";
+        how = "is not offered there";
     else if (idn_sha256_equal(&holding->digest, &nothing))
         how = "cannot be used there";
     worker->differing += holding != NULL;

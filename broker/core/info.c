@@ -43,12 +43,12 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
         if (able.live == 0)
             idn_format(text, size, "no worker is there");
         else if (able.hold == 0)
-            idn_format(text, size, "none of the %u workers holds model %s and its list of images",
-                able.live, job->spec.model);
+            idn_format(text, size,
+                "no worker holds model %s and its list of images; idunno-ctl workers says why",
+                job->spec.model);
         else if (able.class == 0)
             idn_format(text, size,
-                "none of the %u workers that could is of the numerics class of its first results",
-                able.hold);
+                "its first results are of a numerics class that none of the workers is of");
     }
 }
 

@@ -212,7 +212,8 @@ static int serve(struct worker *worker)
         .lists = worker->lists,
         .signal_fd = worker->signal_fd};
 
-    idn_info("ready: engine %s, %" PRIu32 " models, %" PRIu32 " data sets, broker at %s%s%s",
+    idn_info("ready: engine %s, %" PRIu32 " models, %" PRIu32
+             " data sets; calling the broker at %s%s%s",
         worker->settings.worker_engine, worker->offer.models, worker->offer.datasets,
         worker->settings.host[0], worker->settings.host[1][0] != '\0' ? " and " : "",
         worker->settings.host[1]);
