@@ -31,9 +31,10 @@ void idn_loop_refuse_client(
     send_reply(loop, peer, &reply);
 }
 
-void idn_loop_refuse_worker(struct idn_loop *loop, idn_peer peer, uint32_t code, const char *text)
+void idn_loop_refuse_worker(
+    struct idn_loop *loop, idn_peer peer, uint64_t nonce, uint32_t code, const char *text)
 {
-    struct idn_order order = {.type = IDN_ORDER_REFUSED};
+    struct idn_order order = {.type = IDN_ORDER_REFUSED, .nonce = nonce};
 
     order.u.refused.code = code;
     (void)snprintf(order.u.refused.text, sizeof(order.u.refused.text), "%s", text);

@@ -147,7 +147,9 @@ static void take_worker(struct idn_loop *loop, idn_peer peer, const struct idn_i
 {
     struct idn_worker_message message;
     struct idn_reason reason = {0};
-    int error = idn_decode_worker(loop->codec, incoming->data, incoming->size, &message, &reason);
+    uint64_t nonce = 0;
+    int error =
+        idn_decode_worker(loop->codec, incoming->data, incoming->size, &message, &nonce, &reason);
 
     if (error == 0) {
         struct idn_event event = {.type = IDN_EVENT_WORKER};
@@ -157,8 +159,10 @@ static void take_worker(struct idn_loop *loop, idn_peer peer, const struct idn_i
         return;
     }
     loop->refused.workers++;
-    if (error == IDN_DECODE_UNSUPPORTED)
-        idn_loop_refuse_worker(loop, peer, IDN_REFUSED_UNSUPPORTED, reason.text);
+    if (nonce != 0) // otherwise nobody would take the answer for his
+        idn_loop_refuse_worker(loop, peer, nonce,
+            error == IDN_DECODE_UNSUPPORTED ? IDN_REFUSED_UNSUPPORTED : IDN_REFUSED_MALFORMED,
+            reason.text);
 }
 
 static void take_beat(struct idn_loop *loop, const struct idn_incoming *incoming)

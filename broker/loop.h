@@ -70,6 +70,7 @@ void idn_loop_completed(
 void idn_loop_answer(struct idn_loop *loop, idn_peer peer, const struct idn_request *request);
 void idn_loop_refuse_client(
     struct idn_loop *loop, idn_peer peer, uint64_t request, uint32_t code, const char *text);
-void idn_loop_refuse_worker(struct idn_loop *loop, idn_peer peer, uint32_t code, const char *text);
+void idn_loop_refuse_worker(
+    struct idn_loop *loop, idn_peer peer, uint64_t nonce, uint32_t code, const char *text);
 
 #endif

@@ -130,6 +130,18 @@ void *idn_codec_unpack(struct idn_codec *codec, const ProtobufCMessageDescriptor
     return message;
 }
 
+uint64_t idn_codec_peek(const uint8_t *data, size_t size)
+{
+    enum { TAG_OF_FIXED64_FIELD_1 = 0x09 };
+    uint64_t value = 0;
+
+    if (size < 1 + sizeof(value) || data[0] != TAG_OF_FIXED64_FIELD_1)
+        return 0;
+    for (size_t i = sizeof(value); i > 0; i--)
+        value = value << 8 | data[i];
+    return value;
+}
+
 static bool has_unknown_body(const ProtobufCMessage *envelope)
 {
     for (unsigned i = 0; i < envelope->n_unknown_fields; i++)

@@ -38,15 +38,15 @@ struct idn_bytes idn_encode_worker_beat(
 struct idn_bytes idn_encode_broker_beat(
     struct idn_codec *codec, const struct idn_broker_beat *beat);
 
-// ret_id (may be NULL) gets the request id as soon as it could be read, so that even a refused
-// message can be answered; 0 otherwise. Pointers in *ret are borrowed until the codec's next
-// decode.
+// ret_id and ret_nonce (may be NULL) get the request's id and the worker's nonce as soon as they
+// could be read, so that even a refused message can be answered; 0 otherwise. Pointers in *ret are
+// borrowed until the codec's next decode.
 int idn_decode_request(struct idn_codec *codec, const void *data, size_t size,
     struct idn_request *ret, uint64_t *ret_id, struct idn_reason *reason);
 int idn_decode_reply(struct idn_codec *codec, const void *data, size_t size, struct idn_reply *ret,
     struct idn_reason *reason);
 int idn_decode_worker(struct idn_codec *codec, const void *data, size_t size,
-    struct idn_worker_message *ret, struct idn_reason *reason);
+    struct idn_worker_message *ret, uint64_t *ret_nonce, struct idn_reason *reason);
 int idn_decode_order(struct idn_codec *codec, const void *data, size_t size, struct idn_order *ret,
     struct idn_reason *reason);
 int idn_decode_worker_beat(struct idn_codec *codec, const void *data, size_t size,

@@ -64,6 +64,9 @@ struct idn_bytes idn_codec_pack(
 // spends the budget.
 void *idn_codec_unpack(struct idn_codec *codec, const ProtobufCMessageDescriptor *type,
     const void *data, size_t size, size_t most, struct idn_check *check);
+// A request's id or a worker's nonce as it lies first in an honest message, for one that will not
+// unpack; 0 when it does not.
+uint64_t idn_codec_peek(const uint8_t *data, size_t size);
 // The type of an unpacked envelope's body, 1 to types; otherwise 0, with *ret_result what decoding
 // returns for it.
 uint32_t idn_codec_body(const ProtobufCMessage *envelope, unsigned body_case, const void *body,

@@ -254,19 +254,6 @@ static void take_job_name(struct idn_check *check, const Idunno__JobName *from, 
         idn_check_refuse(check, "job", "has bits beyond its length");
 }
 
-// The id as it lies first in an honest message, for one that will not unpack.
-static uint64_t peek_id(const uint8_t *data, size_t size)
-{
-    enum { TAG_OF_FIXED64_FIELD_1 = 0x09 };
-    uint64_t id = 0;
-
-    if (size < 1 + sizeof(id) || data[0] != TAG_OF_FIXED64_FIELD_1)
-        return 0;
-    for (size_t i = sizeof(id); i > 0; i--)
-        id = id << 8 | data[i];
-    return id;
-}
-
 int idn_decode_request(struct idn_codec *codec, const void *data, size_t size,
     struct idn_request *ret, uint64_t *ret_id, struct idn_reason *reason)
 {
@@ -277,7 +264,7 @@ int idn_decode_request(struct idn_codec *codec, const void *data, size_t size,
     int result;
 
     if (ret_id != NULL)
-        *ret_id = envelope != NULL ? envelope->id : peek_id(data, size);
+        *ret_id = envelope != NULL ? envelope->id : idn_codec_peek(data, size);
     if (envelope == NULL)
         return IDN_DECODE_MALFORMED;
     memset(message, 0, sizeof(*message));

@@ -252,7 +252,7 @@ struct idn_bytes idn_encode_worker(
 }
 
 int idn_decode_worker(struct idn_codec *codec, const void *data, size_t size,
-    struct idn_worker_message *ret, struct idn_reason *reason)
+    struct idn_worker_message *ret, uint64_t *ret_nonce, struct idn_reason *reason)
 {
     struct idn_check check = {.message = "worker message", .reason = reason};
     struct idn_worker_message *message = &codec->scratch.worker;
@@ -260,6 +260,8 @@ int idn_decode_worker(struct idn_codec *codec, const void *data, size_t size,
         &idunno__worker_message__descriptor, data, size, IDN_WORKER_MESSAGE_BYTES_MAX, &check);
     int result;
 
+    if (ret_nonce != NULL)
+        *ret_nonce = envelope != NULL ? envelope->nonce : idn_codec_peek(data, size);
     if (envelope == NULL)
         return IDN_DECODE_MALFORMED;
     memset(message, 0, sizeof(*message));

@@ -2,6 +2,7 @@
 
 #include "broker/core/info.h"
 #include "broker/core/jobs.h"
+#include "proto/version.h"
 
 // A place in a listing of jobs is serial and slot of the job shown last: the slot finds it at once,
 // the serial proves it is still that one.
@@ -37,9 +38,9 @@ struct idn_job *idn_job_named(
 static void answer_hello(
     const struct idn_core *core, const struct idn_request *request, struct idn_reply *ret)
 {
-    uint32_t lowest = request->u.hello.lowest, highest = request->u.hello.highest;
+    uint32_t lowest = request->u.hello.lowest, highest = request->u.hello.highest, version;
 
-    if (lowest > IDN_PROTOCOL_HIGHEST || highest < IDN_PROTOCOL_LOWEST) {
+    if (idn_negotiate(lowest, highest, &version) != 0) {
         refuse(ret, IDN_REFUSED_UNSUPPORTED);
         idn_format(ret->u.refused.text, IDN_TEXT_SIZE,
             "this broker speaks protocol versions %u to %u, the client %u to %u",
@@ -47,8 +48,7 @@ static void answer_hello(
         return;
     }
     ret->type = IDN_REPLY_WELCOME;
-    ret->u.welcome.version =
-        highest < IDN_PROTOCOL_HIGHEST ? highest : (uint32_t)IDN_PROTOCOL_HIGHEST;
+    ret->u.welcome.version = version;
     ret->u.welcome.role = idn_core_role(core);
     ret->u.welcome.epoch = core->epoch;
     idn_copy_text(ret->u.welcome.broker, IDN_NAME_SIZE, core->broker);

@@ -5,6 +5,7 @@
 #include "broker/core/actions.h"
 #include "broker/core/leases.h"
 #include "broker/core/workers.h"
+#include "proto/version.h"
 
 #include <string.h>
 
@@ -128,12 +129,11 @@ static void reconcile_leases(
     }
 }
 
-static void welcome(struct idn_core *core, const struct idn_worker *worker, uint32_t highest)
+static void welcome(struct idn_core *core, const struct idn_worker *worker, uint32_t version)
 {
     struct idn_order *order = idn_order_add(core, worker, IDN_ORDER_WELCOME);
 
-    order->u.welcome.version =
-        highest < IDN_PROTOCOL_HIGHEST ? highest : (uint32_t)IDN_PROTOCOL_HIGHEST;
+    order->u.welcome.version = version;
     order->u.welcome.beat_ms = idn_workers_beat_ms(core);
     order->u.welcome.acknowledged = worker->acknowledged;
 }
@@ -152,9 +152,9 @@ static void take_report_number(struct idn_worker *worker, uint64_t reports_from)
 void idn_worker_hello(
     struct idn_core *core, idn_peer peer, const struct idn_worker_message *message)
 {
-    uint32_t lowest = message->u.hello.lowest, highest = message->u.hello.highest;
+    uint32_t lowest = message->u.hello.lowest, highest = message->u.hello.highest, version;
 
-    if (lowest > IDN_PROTOCOL_HIGHEST || highest < IDN_PROTOCOL_LOWEST) {
+    if (idn_negotiate(lowest, highest, &version) != 0) {
         char text[IDN_TEXT_SIZE];
         idn_format(text, sizeof(text),
             "this broker speaks protocol versions %u to %u, the worker %u to %u",
@@ -176,7 +176,7 @@ void idn_worker_hello(
     take_report_number(worker, message->u.hello.reports_from);
     idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
     idn_worker_progressed(core, worker);
-    welcome(core, worker, highest);
+    welcome(core, worker, version);
     reconcile_leases(core, worker, message);
     core->look = core->newcomers = true;
 }

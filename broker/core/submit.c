@@ -260,8 +260,6 @@ void idn_submit_request(struct idn_core *core, idn_peer peer, const struct idn_r
         .core = core, .peer = peer, .request = request, .spec = request->u.submit};
     const struct idn_job *job = idn_jobs_find(core, &request->job.key);
 
-    if (s.spec.weight == 0)
-        s.spec.weight = 1;
     if (job != NULL) {
         answer_known(&s, job);
         return;

@@ -233,6 +233,29 @@ static void test_a_refusal_that_passes_is_forgotten(void)
     CHECK(rig_find(IDN_AGENT_EXIT) == NULL);
 }
 
+// A report that the broker cannot read would be sent for ever; other refused messages are nothing.
+static void test_a_report_refused_for_long_is_the_end(void)
+{
+    rig_new();
+    refuse(IDN_REFUSED_MALFORMED, "none of a report");
+    rig_pass(5000);
+    rig_lease(1, 0, 100);
+    CHECK(rig_compute(1000));
+    refuse(IDN_REFUSED_MALFORMED, "rows hold one that is no result");
+    CHECK(rig_find(IDN_AGENT_EXIT) == NULL);
+    rig_pass(4900);
+    rig_acknowledge(1); // it was another message
+    CHECK(rig_compute(1000));
+    rig_pass(100);
+    refuse(IDN_REFUSED_MALFORMED, "rows hold one that is no result");
+    rig_pass(4900);
+    CHECK(rig_find(IDN_AGENT_EXIT) == NULL);
+    rig_pass(100);
+    refuse(IDN_REFUSED_MALFORMED, "rows hold one that is no result");
+    CHECK(rig_find(IDN_AGENT_EXIT) != NULL);
+    CHECK_CONTAINS(rig_act(IDN_AGENT_EXIT)->u.text, "no result");
+}
+
 static void test_an_unspoken_version_is_the_end(void)
 {
     start(1);
@@ -356,6 +379,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_higher_epochs_order_is_obeyed),
         CHECK_TEST(test_refused_for_long_is_the_end),
         CHECK_TEST(test_a_refusal_that_passes_is_forgotten),
+        CHECK_TEST(test_a_report_refused_for_long_is_the_end),
         CHECK_TEST(test_an_unspoken_version_is_the_end),
         CHECK_TEST(test_beat_interval_is_the_brokers),
         CHECK_TEST(test_own_stall_is_not_the_brokers_silence),

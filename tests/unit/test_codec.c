@@ -203,7 +203,7 @@ static void test_worker_messages(void)
         struct idn_worker_message *in = sample_worker(type);
         struct idn_bytes bytes = keep(idn_encode_worker(codec, in));
 
-        CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, &reason), 0);
+        CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, NULL, &reason), 0);
         CHECK(same(bytes, idn_encode_worker(codec, &out)));
         if (type == IDN_WORKER_REPORT) {
             CHECK(memcmp(in->u.report.rows, out.u.report.rows,
@@ -288,7 +288,7 @@ static void test_empty_reports_and_pages(void)
 
     report->u.report.count = report->u.report.in_child = 0;
     struct idn_bytes bytes = idn_encode_worker(codec, report);
-    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, &reason), 0);
+    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, NULL, &reason), 0);
     CHECK_INT(out.u.report.count, 0);
     page->u.jobs.count = 0;
     bytes = idn_encode_reply(codec, page);
@@ -303,7 +303,7 @@ static void test_texts_are_cleaned(void)
 
     (void)strcpy(report->u.report.text, "gone:\n\t\x7f caf\xc3\xa9");
     struct idn_bytes bytes = idn_encode_worker(codec, report);
-    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, &reason), 0);
+    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, NULL, &reason), 0);
     CHECK_STRING(out.u.report.text, "gone:??? caf\xc3\xa9");
 }
 
@@ -315,7 +315,7 @@ static void test_class_is_a_text(void)
 
     (void)strcpy(hello->u.hello.class_name, "darknet-20180914 libm=2.36/avx512f jpeg=turbo-2.1");
     struct idn_bytes bytes = idn_encode_worker(codec, hello);
-    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, &reason), 0);
+    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, NULL, &reason), 0);
     CHECK_STRING(out.u.hello.class_name, hello->u.hello.class_name);
 }
 

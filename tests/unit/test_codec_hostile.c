@@ -79,7 +79,7 @@ static int pass_reply(uint32_t type, struct idn_bytes bytes, struct idn_bytes *r
 static int pass_worker(uint32_t type, struct idn_bytes bytes, struct idn_bytes *ret_again)
 {
     static struct idn_worker_message out;
-    int result = idn_decode_worker(codec, bytes.data, bytes.size, &out, NULL);
+    int result = idn_decode_worker(codec, bytes.data, bytes.size, &out, NULL, NULL);
 
     (void)type;
     if (result == 0)

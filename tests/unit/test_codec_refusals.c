@@ -55,7 +55,7 @@ static void refuse_worker(struct idn_bytes bytes, int result, const char *part)
 
     out.type = 77;
     reason.text[0] = '\0';
-    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, &reason), result);
+    CHECK_INT(idn_decode_worker(codec, bytes.data, bytes.size, &out, NULL, &reason), result);
     CHECK_CONTAINS(reason.text, part);
     CHECK_INT(out.type, 77);
 }
@@ -218,6 +218,25 @@ static void test_id_is_told_whatever_is_wrong(void)
     CHECK_INT(
         idn_decode_request(codec, bytes.data, bytes.size, &out, &id, NULL), IDN_DECODE_MALFORMED);
     CHECK(id == sample->id);
+}
+
+static void test_nonce_is_told_whatever_is_wrong(void)
+{
+    static const uint8_t broken[] = {0x09, 1, 2, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    static struct idn_worker_message out;
+    uint64_t nonce = 0;
+
+    CHECK_INT(
+        idn_decode_worker(codec, broken, sizeof(broken), &out, &nonce, NULL), IDN_DECODE_MALFORMED);
+    CHECK_INT(nonce, 0x0201);
+    CHECK_INT(idn_decode_worker(codec, broken, 8, &out, &nonce, NULL), IDN_DECODE_MALFORMED);
+    CHECK_INT(nonce, 0);
+    struct idn_worker_message *sample = sample_worker(IDN_WORKER_REPORT);
+    sample->u.report.number = 0;
+    struct idn_bytes bytes = idn_encode_worker(codec, sample);
+    CHECK_INT(
+        idn_decode_worker(codec, bytes.data, bytes.size, &out, &nonce, NULL), IDN_DECODE_MALFORMED);
+    CHECK(nonce == sample->nonce);
 }
 
 // ---- requests
@@ -536,6 +555,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_later_types_are_unsupported),
         CHECK_TEST(test_unknown_header_fields_are_ignored),
         CHECK_TEST(test_id_is_told_whatever_is_wrong),
+        CHECK_TEST(test_nonce_is_told_whatever_is_wrong),
         CHECK_TEST(test_specs),
         CHECK_TEST(test_names_of_jobs),
         CHECK_TEST(test_requests),

@@ -120,7 +120,7 @@ struct idn_agent {
     enum idn_agent_join join;
     uint64_t hello_ms;   // next
     uint64_t quiet_ms;   // when to say hello into the silence
-    uint64_t refused_ms; // since when; 0 not
+    uint64_t refused_ms; // since when hello or the oldest report is; 0 not
     bool class_known;
     char class_name[IDN_CLASS_SIZE];
     uint64_t class_hash;

@@ -67,11 +67,22 @@ static void welcome(struct idn_agent *agent, const struct idn_order *order)
     idn_reports_again(agent);
 }
 
-// A refusal may pass (our own former self, counted alive for another second): hello is repeated for
-// IDN_AGENT_REFUSED_MS before we believe it. A broker that is not active is no reason to leave.
+// A report that the broker cannot read would be sent for ever.
+static bool is_of_report(const struct idn_agent *agent, uint32_t code)
+{
+    return (code == IDN_REFUSED_MALFORMED || code == IDN_REFUSED_UNSUPPORTED) &&
+           agent->report_first != agent->report_next;
+}
+
+// A refusal may pass (our own former self, counted alive for another second): hello, or the oldest
+// report, is repeated for IDN_AGENT_REFUSED_MS before we believe it. A broker that is not active is
+// no reason to leave.
 static void refused(struct idn_agent *agent, const struct idn_order *order)
 {
-    if (agent->join != IDN_JOIN_HELLO || order->u.refused.code == IDN_REFUSED_NOT_ACTIVE)
+    uint32_t code = order->u.refused.code;
+
+    if (code == IDN_REFUSED_NOT_ACTIVE ||
+        (agent->join != IDN_JOIN_HELLO && !is_of_report(agent, code)))
         return;
     if (agent->refused_ms == 0)
         agent->refused_ms = agent->now_ms > 0 ? agent->now_ms : 1;

@@ -109,6 +109,7 @@ void idn_reports_acknowledge(struct idn_agent *agent, uint64_t number)
     if (agent->report_send < agent->report_first)
         agent->report_send = agent->report_first;
     agent->progress_ms = agent->now_ms;
+    agent->refused_ms = 0; // it was not the oldest report that was refused
 }
 
 void idn_reports_again(struct idn_agent *agent)

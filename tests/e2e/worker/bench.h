@@ -227,7 +227,7 @@ static inline const struct idn_worker_message *bench_take_message(struct bench *
     size_t size = zmq_msg_size(&payload);
     memcpy(bytes, zmq_msg_data(&payload), size);
     (void)zmq_msg_close(&payload);
-    CHECK_INT(idn_decode_worker(bench->codec, bytes, size, &message, NULL), 0);
+    CHECK_INT(idn_decode_worker(bench->codec, bytes, size, &message, NULL, NULL), 0);
     bench->nonce = message.nonce;
     return &message;
 }
