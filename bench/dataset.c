@@ -4,12 +4,9 @@
 #include "base/text.h"
 
 #include <getopt.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] =
     "usage: idunno-dataset make --images N --output DIR [--seed S] [--list FILE]\n"
@@ -47,44 +44,6 @@ struct options {
     int operands;
 };
 
-int idn_dataset_say(int status, const char *format, ...)
-{
-    va_list arguments;
-
-    (void)fprintf(stderr, "idunno-dataset: ");
-    va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    (void)fprintf(stderr, "\n");
-    return status;
-}
-
-void idn_dataset_show(const char *what, uint64_t percent)
-{
-    static uint64_t shown = UINT64_MAX;
-
-    if (!isatty(2) || percent == shown)
-        return;
-    shown = percent;
-    (void)fprintf(stderr, "\r%s: %" PRIu64 " %%%s", what, percent, percent >= 100 ? "\n" : "");
-}
-
-static int bad_option(int found, const char *item)
-{
-    const char *names[sizeof(long_options) / sizeof(*long_options)];
-    size_t count = 0;
-
-    if (found == ':')
-        return idn_dataset_say(IDN_DATASET_USAGE, "%s needs a value", item);
-    for (; long_options[count].name != NULL; count++)
-        names[count] = long_options[count].name;
-    const char *nearest = strncmp(item, "--", 2) == 0 ? idn_nearest(item + 2, names, count) : NULL;
-    if (nearest != NULL)
-        return idn_dataset_say(
-            IDN_DATASET_USAGE, "unknown option %s; the nearest is --%s", item, nearest);
-    return idn_dataset_say(IDN_DATASET_USAGE, "unknown option %s; see idunno-dataset --help", item);
-}
-
 // Returns the commands that the option is for.
 static unsigned take_option(struct options *options, int found, const char *value)
 {
@@ -112,14 +71,13 @@ static int run_make(const struct options *options)
     uint64_t images = 0, seed = 1;
 
     if (options->images == NULL || options->output == NULL || options->operands != 0)
-        return idn_dataset_say(
-            IDN_DATASET_USAGE, "make needs --images N and --output DIR, and nothing else");
+        return idn_program_usage(
+            IDN_DATASET, "make needs --images N and --output DIR, and nothing else");
     if (idn_parse_u64(options->images, IDN_DATASET_IMAGES_MAX, &images) < 0 || images == 0)
-        return idn_dataset_say(IDN_DATASET_USAGE,
-            "--images '%s' is not a whole number from 1 to %d", options->images,
-            (int)IDN_DATASET_IMAGES_MAX);
+        return idn_program_usage(IDN_DATASET, "--images '%s' is not a whole number from 1 to %d",
+            options->images, (int)IDN_DATASET_IMAGES_MAX);
     if (options->seed != NULL && idn_parse_u64(options->seed, UINT64_MAX, &seed) < 0)
-        return idn_dataset_say(IDN_DATASET_USAGE,
+        return idn_program_usage(IDN_DATASET,
             "--seed '%s' is not a whole number from 0 to 18446744073709551615", options->seed);
     return idn_dataset_make((uint32_t)images, seed, options->output, options->list);
 }
@@ -127,7 +85,7 @@ static int run_make(const struct options *options)
 static int run_list(const struct options *options)
 {
     if (options->operands != 1)
-        return idn_dataset_say(IDN_DATASET_USAGE, "list needs one folder");
+        return idn_program_usage(IDN_DATASET, "list needs one folder");
     return idn_dataset_list(options->operand[0], options->hash, options->output);
 }
 
@@ -139,13 +97,13 @@ static int run(const char *name, unsigned wanted, const struct options *options)
         if (strcmp(name, names[i]) != 0)
             continue;
         if ((wanted & (i == 0 ? FOR_MAKE : FOR_LIST)) == 0)
-            return idn_dataset_say(IDN_DATASET_USAGE,
-                "an option given is not for %s; see idunno-dataset --help", name);
+            return idn_program_usage(
+                IDN_DATASET, "an option given is not for %s; see idunno-dataset --help", name);
         return i == 0 ? run_make(options) : run_list(options);
     }
     const char *nearest = idn_nearest(name, names, 2);
-    return idn_dataset_say(IDN_DATASET_USAGE, "unknown command '%s'%s%s; known are make and list",
-        name, nearest == NULL ? "" : ", nearest is ", nearest == NULL ? "" : nearest);
+    return idn_program_usage(IDN_DATASET, "unknown command '%s'%s%s; known are make and list", name,
+        nearest == NULL ? "" : ", nearest is ", nearest == NULL ? "" : nearest);
 }
 
 int main(int argc, char **argv)
@@ -157,16 +115,16 @@ int main(int argc, char **argv)
     opterr = 0;
     while ((found = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (found == '?' || found == ':')
-            return bad_option(found, argv[optind - 1]);
+            return idn_program_bad_option(IDN_DATASET, found, argv[optind - 1], long_options);
         if (found == 'h' || found == 'V') {
             (void)printf("%s", found == 'h' ? help : "idunno-dataset " IDN_VERSION "\n");
-            return IDN_DATASET_OK;
+            return idn_program_end(IDN_DATASET, IDN_EXIT_OK);
         }
         wanted &= take_option(&options, found, optarg);
     }
     if (optind == argc)
-        return idn_dataset_say(IDN_DATASET_USAGE, "a command is missing: make or list; see --help");
+        return idn_program_usage(IDN_DATASET, "a command is missing: make or list; see --help");
     options.operand = argv + optind + 1;
     options.operands = argc - optind - 1;
-    return run(argv[optind], wanted, &options);
+    return idn_program_end(IDN_DATASET, run(argv[optind], wanted, &options));
 }

@@ -3,18 +3,13 @@
 #define IDN_BENCH_DATASET_H
 
 #include "base/error.h"
+#include "base/program.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IDN_DATASET_OK = 0, IDN_DATASET_FAILURE = 1, IDN_DATASET_USAGE = 2 };
+#define IDN_DATASET "idunno-dataset"
 enum { IDN_DATASET_IMAGES_MAX = 1000 * 1000 };
-
-// "idunno-dataset: TEXT" on stderr; returns `status`.
-int idn_dataset_say(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-// A line that is written over on a terminal, and not at all elsewhere. percent 100 ends it.
-void idn_dataset_show(const char *what, uint64_t percent);
 
 // Makes `images` JPEGs in `folder` and folder/images.list, or finds that they are there; `list` may
 // be NULL, or another list to write, with absolute paths. Returns the exit status.

@@ -146,7 +146,7 @@ static int write_lines(const struct images *images, const char *base, bool with_
         if (error < 0)
             return error;
         if (with_hash)
-            idn_dataset_show("hashing", 100 * ((uint64_t)i + 1) / images->count);
+            idn_program_percent("hashing", 100 * ((uint64_t)i + 1) / images->count);
     }
     return ferror(to) != 0 || fflush(to) != 0
                ? idn_reason_set(reason, -EIO, "cannot write the list: %s", strerror(errno))
@@ -192,7 +192,7 @@ int idn_dataset_list(const char *folder, int with_hash, const char *output)
     char *real = realpath(folder, NULL);
 
     if (real == NULL)
-        return idn_dataset_say(IDN_DATASET_FAILURE, "cannot read %s: %s", folder, strerror(errno));
+        return idn_program_fail(IDN_DATASET, "cannot read %s: %s", folder, strerror(errno));
     int error = collect(real, &images, &reason);
     if (error == 0 && images.path != NULL)
         qsort(images.path, images.count, sizeof(*images.path), by_name);
@@ -203,10 +203,10 @@ int idn_dataset_list(const char *folder, int with_hash, const char *output)
     if (error == 0)
         (void)fprintf(stderr, "%zu images, %zu other files left out\n", images.count, images.other);
     if (error == 0 && images.unnameable > 0)
-        (void)idn_dataset_say(0,
+        (void)idn_program_fail(IDN_DATASET,
             "%zu images were left out: their paths hold a tab or a line break, or are longer than "
             "4095 bytes",
             images.unnameable);
     images_fini(&images);
-    return error == 0 ? IDN_DATASET_OK : idn_dataset_say(IDN_DATASET_FAILURE, "%s", reason.text);
+    return error == 0 ? IDN_EXIT_OK : idn_program_fail(IDN_DATASET, "%s", reason.text);
 }

@@ -204,7 +204,7 @@ static int make(struct set *set)
         error = write_manifest(set, "unfinished");
     for (uint32_t i = 0; error == 0 && i < set->images; i++) {
         error = write_picture(set, i);
-        idn_dataset_show("making pictures", 100 * ((uint64_t)i + 1) / set->images);
+        idn_program_percent("making pictures", 100 * ((uint64_t)i + 1) / set->images);
     }
     if (error == 0)
         error = path_in(set, "images.list", path);
@@ -244,8 +244,8 @@ int idn_dataset_make(uint32_t images, uint64_t seed, const char *folder, const c
         error = write_other_list(&set, list);
     idn_photos_fini(&set.photos);
     if (error < 0)
-        return idn_dataset_say(IDN_DATASET_FAILURE, "%s", set.reason.text);
+        return idn_program_fail(IDN_DATASET, "%s", set.reason.text);
     (void)printf("%s/images.list: %" PRIu32 " pictures of seed %" PRIu64 "%s\n", folder, images,
         seed, there ? " were there already" : "");
-    return IDN_DATASET_OK;
+    return IDN_EXIT_OK;
 }

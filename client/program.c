@@ -8,42 +8,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-
-__attribute__((format(printf, 2, 0))) static void say(
-    const char *program, const char *format, va_list arguments)
-{
-    char text[IDN_REASON_MAX + 256];
-
-    (void)vsnprintf(text, sizeof(text), format, arguments);
-    (void)fflush(stdout);
-    (void)fprintf(stderr, "%s: %s\n", program, text);
-}
-
-int idn_program_fail(const char *program, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    say(program, format, arguments);
-    va_end(arguments);
-    return IDN_EXIT_FAILURE;
-}
-
-int idn_program_usage(const char *program, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    say(program, format, arguments);
-    va_end(arguments);
-    return IDN_EXIT_USAGE;
-}
 
 int idn_program_fail_call(const char *program, const struct idunno *idunno, enum idunno_code code)
 {
@@ -56,16 +25,6 @@ int idn_program_fail_call(const char *program, const struct idunno *idunno, enum
         mistake |= strcmp(refusal, mistakes[i]) == 0;
     (void)idn_program_fail(program, "%s", idunno_error(idunno));
     return mistake ? IDN_EXIT_USAGE : IDN_EXIT_FAILURE;
-}
-
-int idn_program_end(const char *program, int status)
-{
-    errno = EIO;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    if (errno == EPIPE) // the reader has seen enough
-        return status;
-    return idn_program_fail(program, "cannot write the output: %s", strerror(errno));
 }
 
 int idn_program_seconds(const char *text, uint32_t *ret_ms, struct idn_reason *reason)

@@ -4,34 +4,23 @@
 #define IDN_CLIENT_PROGRAM_H
 
 #include "base/config.h"
+#include "base/json.h"
+#include "base/program.h"
 #include "base/settings.h"
 #include "client/idunno.h"
-#include "client/json.h"
 #include "client/labels.h"
 #include "client/link.h"
 
 #include <stdint.h>
 
-enum idn_exit {
-    IDN_EXIT_OK = 0,
-    IDN_EXIT_FAILURE = 1,
-    IDN_EXIT_USAGE = 2,
+// Beside those of base/program.h.
+enum {
     IDN_EXIT_FAILED_IMAGES = 3,
     IDN_EXIT_SIGNAL = 128, // plus the signal's number
 };
 
-// One sentence on stderr, behind the program's name. Return IDN_EXIT_FAILURE, IDN_EXIT_USAGE.
-int idn_program_fail(const char *program, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-int idn_program_usage(const char *program, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 // Says why a call of libidunno failed and returns the exit status: what the user got wrong is 2.
 int idn_program_fail_call(const char *program, const struct idunno *idunno, enum idunno_code code);
-
-// Ends stdout: a full disk or a closed pipe must not pass for success. Returns the status to exit
-// with.
-int idn_program_end(const char *program, int status);
 
 // ---- the cluster
 

@@ -1,6 +1,6 @@
 #include "client/rows.h"
 
-#include "client/json.h"
+#include "base/json.h"
 #include "proto/limits.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // idunno-weights check: what each model's weights should be and what they are.
+#include "base/json.h"
 #include "weights/cfg.h"
 #include "weights/command.h"
 
@@ -74,61 +75,47 @@ static void print_table(const struct row *rows, size_t count)
     }
 }
 
-static void print_string(const char *key, const char *text)
-{
-    (void)printf("\"%s\": \"", key);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            (void)printf("\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            (void)printf("\\u%04x", (unsigned)*text);
-        else
-            (void)putchar(*text);
-    }
-    (void)printf("\"");
-}
-
-static void print_number(const char *key, bool has, uint64_t value)
+static void put_size(struct idn_json *json, const char *key, bool has, uint64_t size)
 {
     if (has)
-        (void)printf(", \"%s\": %" PRIu64, key, value);
+        idn_json_u64(json, key, size);
     else
-        (void)printf(", \"%s\": null", key);
+        idn_json_null(json, key);
 }
 
 static void print_json(const struct row *rows, size_t count)
 {
-    (void)printf("[");
+    struct idn_json json;
+
+    idn_json_init(&json, stdout);
+    idn_json_array(&json, NULL);
     for (size_t i = 0; i < count; i++) {
         const struct idn_model *model = rows[i].model;
-        (void)printf("%s\n  {", i == 0 ? "" : ",");
-        print_string("model", model->name);
-        (void)printf(", ");
-        print_string("cfg", model->cfg);
-        (void)printf(", ");
-        print_string("weights", model->weights);
-        print_number("expected", rows[i].has_expected, rows[i].expected);
-        print_number("found", rows[i].has_found, rows[i].found);
-        (void)printf(", \"ok\": %s, ", *model->problem == '\0' ? "true" : "false");
-        print_string("problem", model->problem);
-        (void)printf("}");
+        idn_json_object(&json, NULL);
+        idn_json_string(&json, "model", model->name);
+        idn_json_string(&json, "cfg", model->cfg);
+        idn_json_string(&json, "weights", model->weights);
+        put_size(&json, "expected", rows[i].has_expected, rows[i].expected);
+        put_size(&json, "found", rows[i].has_found, rows[i].found);
+        idn_json_bool(&json, "ok", model->problem[0] == '\0');
+        idn_json_string(&json, "problem", model->problem);
+        idn_json_end(&json);
     }
-    (void)printf("\n]\n");
+    idn_json_end(&json);
 }
 
 int idn_weights_check(const struct idn_weights_options *options, struct idn_registry *registry)
 {
     struct row rows[IDN_MODELS_MAX];
     size_t count = 0;
-    int status = IDN_WEIGHTS_OK;
+    int status = IDN_EXIT_OK;
 
     if (options->operands > IDN_MODELS_MAX)
-        return idn_weights_say(
-            IDN_WEIGHTS_USAGE, "more than %d models are named", (int)IDN_MODELS_MAX);
+        return idn_program_usage(IDN_WEIGHTS, "more than %d models are named", (int)IDN_MODELS_MAX);
     for (int i = 0; i < options->operands; i++) {
         struct idn_model *model = idn_weights_find(registry, options->operand[i]);
         if (model == NULL)
-            return IDN_WEIGHTS_FAILURE;
+            return IDN_EXIT_FAILURE;
         rows[count++].model = model;
     }
     for (uint32_t i = 0; options->operands == 0 && i < registry->models; i++)
@@ -136,7 +123,7 @@ int idn_weights_check(const struct idn_weights_options *options, struct idn_regi
     for (size_t i = 0; i < count; i++) {
         rows[i] = examine(rows[i].model);
         if (*rows[i].model->problem != '\0')
-            status = IDN_WEIGHTS_FAILURE;
+            status = IDN_EXIT_FAILURE;
     }
     if (options->json)
         print_json(rows, count);

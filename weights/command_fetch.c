@@ -11,7 +11,7 @@
 static void show(void *context, uint64_t done, uint64_t size)
 {
     (void)context;
-    idn_weights_show("fetching weights", done >= size ? 100 : 100 * done / size);
+    idn_program_percent("fetching weights", done >= size ? 100 : 100 * done / size);
 }
 
 static bool is_there(const struct idn_fetch *fetch)
@@ -51,26 +51,26 @@ static int fetch_model(
     struct idn_reason reason = {""};
 
     if (*model->url == '\0')
-        return idn_weights_say(IDN_WEIGHTS_FAILURE,
+        return idn_program_fail(IDN_WEIGHTS,
             "the configuration has no url for model '%s'; write models/%s/url and "
             "models/%s/sha256, "
             "or copy the weights to %s",
             model->name, model->name, model->name, model->weights);
     if (idn_sha256_from_hex(model->url_sha256, &fetch.digest) < 0)
-        return idn_weights_say(IDN_WEIGHTS_FAILURE,
+        return idn_program_fail(IDN_WEIGHTS,
             "the configuration has no sha256 for model '%s'; without models/%s/sha256 nobody could "
             "tell whether what was fetched is right",
             model->name, model->name);
     if (find_size(model, &fetch.size, &reason) < 0)
-        return idn_weights_say(IDN_WEIGHTS_FAILURE, "%s", reason.text);
+        return idn_program_fail(IDN_WEIGHTS, "%s", reason.text);
     if (is_there(&fetch)) {
         (void)printf("%s is already there, with the right SHA-256\n", fetch.file);
-        return IDN_WEIGHTS_OK;
+        return IDN_EXIT_OK;
     }
     if (idn_fetch(&fetch, show, NULL, &reason) < 0)
-        return idn_weights_say(IDN_WEIGHTS_FAILURE, "%s", reason.text);
+        return idn_program_fail(IDN_WEIGHTS, "%s", reason.text);
     (void)printf("%s: %" PRIu64 " bytes, with the right SHA-256\n", fetch.file, fetch.size);
-    return IDN_WEIGHTS_OK;
+    return IDN_EXIT_OK;
 }
 
 int idn_weights_fetch(const struct idn_weights_options *options, struct idn_registry *registry)
@@ -78,10 +78,10 @@ int idn_weights_fetch(const struct idn_weights_options *options, struct idn_regi
     uint64_t seconds = 0;
 
     if (options->timeout != NULL && idn_parse_u64(options->timeout, 86400, &seconds) < 0)
-        return idn_weights_say(IDN_WEIGHTS_USAGE,
+        return idn_program_usage(IDN_WEIGHTS,
             "--timeout '%s' is not a whole number of seconds from 0 to 86400", options->timeout);
     if (options->operands != 1)
-        return idn_weights_say(IDN_WEIGHTS_USAGE, "fetch needs the name of one model");
+        return idn_program_usage(IDN_WEIGHTS, "fetch needs the name of one model");
     const struct idn_model *model = idn_weights_find(registry, options->operand[0]);
-    return model == NULL ? IDN_WEIGHTS_FAILURE : fetch_model(model, options, (uint32_t)seconds);
+    return model == NULL ? IDN_EXIT_FAILURE : fetch_model(model, options, (uint32_t)seconds);
 }

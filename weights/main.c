@@ -69,22 +69,6 @@ static unsigned commands_of(int option)
     }
 }
 
-static int bad_option(int found, const char *item)
-{
-    const char *names[sizeof(long_options) / sizeof(*long_options)];
-    size_t count = 0;
-
-    if (found == ':')
-        return idn_weights_say(IDN_WEIGHTS_USAGE, "%s needs a value", item);
-    for (; long_options[count].name != NULL; count++)
-        names[count] = long_options[count].name;
-    const char *nearest = strncmp(item, "--", 2) == 0 ? idn_nearest(item + 2, names, count) : NULL;
-    if (nearest != NULL)
-        return idn_weights_say(
-            IDN_WEIGHTS_USAGE, "unknown option %s; the nearest is --%s", item, nearest);
-    return idn_weights_say(IDN_WEIGHTS_USAGE, "unknown option %s; see idunno-weights --help", item);
-}
-
 static void take_option(struct idn_weights_options *options, int found, const char *value)
 {
     if (found == 'c')
@@ -115,7 +99,7 @@ static int run(const struct command *command, const struct idn_weights_options *
     if (error == 0)
         error = idn_registry_new(config, &registry, &reason);
     int status = error == 0 ? command->run(options, registry)
-                            : idn_weights_say(IDN_WEIGHTS_FAILURE, "%s", reason.text);
+                            : idn_program_fail(IDN_WEIGHTS, "%s", reason.text);
     idn_registry_destroy(&registry);
     idn_config_destroy(&config);
     return status;
@@ -130,12 +114,12 @@ static int run_named(const char *name, unsigned wanted, const struct idn_weights
         if (strcmp(name, commands[i].name) != 0)
             continue;
         if ((wanted & commands[i].bit) == 0)
-            return idn_weights_say(IDN_WEIGHTS_USAGE,
-                "an option given is not for %s; see idunno-weights --help", name);
+            return idn_program_usage(
+                IDN_WEIGHTS, "an option given is not for %s; see idunno-weights --help", name);
         return run(&commands[i], options);
     }
     const char *nearest = idn_nearest(name, names, COMMANDS);
-    return idn_weights_say(IDN_WEIGHTS_USAGE,
+    return idn_program_usage(IDN_WEIGHTS,
         "unknown command '%s'%s%s; known are check, synth "
         "and fetch",
         name, nearest == NULL ? "" : ", nearest is ", nearest == NULL ? "" : nearest);
@@ -150,18 +134,18 @@ int main(int argc, char **argv)
     opterr = 0;
     while ((found = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (found == '?' || found == ':')
-            return bad_option(found, argv[optind - 1]);
+            return idn_program_bad_option(IDN_WEIGHTS, found, argv[optind - 1], long_options);
         if (found == 'h' || found == 'V') {
             (void)printf("%s", found == 'h' ? help : "idunno-weights " IDN_VERSION "\n");
-            return IDN_WEIGHTS_OK;
+            return idn_program_end(IDN_WEIGHTS, IDN_EXIT_OK);
         }
         wanted &= commands_of(found);
         take_option(&options, found, optarg);
     }
     if (optind == argc)
-        return idn_weights_say(
-            IDN_WEIGHTS_USAGE, "a command is missing: check, synth or fetch; see --help");
+        return idn_program_usage(
+            IDN_WEIGHTS, "a command is missing: check, synth or fetch; see --help");
     options.operand = argv + optind + 1;
     options.operands = argc - optind - 1;
-    return run_named(argv[optind], wanted, &options);
+    return idn_program_end(IDN_WEIGHTS, run_named(argv[optind], wanted, &options));
 }

@@ -31,8 +31,9 @@ static void doom(const char *path)
     is_doomed = 1;
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
-        struct sigaction action = {.sa_handler = remove_and_end};
-        (void)sigaction(signals[i], &action, NULL);
+        struct sigaction action = {.sa_handler = remove_and_end}, before;
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) // nohup
+            (void)sigaction(signals[i], &action, NULL);
     }
 }
 

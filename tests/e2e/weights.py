@@ -152,10 +152,12 @@ class Weights(unittest.TestCase):
 
     def test_fetch_interrupted(self):
         self.configure('/stuck')
-        with subprocess.Popen(self.command('fetch', 'tiny'), stderr=subprocess.DEVNULL,
+        with subprocess.Popen(['nohup', *self.command('fetch', 'tiny')], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                               env=self.environment()) as fetch:
             self.assertTrue(Handler.half_sent.wait(30))
             self.assertEqual(len(self.weights()), 1)  # the temporary file
+            fetch.send_signal(signal.SIGHUP)  # which nohup means it to ignore
             fetch.send_signal(signal.SIGTERM)
             self.assertEqual(fetch.wait(30), -signal.SIGTERM)
         Handler.let_go.set()
@@ -199,6 +201,26 @@ class Weights(unittest.TestCase):
         self.assertEqual(rows['alexnet']['expected'], 249513396)
         self.assertIsNone(rows['alexnet']['found'])
         self.assertFalse(rows['alexnet']['ok'])
+
+    def test_json_of_odd_paths(self):
+        odd = self.folder.as_posix().encode() + b'/n\xff"\\.cfg'
+        with open(odd, 'w') as file:
+            file.write(NETWORK)
+        (self.folder / 'idunno.conf').write_bytes(b"models\n    tiny\n        cfg = '" + odd + b"'\n")
+        done = subprocess.run(self.command('check', 'tiny', '--json'), capture_output=True,
+                              timeout=60, env=self.environment(), check=False)
+        row, = json.loads(done.stdout)
+        self.assertTrue(row['cfg'].endswith('/n\ufffd"\\.cfg'), row)
+        self.assertEqual(row['expected'], BYTES)
+
+    def test_output_that_cannot_be_written(self):
+        self.configure()
+        for arguments in ['check'], ['--help']:
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run(self.command(*arguments), stdout=full, timeout=60, text=True,
+                                      stderr=subprocess.PIPE, env=self.environment(), check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('cannot write the output: No space left on device', done.stderr)
 
     def test_usage(self):
         self.configure()

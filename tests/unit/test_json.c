@@ -1,5 +1,5 @@
 // The JSON writer: what it writes, byte for byte.
-#include "client/json.h"
+#include "base/json.h"
 #include "tests/lib/check.h"
 
 #include <float.h>

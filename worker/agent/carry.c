@@ -149,8 +149,9 @@ static void tell_death(const struct idn_agent_view *view, const char *text)
     if (view->in_child == 0)
         idn_warning("the inference child ended, with no image in it: %s", text);
     else
-        idn_warning("the inference child ended, with %" PRIu32 " images in it (%s%s): %s",
-            view->in_child, images, view->in_child > 8 ? ", ..." : "", text);
+        idn_warning("the inference child ended, with %" PRIu32 " image%s in it (%s%s): %s",
+            view->in_child, view->in_child == 1 ? "" : "s", images,
+            view->in_child > 8 ? ", ..." : "", text);
 }
 
 static void step_death(struct idn_loop *loop, enum idn_death death, const char *text)

@@ -6,8 +6,8 @@
 //   idn_json_string(&json, "model", "alexnet");
 //   idn_json_array(&json, "images");  idn_json_u64(&json, NULL, 1);  idn_json_end(&json);
 //   idn_json_end(&json);   // of the outermost: ends the line
-#ifndef IDN_CLIENT_JSON_H
-#define IDN_CLIENT_JSON_H
+#ifndef IDN_BASE_JSON_H
+#define IDN_BASE_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
