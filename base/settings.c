@@ -135,7 +135,7 @@ static int read_word(const struct idn_config *config, const char *path, const ch
     return idn_config_refuse(config, path, right, reason);
 }
 
-static bool is_loopback(const char *host)
+bool idn_host_is_loopback(const char *host)
 {
     struct in_addr address;
 
@@ -158,7 +158,7 @@ static int read_bind(
     if (error < 0)
         return error;
     settings->broker_open = security != NULL;
-    if (!settings->broker_open && !is_loopback(settings->broker_bind))
+    if (!settings->broker_open && !idn_host_is_loopback(settings->broker_bind))
         return idn_reason_set(reason, -EINVAL,
             "%s: broker/bind = '%s' is not a loopback address, and anyone who reaches it could use "
             "this broker; write broker/security = none to accept that, or bind " LOOPBACK,

@@ -37,6 +37,9 @@ struct idn_settings {
 int idn_settings_read(
     const struct idn_config *config, struct idn_settings *ret, struct idn_reason *reason);
 
+// "localhost" or an address in 127.0.0.0/8; other names are not looked up.
+bool idn_host_is_loopback(const char *host);
+
 // The configuration file to use when the user names none: $IDUNNO_CONFIG, ./idunno.conf,
 // ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf, the first that exists; NULL when none
 // does. Static storage.

@@ -323,6 +323,16 @@ static int serve(const struct options *options, struct broker *broker, struct id
     return status;
 }
 
+static void warn_of_loopback(const struct idn_settings *settings)
+{
+    const char *host = settings->host[settings->broker_letter - 'a'];
+
+    if (idn_host_is_loopback(settings->broker_bind) && *host != '\0' && !idn_host_is_loopback(host))
+        idn_warning("cluster/%c is %s, but %s is bound: other hosts cannot reach this broker; see "
+                    "broker/bind",
+            (char)settings->broker_letter, host, settings->broker_bind);
+}
+
 static int run(const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
     int error = read_configuration(options, broker, reason);
@@ -338,6 +348,7 @@ static int run(const struct options *options, struct broker *broker, struct idn_
     if (broker->settings.broker_open)
         idn_warning("security = none: whoever reaches %s may submit, read and cancel",
             broker->settings.broker_bind);
+    warn_of_loopback(&broker->settings);
     tell_entries(broker->registry);
     error = idn_start_raise_files(reason);
     if (error == 0)

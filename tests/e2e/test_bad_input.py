@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cluster import BROKER, Cluster, free_ports, photos, run, SUBMIT, WORKER
+from cluster import BROKER, Cluster, free_ports, photos, run, SUBMIT, wait_for, WORKER
 
 
 class AtTheClient(unittest.TestCase):
@@ -83,6 +83,13 @@ class AtTheBroker(unittest.TestCase):
             s.bind(('127.0.0.1', c.ports['port_workers']))
             s.listen()
             self.fails(c, str(c.ports['port_workers']), 'in use')
+
+    def test_address_without_its_bind(self):
+        with Cluster() as c:
+            c.config.write_text(c.config.read_text().replace('"127.0.0.1"', '"192.0.2.1"', 1))
+            c.start_broker(ready=False)
+            wait_for(lambda: 'broker/bind' in c.log('broker'), 'the warning')
+            self.assertIn('cluster/a is 192.0.2.1, but 127.0.0.1 is bound', c.log('broker'))
 
     def test_state_directory_in_use(self):
         with Cluster() as c:
