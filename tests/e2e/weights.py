@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -157,7 +158,9 @@ class Weights(unittest.TestCase):
                               env=self.environment()) as fetch:
             self.assertTrue(Handler.half_sent.wait(30))
             self.assertEqual(len(self.weights()), 1)  # the temporary file
-            fetch.send_signal(signal.SIGHUP)  # which nohup means it to ignore
+            status = pathlib.Path(f'/proc/{fetch.pid}/status').read_text(encoding='utf-8')
+            ignored = int(re.search(r'SigIgn:\s*(\w+)', status)[1], 16)
+            self.assertTrue(ignored >> signal.SIGHUP - 1 & 1)  # as nohup means it
             fetch.send_signal(signal.SIGTERM)
             self.assertEqual(fetch.wait(30), -signal.SIGTERM)
         Handler.let_go.set()
