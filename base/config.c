@@ -343,23 +343,6 @@ int idn_config_size(const struct idn_config *config, const char *path, uint64_t 
     return 0;
 }
 
-int idn_config_bool(const struct idn_config *config, const char *path, bool fallback, bool *ret,
-    struct idn_reason *reason)
-{
-    static const char *const words[] = {"yes", "true", "1", "no", "false", "0"};
-    const struct entry *entry = find(config, path);
-
-    for (size_t i = 0; entry != NULL && i < 6; i++)
-        if (strcmp(entry->value, words[i]) == 0) {
-            *ret = i < 3;
-            return 0;
-        }
-    if (entry != NULL)
-        return idn_config_refuse(config, path, "yes or no", reason);
-    *ret = fallback;
-    return 0;
-}
-
 size_t idn_config_names(
     const struct idn_config *config, const char *section, const char **names, size_t max)
 {

@@ -42,8 +42,6 @@ int idn_config_u64(const struct idn_config *config, const char *path, uint64_t f
     uint64_t least, uint64_t most, uint64_t *ret, struct idn_reason *reason);
 int idn_config_size(const struct idn_config *config, const char *path, uint64_t fallback,
     uint64_t *ret_bytes, struct idn_reason *reason);
-int idn_config_bool(const struct idn_config *config, const char *path, bool fallback, bool *ret,
-    struct idn_reason *reason);
 
 // For values with rules of their own: "FILE:LINE: PATH = 'VALUE' is not RIGHT", -EINVAL. The key
 // must be present.

@@ -61,11 +61,6 @@ enum idn_rows_format idn_output_format(const struct idn_output *output)
     return output->format;
 }
 
-const char *idn_output_path(const struct idn_output *output)
-{
-    return output->path;
-}
-
 void idn_output_abandon(struct idn_output **output)
 {
     if (*output == NULL)

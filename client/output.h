@@ -15,7 +15,6 @@ int idn_output_open(const char *path, struct idn_output **ret, struct idn_reason
 
 FILE *idn_output_file(const struct idn_output *output); // borrowed
 enum idn_rows_format idn_output_format(const struct idn_output *output);
-const char *idn_output_path(const struct idn_output *output); // borrowed
 
 // Makes it durable and renames it. Ends the output in any case and sets *output NULL; on failure
 // (disk full) nothing is left behind.

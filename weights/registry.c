@@ -282,7 +282,7 @@ void idn_registry_destroy(struct idn_registry **registry)
     *registry = NULL;
 }
 
-int idn_model_digest(const char *cfg, const char *weights, struct idn_sha256 *ret)
+static int digest_of(const char *cfg, const char *weights, struct idn_sha256 *ret)
 {
     struct idn_sha256 parts[2];
     int error = idn_sha256_of_file(cfg, &parts[0], NULL);
@@ -327,7 +327,7 @@ void idn_model_inspect(struct idn_model *model)
         error = idn_cfg_check_weights(cfg, model->weights, &reason);
     idn_cfg_destroy(&cfg);
     if (error == 0) {
-        error = idn_model_digest(model->cfg, model->weights, &digest);
+        error = digest_of(model->cfg, model->weights, &digest);
         if (error < 0)
             (void)idn_reason_set(
                 &reason, error, "cannot read the weights %s: %s", model->weights, strerror(-error));

@@ -36,8 +36,8 @@ struct idn_model {
     uint32_t batch;
     bool declared;          // in the configuration; else it is only built in
     bool has_stated_digest; // digest = "...": for a broker that holds no files
-    // Of cfg and weights: valid after idn_registry_inspect without a problem; a stated digest is
-    // valid always, and files that differ from it are a problem.
+    // SHA-256 over SHA-256(cfg) and SHA-256(weights): valid after idn_registry_inspect without a
+    // problem; a stated digest is valid always, and files that differ from it are a problem.
     struct idn_sha256 digest;
     char problem[IDN_TEXT_SIZE]; // why it cannot be used here, or ""
 };
@@ -72,9 +72,6 @@ void idn_model_inspect(struct idn_model *model); // one of them
 bool idn_model_is_unasked(const struct idn_model *model);
 // The names of all that are so, with commas; "": none.
 void idn_registry_unasked(const struct idn_registry *registry, char ret[static IDN_TEXT_SIZE]);
-
-// SHA-256 over SHA-256(cfg) followed by SHA-256(weights).
-int idn_model_digest(const char *cfg, const char *weights, struct idn_sha256 *ret);
 
 const struct idn_model *idn_registry_model(const struct idn_registry *registry, const char *name);
 const struct idn_dataset *idn_registry_dataset(

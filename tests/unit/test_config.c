@@ -248,26 +248,6 @@ static void test_open_bind(void)
     CHECK(!settings.broker_open);
 }
 
-static void test_bool(void)
-{
-    static const struct idn_config_key keys[] = {{"x/y", ""}, {NULL, NULL}};
-    struct idn_config *config = NULL;
-    bool value = false;
-
-    write_bytes("x\n    y = yes\n", 14);
-    CHECK_INT(idn_config_load(file, keys, &config, &reason), 0);
-    CHECK_INT(idn_config_bool(config, "x/y", false, &value, &reason), 0);
-    CHECK(value);
-    CHECK_INT(idn_config_bool(config, "x/z", false, &value, &reason), 0);
-    CHECK(!value);
-    idn_config_destroy(&config);
-    write_bytes("x\n    y = may\n", 14);
-    CHECK_INT(idn_config_load(file, keys, &config, &reason), 0);
-    CHECK_INT(idn_config_bool(config, "x/y", false, &value, &reason), -EINVAL);
-    CHECK_CONTAINS(reason.text, ":2: x/y = 'may' is not yes or no");
-    idn_config_destroy(&config);
-}
-
 static void test_find(void)
 {
     CHECK_INT(setenv("IDUNNO_CONFIG", "/some/where.conf", 1), 0);
@@ -299,7 +279,6 @@ int main(int argc, char **argv)
         CHECK_TEST(test_not_text),
         CHECK_TEST(test_values),
         CHECK_TEST(test_open_bind),
-        CHECK_TEST(test_bool),
         CHECK_TEST(test_find),
         CHECK_TEST(test_signals_stay_ours),
     };
