@@ -211,7 +211,7 @@ bool idn_jobs_set_summary(
     uint32_t *kind = job->images.kind;
 
     if (done > idn_job_total(job) || job->leases > 0 ||
-        (job->state == IDN_JOB_OPEN && done < idn_job_total(job)))
+        (job->state != IDN_JOB_CANCELLED && done < idn_job_total(job)))
         return false;
     idn_images_close(&core->pages, &job->images);
     memset(kind, 0, sizeof(job->images.kind));

@@ -125,6 +125,8 @@ static void get_list(struct idn_core *core, idn_peer peer, const struct idn_work
 
 static void say_goodbye(struct idn_core *core, struct idn_worker *worker)
 {
+    if (worker->presence == IDN_PRESENCE_LEAVING)
+        return;
     idn_tell(core, "worker %s left, with %u leases", worker->name, worker->leases);
     idn_worker_set_presence(core, worker, IDN_PRESENCE_LEAVING);
     idn_leases_close_all(core, worker);
