@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WEIGHTS_FOLDER "/var/lib/idunno/weights"
@@ -315,6 +316,33 @@ static void compare_digest(bool stated, struct idn_sha256 *digest, const struct 
         "the digest of %s is %.16s..., but the configuration states %.16s...", what, is, should);
 }
 
+static struct idn_file_stamp stamp_of(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return (struct idn_file_stamp){0};
+    return (struct idn_file_stamp){.device = status.st_dev,
+        .inode = status.st_ino,
+        .size = (uint64_t)status.st_size,
+        .written_s = status.st_mtim.tv_sec,
+        .written_ns = status.st_mtim.tv_nsec};
+}
+
+static bool has_changed(const char *path, const struct idn_file_stamp *before)
+{
+    struct idn_file_stamp now = stamp_of(path);
+
+    return now.device != before->device || now.inode != before->inode || now.size != before->size ||
+           now.written_s != before->written_s || now.written_ns != before->written_ns;
+}
+
+bool idn_model_has_changed(const struct idn_model *model)
+{
+    return has_changed(model->cfg, &model->cfg_stamp) ||
+           has_changed(model->weights, &model->weights_stamp);
+}
+
 void idn_model_inspect(struct idn_model *model)
 {
     struct idn_cfg *cfg = NULL;
@@ -322,6 +350,8 @@ void idn_model_inspect(struct idn_model *model)
     struct idn_sha256 digest;
 
     model->problem[0] = '\0';
+    model->cfg_stamp = stamp_of(model->cfg); // before reading: what is written meanwhile is noticed
+    model->weights_stamp = stamp_of(model->weights);
     int error = idn_cfg_read(model->cfg, &cfg, &reason);
     if (error == 0)
         error = idn_cfg_check_weights(cfg, model->weights, &reason);

@@ -26,6 +26,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// What tells a file that was written or replaced from the one that was looked at; zeros: no file.
+struct idn_file_stamp {
+    uint64_t device, inode, size;
+    int64_t written_s, written_ns;
+};
+
 struct idn_model {
     char name[IDN_NAME_SIZE];
     char cfg[IDN_PATH_SIZE], weights[IDN_PATH_SIZE],
@@ -39,7 +45,8 @@ struct idn_model {
     // SHA-256 over SHA-256(cfg) and SHA-256(weights): valid after idn_registry_inspect without a
     // problem; a stated digest is valid always, and files that differ from it are a problem.
     struct idn_sha256 digest;
-    char problem[IDN_TEXT_SIZE]; // why it cannot be used here, or ""
+    struct idn_file_stamp cfg_stamp, weights_stamp; // when it was inspected
+    char problem[IDN_TEXT_SIZE];                    // why it cannot be used here, or ""
 };
 
 struct idn_dataset {
@@ -66,6 +73,8 @@ void idn_registry_destroy(struct idn_registry **registry);
 // wrong with an entry becomes its problem. May take a second for large weights.
 void idn_registry_inspect(struct idn_registry *registry);
 void idn_model_inspect(struct idn_model *model); // one of them
+// Whether its files are others than those inspected, so that its digest may say nothing of them.
+bool idn_model_has_changed(const struct idn_model *model);
 
 // Inspected, only built in, and without weights: nobody asked for it, so its problem worries
 // nobody.

@@ -5,7 +5,9 @@
 #include "tests/lib/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEX "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -211,6 +213,21 @@ static void test_inspect_problems(void)
     CHECK_CONTAINS(idn_registry_dataset(registry, "d")->problem, "cannot read the list");
 }
 
+static void test_changed_files(void)
+{
+    write_file("t.cfg", network, sizeof(network) - 1);
+    write_file("t.weights", "abc", 3);
+    const struct idn_model *model = inspect_tiny(declared);
+    CHECK(!idn_model_has_changed(model));
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
+    CHECK_INT(utimensat(AT_FDCWD, in_folder("t.weights"), times, 0), 0);
+    CHECK(idn_model_has_changed(model)); // written again, of the same size
+    model = inspect_tiny(declared);
+    CHECK(!idn_model_has_changed(model));
+    CHECK_INT(unlink(in_folder("t.cfg")), 0);
+    CHECK(idn_model_has_changed(model));
+}
+
 static void test_unasked(void)
 {
     char names[IDN_TEXT_SIZE];
@@ -263,6 +280,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_too_many),
         CHECK_TEST(test_inspect),
         CHECK_TEST(test_inspect_problems),
+        CHECK_TEST(test_changed_files),
         CHECK_TEST(test_unasked),
         CHECK_TEST(test_stated_digests),
     };

@@ -296,6 +296,28 @@ static void write_weights(struct idn_model *model, const char *folder, size_t si
     for (size_t i = 0; i < size; i++)
         (void)fputc(0, file);
     CHECK_INT(fclose(file), 0);
+    idn_model_inspect(model);
+}
+
+// What was hashed at the start is what the worker told the broker of.
+static void test_weights_that_changed_are_not_loaded(void)
+{
+    char folder[] = "/tmp/idunno-feed-XXXXXX";
+    struct idn_model before = models[0];
+
+    CHECK(mkdtemp(folder) != NULL);
+    write_weights(&models[0], folder, 1000);
+    open_kitchen(0);
+    CHECK_INT(truncate(models[0].weights, 2000), 0);
+    add(1, "m0", 0, 1);
+    check_unavailable(1, "weights of model m0 have changed since this worker started");
+    CHECK_INT(hear(), 0);
+    idn_model_inspect(&models[0]); // as a restart does
+    give(2, "m0");
+    close_kitchen();
+    (void)unlink(models[0].weights);
+    (void)rmdir(folder);
+    models[0] = before;
 }
 
 // Room for two models (three times their files): the third takes the place of the one not used
@@ -370,6 +392,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_model_is_loaded_once),
         CHECK_TEST(test_a_model_that_is_not_to_be_had),
         CHECK_TEST(test_the_third_death_while_loading_is_the_models),
+        CHECK_TEST(test_weights_that_changed_are_not_loaded),
         CHECK_TEST(test_models_share_the_memory),
         CHECK_TEST(test_an_offer_is_what_has_no_problem),
         CHECK_TEST(test_names),

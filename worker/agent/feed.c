@@ -175,6 +175,7 @@ static struct place *have_model(
 {
     const struct idn_model *model =
         idn_registry_model(feed->config.registry, action->u.slice.model);
+    char text[IDN_TEXT_SIZE];
 
     if (model == NULL) {
         fail(feed, &action->u.slice.job, "this worker does not hold the model");
@@ -183,8 +184,16 @@ static struct place *have_model(
     struct place *place = find(feed, model);
     if (place != NULL && place->loaded)
         return place;
-    if (feed->loading == NULL)
-        load(feed, model, now_ms);
+    if (feed->loading != NULL)
+        return NULL;
+    if (idn_model_has_changed(model)) {
+        (void)snprintf(text, sizeof(text),
+            "cfg or weights of model %s have changed since this worker started: restart it",
+            model->name);
+        fail(feed, &action->u.slice.job, text);
+        return NULL;
+    }
+    load(feed, model, now_ms);
     return NULL;
 }
 
