@@ -22,7 +22,9 @@ static const char help[] =
     "         list, on stdout or in FILE. --hash adds size and SHA-256, so that workers can tell\n"
     "         changed images.\n"
     "\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 failure, 2 wrong usage.\n";
 
 enum { FOR_MAKE = 1, FOR_LIST = 2 };
 

@@ -40,9 +40,9 @@ static void print_summary(const struct idn_submit *submit, const struct report *
     uint64_t failed = idn_job_failed(info);
     char failures[256];
 
-    (void)printf("job %.8s finished: %s images in %s, %s images/s\n", info->job.id,
-        idn_human_count(idn_job_images(info)).text, idn_human_duration(info->elapsed_ms).text,
-        idn_human_rate(idn_job_rate(info)).text);
+    (void)printf("job %.8s finished: %s image%s in %s, %s images/s\n", info->job.id,
+        idn_human_count(idn_job_images(info)).text, idn_job_images(info) == 1 ? "" : "s",
+        idn_human_duration(info->elapsed_ms).text, idn_human_rate(idn_job_rate(info)).text);
     (void)printf("  classified  %s\n", idn_human_count(info->ok).text);
     if (failed > 0) {
         list_failures(report, failures, sizeof(failures));

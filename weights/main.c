@@ -24,7 +24,9 @@ static const char help[] =
     "\n"
     "  --config FILE   the configuration (default: $IDUNNO_CONFIG, ./idunno.conf,\n"
     "                  ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf)\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 done, 1 failure, 2 wrong usage.\n";
 
 enum { FOR_CHECK = 1, FOR_SYNTH = 2, FOR_FETCH = 4 };
 
