@@ -69,6 +69,8 @@ enum {
     IDN_STEAL_MS = 1000,             // half of a lease worth more than this goes to an idle worker
     IDN_SHARE_MS = 500,              // a job this much work ahead of another gives a worker to it
     IDN_UPLOAD_MS = 60 * 60 * 1000,  // an upload without its submit is forgotten
+    IDN_UNAVAILABLE_MS =
+        60 * 1000, // what a worker could not have it is not asked for again so long
     IDN_DEAD_SHOWN_MS = 10 * 60 * 1000, // a dead worker is listed this long
     IDN_WATCH_MS_MAX = 30 * 1000,
     IDN_WATCH_MS_MIN = 200,       // at most 5 answers a second

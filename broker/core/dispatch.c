@@ -27,6 +27,8 @@
 #include "broker/core/policy.h"
 #include "broker/core/workers.h"
 
+enum { STEAL_TRIES = 32 };
+
 bool idn_dispatch_is_open(const struct idn_core *core)
 {
     return core->active && !core->disk_low;
@@ -142,8 +144,12 @@ static void serve_newcomers(struct idn_core *core)
         struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
         if (job->served || job->trim_asked || idn_job_pending(job) == 0)
             continue;
+        if (!idn_actions_room(core)) {
+            core->look = core->newcomers = true;
+            return;
+        }
         struct idn_worker *victim = find_victim(core, job);
-        if (victim != NULL && idn_actions_room(core))
+        if (victim != NULL)
             preempt(core, victim, job);
         if (victim != NULL && wants_second(victim))
             refill(core, victim);
@@ -188,13 +194,17 @@ void idn_dispatch_steal(struct idn_core *core)
 
     if (!idn_dispatch_is_open(core))
         return;
-    // Who is idle still finds nothing pending. A few at each beat: the tail is long enough for all
-    // to get their turn.
-    IDN_EACH(link, &core->idle)
+    // Who is idle still finds nothing pending. A few at each beat, in turn: some may never find
+    // anything.
+    const struct idn_link *last = core->idle.prev;
+    IDN_EACH_SAFE(link, after, &core->idle)
     {
-        if (tries++ == 32 || !idn_actions_room(core))
+        if (tries++ == STEAL_TRIES || !idn_actions_room(core))
             return;
         steal_for(core, IDN_ENTRY(link, struct idn_worker, in_idle));
+        idn_link_move(&core->idle, link);
+        if (link == last)
+            return;
     }
 }
 

@@ -85,7 +85,7 @@ static void take_holdings(const struct idn_core *core, struct idn_worker *worker
 {
     worker->models = 0;
     memset(worker->datasets, 0, sizeof(worker->datasets));
-    worker->refused_count = worker->differing = 0;
+    worker->differing = 0;
     worker->note[0] = '\0';
     for (uint32_t i = 0; i < core->models; i++) {
         const struct idn_core_model *model = &core->model[i];
@@ -101,6 +101,34 @@ static void take_holdings(const struct idn_core *core, struct idn_worker *worker
         if (compare(worker, "data set", dataset->name, &dataset->digest, dataset->problem, holding))
             worker->datasets[i / 64] |= UINT64_C(1) << i % 64;
     }
+}
+
+// Reports before the oldest one that it still keeps were acknowledged, here or elsewhere.
+static void take_report_number(struct idn_worker *worker, uint64_t reports_from)
+{
+    uint64_t before = reports_from == 0 ? 0 : reports_from - 1;
+
+    if (worker->folded < before)
+        worker->folded = before;
+    if (worker->acknowledged < before)
+        worker->acknowledged = before;
+}
+
+// What it could not have lately stays its note.
+static void take_hello(
+    struct idn_core *core, struct idn_worker *worker, const struct idn_worker_message *message)
+{
+    char why[IDN_TEXT_SIZE];
+
+    worker->class_hash = message->u.hello.class_hash;
+    worker->threads = message->u.hello.threads;
+    idn_copy_text(worker->class_name, sizeof(worker->class_name), message->u.hello.class_name);
+    idn_worker_forgive(core, worker);
+    idn_copy_text(why, sizeof(why), worker->note);
+    take_holdings(core, worker, message);
+    if (worker->refused_count > 0)
+        idn_copy_text(worker->note, sizeof(worker->note), why);
+    take_report_number(worker, message->u.hello.reports_from);
 }
 
 static bool states(const struct idn_worker_message *message, struct idn_lease_id id)
@@ -138,17 +166,6 @@ static void welcome(struct idn_core *core, const struct idn_worker *worker, uint
     order->u.welcome.acknowledged = worker->acknowledged;
 }
 
-// Reports before the oldest one that it still keeps were acknowledged, here or elsewhere.
-static void take_report_number(struct idn_worker *worker, uint64_t reports_from)
-{
-    uint64_t before = reports_from == 0 ? 0 : reports_from - 1;
-
-    if (worker->folded < before)
-        worker->folded = before;
-    if (worker->acknowledged < before)
-        worker->acknowledged = before;
-}
-
 void idn_worker_hello(
     struct idn_core *core, idn_peer peer, const struct idn_worker_message *message)
 {
@@ -169,11 +186,7 @@ void idn_worker_hello(
         idn_tell(core, "worker %s joined: %s, %u threads, %u leases held", worker->name,
             message->u.hello.class_name, message->u.hello.threads, message->u.hello.leases);
     worker->peer = peer;
-    worker->class_hash = message->u.hello.class_hash;
-    worker->threads = message->u.hello.threads;
-    idn_copy_text(worker->class_name, sizeof(worker->class_name), message->u.hello.class_name);
-    take_holdings(core, worker, message);
-    take_report_number(worker, message->u.hello.reports_from);
+    take_hello(core, worker, message);
     idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
     idn_worker_progressed(core, worker);
     welcome(core, worker, version);

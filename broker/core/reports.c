@@ -63,14 +63,14 @@ static void end_lease(struct idn_core *core, struct idn_worker *worker, struct i
     if (end == IDN_END_DEATH)
         idn_poison_death(core, worker, job, message);
     if (end == IDN_END_DEATH)
-        idn_tell(core, "worker %s: its inference process died with %u image%s: %s",
-            worker->name, message->u.report.in_child, message->u.report.in_child == 1 ? "" : "s",
+        idn_tell(core, "worker %s: its inference process died with %u image%s: %s", worker->name,
+            message->u.report.in_child, message->u.report.in_child == 1 ? "" : "s",
             message->u.report.text);
     if (end == IDN_END_UNAVAILABLE)
         idn_tell(core, "worker %s cannot serve %s: %s", worker->name, job->spec.model,
             message->u.report.text);
     if (end == IDN_END_UNAVAILABLE)
-        idn_worker_refuses(worker, job, message->u.report.text);
+        idn_worker_refuses(core, worker, job, message->u.report.text);
     idn_jobs_settle(core, job, core->wall);
 }
 

@@ -94,6 +94,7 @@ enum idn_presence {
 struct idn_refused_pair {
     int32_t model, dataset;
     uint64_t job; // serial, when dataset is IDN_UPLOADED_LIST
+    uint64_t refused_ms;
 };
 
 // What waits to be acknowledged: reports up to number are durable once sequence is stored.

@@ -169,7 +169,8 @@ bool idn_worker_can_serve(
            idn_worker_can_serve_class(worker, job) && idn_worker_holds(worker, job);
 }
 
-void idn_worker_refuses(struct idn_worker *worker, const struct idn_job *job, const char *why)
+void idn_worker_refuses(
+    struct idn_core *core, struct idn_worker *worker, const struct idn_job *job, const char *why)
 {
     idn_copy_text(worker->note, sizeof(worker->note), why);
     if (job->model < 0)
@@ -179,8 +180,18 @@ void idn_worker_refuses(struct idn_worker *worker, const struct idn_job *job, co
         worker->models &= ~(UINT64_C(1) << job->model);
         return;
     }
-    worker->refused[worker->refused_count++] =
-        (struct idn_refused_pair){.model = job->model, .dataset = job->dataset, .job = job->serial};
+    worker->refused[worker->refused_count++] = (struct idn_refused_pair){
+        .model = job->model, .dataset = job->dataset, .job = job->serial, .refused_ms = core->now};
+}
+
+void idn_worker_forgive(struct idn_core *core, struct idn_worker *worker)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < worker->refused_count; i++)
+        if (core->now - worker->refused[i].refused_ms < IDN_UNAVAILABLE_MS)
+            worker->refused[kept++] = worker->refused[i];
+    worker->refused_count = kept;
 }
 
 uint64_t idn_worker_image_us(const struct idn_worker *worker, const struct idn_job *job)

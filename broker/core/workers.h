@@ -38,8 +38,11 @@ bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct id
 // Whether it holds the model and the list that the job pins, and has not failed to have them.
 bool idn_worker_holds(const struct idn_worker *worker, const struct idn_job *job);
 
-// It could not have the job's model or list: not asked again until its next hello.
-void idn_worker_refuses(struct idn_worker *worker, const struct idn_job *job, const char *why);
+// It could not have the job's model or list: not asked again until a hello IDN_UNAVAILABLE_MS later
+// (an idle worker says hello every few seconds, that alone is no reason to try again).
+void idn_worker_refuses(
+    struct idn_core *core, struct idn_worker *worker, const struct idn_job *job, const char *why);
+void idn_worker_forgive(struct idn_core *core, struct idn_worker *worker);
 
 // Mean time of an image of this job on it; 0: not known.
 uint64_t idn_worker_image_us(const struct idn_worker *worker, const struct idn_job *job);

@@ -102,6 +102,31 @@ static void test_the_tail_is_divided(void)
     rig_destroy(rig);
 }
 
+// Many who can do nothing about it have been idle for longer than the one who can.
+static void test_the_tail_is_found_past_the_unable(void)
+{
+    enum { UNABLE = 40, ABLE = UNABLE + 2 };
+    struct rig *rig = rig_with_long_tasks();
+
+    rig->config.workers_max = ABLE;
+    rig_boot(rig);
+    rig_begin_reign(rig);
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    struct idn_order lease = granted(rig, 1);
+    for (unsigned i = 2; i < ABLE; i++) {
+        struct idn_worker_message *hello = rig_hello_message(rig, i);
+        hello->u.hello.class_hash = 78;
+        rig_say(rig, i, hello);
+    }
+    rig_hello(rig, ABLE);
+    report(rig, 1, 1, &lease, 0, 20, 100000);
+    rig_pass(rig, IDN_BEAT_MS);
+    rig_pass(rig, IDN_BEAT_MS);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) != NULL);
+    rig_destroy(rig);
+}
+
 static void test_a_short_tail_is_not_worth_it(void)
 {
     struct rig *rig = rig_with_long_tasks();
@@ -204,6 +229,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_the_next_lease_comes_before_the_current_one_runs_out),
         CHECK_TEST(test_a_newcomer_gets_its_lease_with_the_trim),
         CHECK_TEST(test_the_tail_is_divided),
+        CHECK_TEST(test_the_tail_is_found_past_the_unable),
         CHECK_TEST(test_a_short_tail_is_not_worth_it),
         CHECK_TEST(test_a_class_is_kept_to_from_the_first_lease),
         CHECK_TEST(test_results_of_another_class_are_not_taken),
