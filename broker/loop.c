@@ -16,7 +16,7 @@ enum {
     PEERS_MAX = 16 * 1024,  // of one socket
     OUTBOXES_MIB = 64,      // all outboxes of one socket together
     CLIENT_IDLE_MS = 60000, // twice the longest WATCH
-    LOOK_MS = 500,          // at the disk and the oldest commit
+    LOOK_MS = 500,          // at the disk
     RETRY_MS = 5,           // of outboxes that a socket did not take
     WAIT_MS_MAX = 200,      // a longer turn is a stall, not a long wait
 };
@@ -258,20 +258,10 @@ static void take_signal(struct idn_loop *loop)
     loop->status = 0;
 }
 
-// The judgement of a commit that takes too long is ours: the core does not see the disk.
-static void look_at_store(struct idn_loop *loop)
+static void look_at_disk(struct idn_loop *loop)
 {
     struct idn_event event = {.type = IDN_EVENT_DISK};
-    uint64_t oldest_ms = idn_store_oldest_ms(loop->config.store);
 
-    if (oldest_ms > IDN_COMMIT_MS_MAX && loop->now_ms >= loop->patience_ms) {
-        idn_error("a commit has been waiting for the disk for %" PRIu64
-                  " ms, more than %d: stopping, so that another broker or a restart can go on",
-            oldest_ms, IDN_COMMIT_MS_MAX);
-        loop->stop = true;
-        loop->status = 1;
-        return;
-    }
     if (idn_store_space(loop->config.store, &event.u.disk.free_bytes, &loop->store_bytes) == 0)
         idn_loop_step(loop, &event);
     idn_journal_look(&loop->journal, loop->config.core, loop->now_ms);
@@ -284,7 +274,7 @@ static void run_timers(struct idn_loop *loop)
 
     if (loop->now_ms >= loop->look_ms) {
         loop->look_ms = loop->now_ms + LOOK_MS;
-        look_at_store(loop);
+        look_at_disk(loop);
         idn_peers_expire(loop->clients, loop->now_ms);
     }
     if (!loop->stop && loop->now_ms >= idn_core_deadline(loop->config.core))
@@ -320,7 +310,6 @@ static void notice_stall(struct idn_loop *loop, uint64_t before_ms)
     if (event.u.stalled.ms <= IDN_STALL_MS)
         return;
     idn_warning("stood still for %" PRIu64 " ms; deadlines move by that", event.u.stalled.ms);
-    loop->patience_ms = loop->now_ms + IDN_COMMIT_MS_MAX;
     idn_loop_step(loop, &event);
 }
 

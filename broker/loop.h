@@ -37,9 +37,8 @@ struct idn_loop {
     struct idn_refused refused;
     union idn_core_items items; // of the page being answered
     uint64_t started_ms, now_ms, wall_ms;
-    uint64_t look_ms;     // when to look at disk and commits next
-    uint64_t retry_ms;    // when to try the outboxes next
-    uint64_t patience_ms; // no commit is judged before
+    uint64_t look_ms;  // when to look at the disk next
+    uint64_t retry_ms; // when to try the outboxes next
     uint64_t store_bytes, facts;
     bool stop;
     int status; // of the process, once stop is set

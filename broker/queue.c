@@ -48,7 +48,6 @@ void idn_queue_fini(struct idn_queue *queue)
 uint64_t idn_queue_push(struct idn_queue *queue, struct idn_queue_item *item)
 {
     item->next = NULL;
-    item->pushed_ms = now_ms();
     lock(queue);
     if (queue->head == NULL)
         queue->head = item;
@@ -83,8 +82,6 @@ struct idn_queue_item *idn_queue_take(struct idn_queue *queue, int wait_ms)
     if (item != NULL) {
         queue->head = item->next;
         queue->taken++;
-        if (queue->taken_ms == 0)
-            queue->taken_ms = item->pushed_ms;
         item->next = NULL;
     }
     unlock(queue);
@@ -98,8 +95,6 @@ struct idn_queue_item *idn_queue_take_all(struct idn_queue *queue, int wait_ms)
     struct idn_queue_item *items = queue->head;
     queue->head = NULL;
     queue->taken = queue->pushed;
-    if (items != NULL && queue->taken_ms == 0)
-        queue->taken_ms = items->pushed_ms;
     unlock(queue);
     return items;
 }
@@ -108,7 +103,6 @@ void idn_queue_done(struct idn_queue *queue)
 {
     lock(queue);
     queue->done = queue->taken;
-    queue->taken_ms = 0;
     IDN_ASSERT(pthread_cond_broadcast(&queue->finished) == 0);
     unlock(queue);
 }
@@ -146,18 +140,4 @@ bool idn_queue_is_closed(struct idn_queue *queue)
     bool closed = queue->closed;
     unlock(queue);
     return closed;
-}
-
-uint64_t idn_queue_oldest_ms(struct idn_queue *queue)
-{
-    uint64_t since = 0, now = now_ms();
-
-    lock(queue);
-    if (queue->taken_ms != 0)
-        since = queue->taken_ms;
-    else if (queue->head != NULL)
-        since = queue->head->pushed_ms;
-    unlock(queue);
-    // At least 1: something is outstanding.
-    return since == 0 ? 0 : (now > since ? now - since : 1);
 }

@@ -1,6 +1,5 @@
 // A queue between two threads: one pushes, the other takes, in order. It also knows how much of
-// what was pushed is done, and how long the oldest undone item has waited. Not bounded itself: the
-// one who pushes is (broker/store.h).
+// what was pushed is done. Not bounded itself: the one who pushes is (broker/store.h).
 #ifndef IDN_BROKER_QUEUE_H
 #define IDN_BROKER_QUEUE_H
 
@@ -11,7 +10,6 @@
 // The first member of whatever is queued.
 struct idn_queue_item {
     struct idn_queue_item *next;
-    uint64_t pushed_ms; // monotonic; set by push
 };
 
 struct idn_queue {
@@ -19,7 +17,6 @@ struct idn_queue {
     pthread_cond_t arrived, finished;
     struct idn_queue_item *head, *tail;
     uint64_t pushed, taken, done; // items, since init
-    uint64_t taken_ms;            // pushed_ms of the oldest item taken and not done; 0 none
     bool closed;
 };
 
@@ -45,8 +42,5 @@ bool idn_queue_wait(struct idn_queue *queue, uint64_t ticket);
 // Wakes everyone; what is queued can still be taken.
 void idn_queue_close(struct idn_queue *queue);
 bool idn_queue_is_closed(struct idn_queue *queue);
-
-// Milliseconds since the oldest item that is not done was pushed; 0 when all are.
-uint64_t idn_queue_oldest_ms(struct idn_queue *queue);
 
 #endif

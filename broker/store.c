@@ -379,11 +379,6 @@ bool idn_store_next(struct idn_store *store, struct idn_completion *ret)
     return true;
 }
 
-uint64_t idn_store_oldest_ms(const struct idn_store *store)
-{
-    return idn_queue_oldest_ms((struct idn_queue *)(uintptr_t)&store->commits);
-}
-
 int idn_store_space(const struct idn_store *store, uint64_t *ret_free, uint64_t *ret_used)
 {
     static const char *const names[] = {

@@ -94,8 +94,6 @@ int idn_store_fd(const struct idn_store *store);
 // Takes the next completion; false when there is none.
 bool idn_store_next(struct idn_store *store, struct idn_completion *ret);
 
-// Milliseconds the oldest commit has been outstanding; 0 when none is.
-uint64_t idn_store_oldest_ms(const struct idn_store *store);
 // Bytes free in the state directory's file system, and bytes of the store's files.
 int idn_store_space(const struct idn_store *store, uint64_t *ret_free, uint64_t *ret_used);
 

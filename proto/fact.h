@@ -1,6 +1,6 @@
-// Facts: the durable state of the system is the fold of a grow-only set of these, independent of
-// their order (docs/ARCHITECTURE.md). Plain structs; proto/codec.h turns the body into bytes for
-// the store.
+// Facts: the durable state of the system is the fold of a grow-only set of these; their order
+// matters only where one follows from another (docs/PROTOCOL.md). Plain structs; proto/codec.h
+// turns the body into bytes for the store.
 #ifndef IDN_PROTO_FACT_H
 #define IDN_PROTO_FACT_H
 

@@ -23,8 +23,7 @@ static void advance(struct idn_core *core, const struct idn_event *event)
         core->stalled += event->u.stalled.ms;
     if (event->now_ms > core->stalled && event->now_ms - core->stalled > core->now)
         core->now = event->now_ms - core->stalled;
-    if (event->wall_ms > core->wall)
-        core->wall = event->wall_ms;
+    core->wall = event->wall_ms; // wherever an operator or NTP sets it
 }
 
 static void open_restored_images(struct idn_core *core)
@@ -168,7 +167,8 @@ static void judge_store(struct idn_core *core)
     if (oldest == UINT64_MAX || core->now - oldest <= IDN_COMMIT_MS_MAX)
         return;
     idn_format(text, sizeof(text),
-        "a commit has been waiting for the disk for %lu ms, at most %u are allowed",
+        "a commit has been waiting for the disk for %lu ms, at most %u are allowed: stopping, so "
+        "that a restart can go on",
         core->now - oldest, (unsigned)IDN_COMMIT_MS_MAX);
     idn_core_exit(core, text);
 }
