@@ -28,6 +28,19 @@ static void test_the_first_result_goes_at_once(void)
     CHECK_INT(row.index, 1);
 }
 
+// Its time to be acknowledged begins when it is made, however long nothing was awaited before.
+static void test_a_report_after_a_rest_is_sent_once(void)
+{
+    rig_new();
+    rig_lease(1, 0, 100);
+    rig_pass(3 * 1000);
+    CHECK(rig_compute(1000));
+    CHECK_INT(rig_must(IDN_WORKER_REPORT, 0)->u.report.number, 1);
+    CHECK(rig_sent(IDN_WORKER_REPORT, 1) == NULL);
+    rig_tick(1);
+    CHECK(rig_sent(IDN_WORKER_REPORT, 0) == NULL);
+}
+
 static void test_rows_gather_for_a_time(void)
 {
     rig_new();
@@ -306,6 +319,7 @@ int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_the_first_result_goes_at_once),
+        CHECK_TEST(test_a_report_after_a_rest_is_sent_once),
         CHECK_TEST(test_rows_gather_for_a_time),
         CHECK_TEST(test_a_full_report_does_not_wait),
         CHECK_TEST(test_a_report_is_of_one_lease),

@@ -343,6 +343,8 @@ static void test_a_fruitful_child_is_restarted_at_once(void)
     rig_lease(1, 0, 100);
     CHECK(rig_compute(1000));
     CHECK_INT(pause_after_death(), 0);
+    rig_ready_class(5); // the next one is judged by what it did itself
+    CHECK_INT(pause_after_death(), 1000);
 }
 
 static void test_a_new_class_is_told(void)
@@ -379,6 +381,20 @@ static void test_a_hang_is_killed_and_named(void)
 }
 
 // A queued slice is timed from when the one before it was done.
+// Who stood still cannot say what the child did meanwhile.
+static void test_a_stall_is_no_hang(void)
+{
+    rig_new();
+    rig_lease(1, 0, 1);
+    rig_given(1);
+    rig_tick(IDN_WEDGED_MS_MIN - 1);
+    rig.now += 5000;
+    rig_step((struct idn_agent_event){.type = IDN_AGENT_STALLED, .u.stalled.ms = 5000});
+    CHECK(rig_find(IDN_AGENT_KILL_CHILD) == NULL);
+    rig_tick(1);
+    CHECK(rig_find(IDN_AGENT_KILL_CHILD) != NULL);
+}
+
 static void test_a_queued_slice_does_not_hang(void)
 {
     rig_new();
@@ -464,6 +480,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_fruitful_child_is_restarted_at_once),
         CHECK_TEST(test_a_new_class_is_told),
         CHECK_TEST(test_a_hang_is_killed_and_named),
+        CHECK_TEST(test_a_stall_is_no_hang),
         CHECK_TEST(test_a_queued_slice_does_not_hang),
         CHECK_TEST(test_slow_is_not_hung),
         CHECK_TEST(test_nonsense_from_the_child_kills_it),

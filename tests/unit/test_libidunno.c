@@ -112,8 +112,8 @@ static bool answer_unknown_model(
            refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "no model alexnt; did you mean alexnet?");
 }
 
-// Pages of results that lie: each with one row, about `wrong_index`, and asking to go on at
-// `wrong_next`.
+// Pages of results that lie: each with one row, about `wrong_index`, and saying that
+// `wrong_next` images on the next one begins.
 static uint32_t wrong_index, wrong_next;
 static bool answer_wrong_pages(
     struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
@@ -129,7 +129,7 @@ static bool answer_wrong_pages(
         idn_result_pack(&result, row);
         ret->u.results.rows = row;
         ret->u.results.count = 1;
-        ret->u.results.next = wrong_next;
+        ret->u.results.next = request->u.results.from + wrong_next;
     }
     return true;
 }
@@ -234,6 +234,7 @@ static void test_pages_that_cannot_be(void)
     CHECK_INT(rows, 0);
     wrong_index = 3, wrong_next = 1000; // the second page repeats a row of the first
     CHECK_INT(idunno_results(idunno, &job, IDUNNO_ALL, any_row, &rows), IDUNNO_BROKEN);
+    CHECK_CONTAINS(idunno_error(idunno), "damaged");
     CHECK_INT(rows, 1);
     stop();
 }

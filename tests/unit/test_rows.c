@@ -190,6 +190,17 @@ static void test_a_full_disk_leaves_nothing(void)
     CHECK_INT(idn_output_commit(&output, &reason), -ENOSPC);
     CHECK_CONTAINS(reason.text, "No space left on device");
     CHECK_INT(files_in_folder(), before);
+
+    // Room again at the end does not bring back what was lost in the middle.
+    CHECK_INT(idn_output_open(in_folder("full.csv"), &output, &reason), 0);
+    int file = fileno(idn_output_file(output)), good_file = dup(file);
+    CHECK(good_file >= 0 && dup2(full, file) >= 0);
+    (void)fputs("rows\n", idn_output_file(output));
+    CHECK(fflush(idn_output_file(output)) != 0);
+    CHECK(dup2(good_file, file) >= 0);
+    CHECK_INT(idn_output_commit(&output, &reason), -EIO);
+    CHECK_INT(files_in_folder(), before);
+    (void)close(good_file);
     (void)close(full);
 }
 
