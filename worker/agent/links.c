@@ -67,48 +67,6 @@ static int connect_to(void *socket, const char *host, uint32_t port, struct idn_
         reason, -errno, "cannot connect to %s: %s", address, zmq_strerror(zmq_errno()));
 }
 
-static int open_broker(struct idn_links *links, const struct idn_settings *settings,
-    uint32_t broker, struct idn_reason *reason)
-{
-    const char *host = settings->host[broker];
-    int error = open_socket(links, ZMQ_DEALER, ORDER_QUEUE, IDN_WORKER_MESSAGE_BYTES_MAX,
-        &links->orders[broker], reason);
-
-    if (error == 0)
-        error = connect_to(links->orders[broker], host, settings->port_workers, reason);
-    if (error == 0)
-        error = open_socket(
-            links, ZMQ_SUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX, &links->beats_in[broker], reason);
-    if (error < 0)
-        return error;
-    int bad = zmq_setsockopt(links->beats_in[broker], ZMQ_SUBSCRIBE, IDN_LINKS_TOPIC_BROKER,
-        strlen(IDN_LINKS_TOPIC_BROKER));
-    IDN_ASSERT(bad == 0);
-    error = connect_to(links->beats_in[broker], host, settings->port_beats_out, reason);
-    return error < 0 ? error : connect_to(links->beats_out, host, settings->port_beats_in, reason);
-}
-
-int idn_links_open(
-    const struct idn_settings *settings, struct idn_links *ret, struct idn_reason *reason)
-{
-    struct idn_links links = {.brokers = settings->host[1][0] != '\0' ? 2 : 1};
-
-    links.context = zmq_ctx_new();
-    if (links.context == NULL)
-        return idn_reason_set(
-            reason, -errno, "cannot make a ZeroMQ context: %s", zmq_strerror(errno));
-    int error =
-        open_socket(&links, ZMQ_PUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX, &links.beats_out, reason);
-    for (uint32_t i = 0; error == 0 && i < links.brokers; i++)
-        error = open_broker(&links, settings, i, reason);
-    if (error < 0) {
-        idn_links_close(&links, 0);
-        return error;
-    }
-    *ret = links;
-    return 0;
-}
-
 static void close_socket(void *socket, int linger_ms)
 {
     if (socket == NULL)
@@ -117,13 +75,78 @@ static void close_socket(void *socket, int linger_ms)
     (void)zmq_close(socket);
 }
 
+static int open_broker(struct idn_links *links, uint32_t broker, struct idn_reason *reason)
+{
+    const struct idn_settings *settings = links->settings;
+    const char *host = settings->host[broker];
+    int error = open_socket(links, ZMQ_DEALER, ORDER_QUEUE, IDN_WORKER_MESSAGE_BYTES_MAX,
+        &links->orders[broker], reason);
+
+    if (error == 0)
+        error = connect_to(links->orders[broker], host, settings->port_workers, reason);
+    if (error == 0)
+        error = open_socket(
+            links, ZMQ_PUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX, &links->beats_out[broker], reason);
+    if (error == 0)
+        error = connect_to(links->beats_out[broker], host, settings->port_beats_in, reason);
+    if (error == 0)
+        error = open_socket(
+            links, ZMQ_SUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX, &links->beats_in[broker], reason);
+    if (error < 0)
+        return error;
+    int bad = zmq_setsockopt(links->beats_in[broker], ZMQ_SUBSCRIBE, IDN_LINKS_TOPIC_BROKER,
+        strlen(IDN_LINKS_TOPIC_BROKER));
+    IDN_ASSERT(bad == 0);
+    return connect_to(links->beats_in[broker], host, settings->port_beats_out, reason);
+}
+
+static void close_broker(struct idn_links *links, uint32_t broker, int linger_ms)
+{
+    close_socket(links->orders[broker], linger_ms);
+    close_socket(links->beats_in[broker], 0);
+    close_socket(links->beats_out[broker], 0);
+    links->orders[broker] = links->beats_in[broker] = links->beats_out[broker] = NULL;
+}
+
+int idn_links_open(
+    const struct idn_settings *settings, struct idn_links *ret, struct idn_reason *reason)
+{
+    struct idn_links links = {
+        .settings = settings, .brokers = settings->host[1][0] != '\0' ? 2 : 1};
+    int error = 0;
+
+    links.context = zmq_ctx_new();
+    if (links.context == NULL)
+        return idn_reason_set(
+            reason, -errno, "cannot make a ZeroMQ context: %s", zmq_strerror(errno));
+    for (uint32_t i = 0; error == 0 && i < links.brokers; i++)
+        error = open_broker(&links, i, reason);
+    if (error < 0) {
+        idn_links_close(&links, 0);
+        return error;
+    }
+    *ret = links;
+    return 0;
+}
+
+void idn_links_renew(struct idn_links *links, uint32_t broker)
+{
+    struct idn_links renewed = {.settings = links->settings, .context = links->context};
+
+    if (open_broker(&renewed, broker, NULL) < 0) {
+        close_broker(&renewed, broker, 0);
+        return;
+    }
+    close_broker(links, broker, 0);
+    links->orders[broker] = renewed.orders[broker];
+    links->beats_in[broker] = renewed.beats_in[broker];
+    links->beats_out[broker] = renewed.beats_out[broker];
+}
+
 void idn_links_close(struct idn_links *links, int linger_ms)
 {
-    for (uint32_t i = 0; i < links->brokers; i++) {
-        close_socket(links->orders[i], linger_ms);
-        close_socket(links->beats_in[i], 0);
-    }
-    close_socket(links->beats_out, 0);
+    for (uint32_t i = 0; i < links->brokers; i++)
+        close_broker(links, i, linger_ms);
     if (links->context != NULL)
         (void)zmq_ctx_term(links->context);
     *links = (struct idn_links){0};
@@ -136,9 +159,10 @@ int idn_links_send(struct idn_links *links, uint32_t broker, const void *data, s
 
 void idn_links_publish(struct idn_links *links, const void *data, size_t size)
 {
-    if (zmq_send(links->beats_out, IDN_LINKS_TOPIC_WORKER, strlen(IDN_LINKS_TOPIC_WORKER),
-            ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
-        (void)zmq_send(links->beats_out, data, size, ZMQ_DONTWAIT);
+    for (uint32_t i = 0; i < links->brokers; i++)
+        if (zmq_send(links->beats_out[i], IDN_LINKS_TOPIC_WORKER, strlen(IDN_LINKS_TOPIC_WORKER),
+                ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
+            (void)zmq_send(links->beats_out[i], data, size, ZMQ_DONTWAIT);
 }
 
 static bool is_sub(void *socket)

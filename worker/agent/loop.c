@@ -15,7 +15,8 @@
 enum {
     TURN_MESSAGES = 64, // taken from one socket in a turn, so that none starves another
     WAIT_MS_MAX = 200,
-    RETRY_MS = 5, // when the child's socket takes no more
+    RETRY_MS = 5,    // when the child's socket takes no more
+    RENEW_MS = 5000, // links that have not worked for so long are made anew
     ITEMS_MAX = 2 + 2 * IDN_SETTINGS_BROKERS_MAX,
 };
 static_assert((int)WAIT_MS_MAX < (int)IDN_STALL_MS, "a wait is no stall");
@@ -88,6 +89,27 @@ static void take_order(struct idn_loop *loop, uint32_t broker, const void *data,
     idn_loop_step(loop, &event);
 }
 
+// Beats come, and hellos are answered where they should be.
+static void note_fine(struct idn_loop *loop, uint32_t broker)
+{
+    struct idn_agent_view view;
+
+    idn_agent_look(loop->agent, &view);
+    if (!view.obeys || view.broker != broker || view.welcomed)
+        loop->fine_ms[broker] = loop->now_ms;
+}
+
+static void renew_links(struct idn_loop *loop)
+{
+    for (uint32_t i = 0; i < loop->links->brokers; i++) {
+        if (loop->now_ms < loop->fine_ms[i] + RENEW_MS)
+            continue;
+        idn_debug("connecting to broker %c anew", (char)('a' + i));
+        idn_links_renew(loop->links, i);
+        loop->fine_ms[i] = loop->now_ms;
+    }
+}
+
 static void take_beat(struct idn_loop *loop, uint32_t broker, const void *data, size_t size)
 {
     struct idn_broker_beat beat;
@@ -101,6 +123,7 @@ static void take_beat(struct idn_loop *loop, uint32_t broker, const void *data, 
     event.u.beat.broker = broker;
     event.u.beat.beat = &beat;
     idn_loop_step(loop, &event);
+    note_fine(loop, broker);
 }
 
 static void drain_socket(struct idn_loop *loop, void *socket, uint32_t broker,
@@ -170,6 +193,7 @@ static void turn(struct idn_loop *loop)
         drain_socket(loop, loop->links->beats_in[i], i, take_beat);
         drain_socket(loop, loop->links->orders[i], i, take_order);
     }
+    renew_links(loop);
     if (!loop->over && loop->now_ms >= idn_agent_deadline(loop->agent))
         idn_loop_step(loop, &(struct idn_agent_event){.type = IDN_AGENT_TICK});
     if (!loop->over)
@@ -179,6 +203,8 @@ static void turn(struct idn_loop *loop)
 int idn_loop_run(struct idn_loop *loop)
 {
     loop->now_ms = clock_ms();
+    for (uint32_t i = 0; i < loop->links->brokers; i++)
+        loop->fine_ms[i] = loop->now_ms;
     idn_loop_step(loop, &(struct idn_agent_event){.type = IDN_AGENT_START});
     while (!loop->over) {
         int timeout_ms = wait_ms(loop);

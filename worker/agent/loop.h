@@ -31,8 +31,9 @@ struct idn_loop {
     char start_text[IDN_TEXT_SIZE]; // why
     bool joined;                    // as the log has told
     struct idn_epoch joined_epoch;
-    char refusal[IDN_TEXT_SIZE]; // last one told
-    uint64_t malformed;          // messages dropped
+    char refusal[IDN_TEXT_SIZE];                // last one told
+    uint64_t malformed;                         // messages dropped
+    uint64_t fine_ms[IDN_SETTINGS_BROKERS_MAX]; // when the links to a broker last worked
 };
 
 // Runs until a drain or a failure ends it; returns the exit status.

@@ -246,5 +246,8 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     bench_broker_program = argv[1];
-    return check_main(tests, sizeof(tests) / sizeof(*tests), argc - 1, argv + 1);
+    int result = check_main(tests, sizeof(tests) / sizeof(*tests), argc - 1, argv + 1);
+    if (bench.broker > 0) // its test failed
+        bench_kill(&bench);
+    return result;
 }

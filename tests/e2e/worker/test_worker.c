@@ -250,6 +250,64 @@ static void test_a_broker_that_returns_is_greeted_with_the_lease(void)
     bench_close(&bench);
 }
 
+// Binds again a port whose socket was just closed: ZeroMQ closes it a moment later.
+static void *bind_again(int type, unsigned port)
+{
+    uint64_t end_ms = bench_clock_ms() + BENCH_WAIT_MS;
+    void *socket = zmq_socket(bench.context, type);
+    char address[64];
+
+    CHECK_INT(zmq_setsockopt(socket, ZMQ_LINGER, &(int){0}, sizeof(int)), 0);
+    (void)snprintf(address, sizeof(address), "tcp://127.0.0.1:%u", port);
+    while (zmq_bind(socket, address) != 0) {
+        CHECK(bench_clock_ms() < end_ms);
+        (void)poll(NULL, 0, 5);
+    }
+    return socket;
+}
+
+// A PAIR has no business with the worker's sockets; returns when one side or the other noticed.
+static void bind_wrongly(void **socket, unsigned port, const char *monitor)
+{
+    int failed = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                 ZMQ_EVENT_DISCONNECTED;
+    void *events = zmq_socket(bench.context, ZMQ_PAIR);
+    zmq_pollitem_t item = {.socket = events, .events = ZMQ_POLLIN};
+
+    (void)zmq_close(*socket);
+    *socket = bind_again(ZMQ_PAIR, port);
+    CHECK_INT(zmq_socket_monitor(*socket, monitor, failed), 0);
+    CHECK_INT(zmq_connect(events, monitor), 0);
+    CHECK_INT(zmq_poll(&item, 1, BENCH_WAIT_MS), 1);
+    (void)zmq_close(events);
+    (void)zmq_close(*socket);
+}
+
+// libzmq gives a connection up for ever that found a socket of another kind.
+static void test_something_else_on_the_brokers_ports(void)
+{
+    uint64_t end_ms = bench_clock_ms() + 2 * BENCH_WAIT_MS;
+    uint32_t end;
+
+    bench_open(&bench);
+    bench_start(&bench, fast);
+    bind_wrongly(&bench.router, bench.port[0], "inproc://orders");
+    bind_wrongly(&bench.beats_in, bench.port[1], "inproc://beats-in");
+    bind_wrongly(&bench.beats_out, bench.port[2], "inproc://beats-out");
+    bench.router = bind_again(ZMQ_ROUTER, bench.port[0]);
+    bench.beats_in = bind_again(ZMQ_SUB, bench.port[1]);
+    bench.beats_out = bind_again(ZMQ_PUB, bench.port[2]);
+    CHECK_INT(zmq_setsockopt(bench.beats_in, ZMQ_SUBSCRIBE, "w", 1), 0);
+    bench_welcome(&bench);
+    bench_order(&bench, bench_lease(&bench, 1, 100, 33));
+    CHECK_INT(collect(100, &end), 33);
+    while (bench.beat.images_done < 33) {
+        CHECK(bench_clock_ms() < end_ms);
+        (void)bench_hear_within(&bench, UINT32_MAX, 20);
+    }
+    bench_close(&bench);
+}
+
 static void test_a_name_in_use_is_given_up(void)
 {
     struct idn_order refused = {.type = IDN_ORDER_REFUSED};
@@ -320,6 +378,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_goodbye_is_said),
         CHECK_TEST(test_a_second_signal_ends_at_once),
         CHECK_TEST(test_a_broker_that_returns_is_greeted_with_the_lease),
+        CHECK_TEST(test_something_else_on_the_brokers_ports),
         CHECK_TEST(test_a_name_in_use_is_given_up),
         CHECK_TEST(test_a_child_that_never_starts),
         CHECK_TEST(test_bad_options_are_refused),
