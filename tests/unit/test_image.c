@@ -17,9 +17,8 @@ static int decode(const void *bytes, size_t size)
 
     CHECK(copy != NULL);
     memcpy(copy, bytes, size);
-    int status = idn_image_decode(copy, size, &pixels);
+    int status = idn_image_decode(copy, size, 0, &pixels);
     CHECK(status != 0 || (pixels.rgb != NULL && pixels.width > 0 && pixels.height > 0));
-    CHECK(status == 0 || pixels.rgb == NULL);
     idn_pixels_fini(&pixels);
     free(copy);
     return status;
@@ -193,6 +192,85 @@ static void test_jpeg_of_huge_size(void)
     free(bytes.data);
 }
 
+static void check_scaled(uint32_t least_side, uint32_t width, uint32_t height)
+{
+    struct picture_jpeg wanted = {.width = 161, .height = 96, .subsampling = TJSAMP_420};
+    struct picture_bytes bytes = picture_make_jpeg(&wanted, 1);
+    struct idn_pixels pixels = {0};
+
+    CHECK_INT(idn_image_decode(bytes.data, bytes.size, least_side, &pixels), 0);
+    CHECK_INT(pixels.width, width);
+    CHECK_INT(pixels.height, height);
+    idn_pixels_fini(&pixels);
+    free(bytes.data);
+}
+
+static void test_smaller_only_when_a_whole_scale_suffices(void)
+{
+    check_scaled(0, 161, 96);
+    check_scaled(49, 161, 96);
+    check_scaled(48, 81, 48);
+    check_scaled(25, 81, 48);
+    check_scaled(24, 41, 24);
+    check_scaled(12, 21, 12);
+    check_scaled(1, 21, 12);
+}
+
+// Each pixel of the smaller image is near the mean of those it stands for.
+static void test_smaller_is_the_same_picture(void)
+{
+    struct picture_jpeg wanted = {.width = 64, .height = 64, .subsampling = TJSAMP_444};
+    struct picture_bytes bytes = picture_make_jpeg(&wanted, 1);
+    struct idn_pixels whole = {0}, half = {0};
+    long off = 0;
+
+    CHECK_INT(idn_image_decode(bytes.data, bytes.size, 0, &whole), 0);
+    CHECK_INT(idn_image_decode(bytes.data, bytes.size, 32, &half), 0);
+    for (size_t i = 0; i < (size_t)32 * 32 * 3; i++) {
+        const uint8_t *at = whole.rgb + i / 96 * 2 * 192 + i % 96 / 3 * 6 + i % 3;
+        off += labs((at[0] + at[3] + at[192] + at[195]) / 4 - half.rgb[i]);
+    }
+    CHECK(off < 32 * 32 * 3 * 4);
+    idn_pixels_fini(&whole);
+    idn_pixels_fini(&half);
+    free(bytes.data);
+}
+
+// Without the segments of quantisation tables.
+static struct picture_bytes without_tables(const struct picture_bytes *jpeg)
+{
+    struct picture_bytes cut = {.data = malloc(jpeg->size)};
+    size_t at = 2;
+
+    CHECK(cut.data != NULL);
+    memcpy(cut.data, jpeg->data, 2);
+    cut.size = 2;
+    while (jpeg->data[at + 1] != 0xda) {
+        size_t length = 2 + ((size_t)jpeg->data[at + 2] << 8 | jpeg->data[at + 3]);
+        if (jpeg->data[at + 1] != 0xdb) {
+            memcpy(cut.data + cut.size, jpeg->data + at, length);
+            cut.size += length;
+        }
+        at += length;
+    }
+    memcpy(cut.data + cut.size, jpeg->data + at, jpeg->size - at);
+    cut.size += jpeg->size - at;
+    return cut;
+}
+
+// An image never borrows anything from the one before it.
+static void test_jpeg_without_tables_after_one_with(void)
+{
+    struct picture_bytes whole = make_jpeg(false), cut = without_tables(&whole);
+
+    for (int round = 0; round < 3; round++) {
+        CHECK_INT(decode(whole.data, whole.size), 0);
+        CHECK_INT(decode(cut.data, cut.size), IDN_STATUS_CORRUPT);
+    }
+    free(whole.data);
+    free(cut.data);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -204,6 +282,9 @@ int main(int argc, char **argv)
         CHECK_TEST(test_png_of_huge_size),
         CHECK_TEST(test_jpeg_frames_we_refuse),
         CHECK_TEST(test_jpeg_of_huge_size),
+        CHECK_TEST(test_smaller_only_when_a_whole_scale_suffices),
+        CHECK_TEST(test_smaller_is_the_same_picture),
+        CHECK_TEST(test_jpeg_without_tables_after_one_with),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

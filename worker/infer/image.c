@@ -9,20 +9,37 @@
 static const uint8_t jpeg_signature[] = {0xff, 0xd8, 0xff};
 static const uint8_t png_signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
-int idn_image_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret)
+int idn_image_decode(
+    const uint8_t *bytes, size_t size, uint32_t least_side, struct idn_pixels *pixels)
 {
     if (size >= sizeof(jpeg_signature) &&
         memcmp(bytes, jpeg_signature, sizeof(jpeg_signature)) == 0)
-        return idn_jpeg_decode(bytes, size, ret);
+        return idn_jpeg_decode(bytes, size, least_side, pixels);
     if (size >= sizeof(png_signature) && memcmp(bytes, png_signature, sizeof(png_signature)) == 0)
-        return idn_png_decode(bytes, size, ret);
+        return idn_png_decode(bytes, size, pixels);
     return IDN_STATUS_UNSUPPORTED;
 }
 
 void idn_pixels_fini(struct idn_pixels *pixels)
 {
     free(pixels->rgb);
-    pixels->rgb = NULL;
+    free(pixels->spare);
+    *pixels = (struct idn_pixels){0};
+}
+
+static void reserve(uint8_t **bytes, size_t *room, size_t wanted)
+{
+    if (wanted <= *room)
+        return;
+    free(*bytes);
+    *bytes = malloc(wanted);
+    IDN_ASSERT(*bytes != NULL);
+    *room = wanted;
+}
+
+void idn_pixels_reserve(struct idn_pixels *pixels, size_t bytes)
+{
+    reserve(&pixels->rgb, &pixels->room, bytes);
 }
 
 int idn_image_check_size(uint64_t width, uint64_t height)
@@ -69,12 +86,18 @@ void idn_pixels_turn(struct idn_pixels *pixels, unsigned orientation)
     struct walk walk = walk_of(orientation, pixels->width, pixels->height);
     uint32_t width = orientation >= 5 ? pixels->height : pixels->width;
     uint32_t height = orientation >= 5 ? pixels->width : pixels->height;
-    uint8_t *turned = malloc((size_t)width * height * 3), *at = turned;
+    uint8_t *whole = pixels->rgb;
+    size_t room = pixels->room;
 
-    IDN_ASSERT(turned != NULL);
+    reserve(&pixels->spare, &pixels->spare_bytes, (size_t)width * height * 3);
+    uint8_t *at = pixels->spare;
     for (uint32_t y = 0; y < height; y++)
         for (uint32_t x = 0; x < width; x++, at += 3)
-            memcpy(at, pixels->rgb + 3 * (walk.first + x * walk.step_x + y * walk.step_y), 3);
-    free(pixels->rgb);
-    *pixels = (struct idn_pixels){.width = width, .height = height, .rgb = turned};
+            memcpy(at, whole + 3 * (walk.first + x * walk.step_x + y * walk.step_y), 3);
+    *pixels = (struct idn_pixels){.width = width,
+        .height = height,
+        .rgb = pixels->spare,
+        .spare = whole,
+        .room = pixels->spare_bytes,
+        .spare_bytes = room};
 }

@@ -16,18 +16,29 @@ enum {
     IDN_IMAGE_SIDE_MAX = 1000 * 1000, // libpng's own limit; a JPEG has at most 65,500
 };
 
+// Zeroed, or from an earlier decoding: its memory is used again.
 struct idn_pixels {
     uint32_t width, height;
-    uint8_t *rgb; // owned; rows from the top, three bytes a pixel, no padding
+    uint8_t *rgb;             // owned; rows from the top, three bytes a pixel, no padding
+    uint8_t *spare;           // owned; for turning
+    size_t room, spare_bytes; // allocated there
 };
 
-// Returns 0 or the enum idn_status that says why not: UNSUPPORTED, CORRUPT, TOO_LARGE.
-int idn_image_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret);
+// Returns 0 or the enum idn_status that says why not: UNSUPPORTED, CORRUPT, TOO_LARGE; then pixels
+// hold nothing of use, but still memory. least_side: 0 for the image as it is; else a JPEG whose
+// sides are at least twice, four or eight times as long is decoded at a half, a quarter or an
+// eighth of its size, by libjpeg's own scaling: faster, near to the image, not equal to it.
+int idn_image_decode(
+    const uint8_t *bytes, size_t size, uint32_t least_side, struct idn_pixels *pixels);
 void idn_pixels_fini(struct idn_pixels *pixels);
 
 // The decoders behind it, and what they share; for image*.c only.
-int idn_jpeg_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret);
-int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret);
+int idn_jpeg_decode(
+    const uint8_t *bytes, size_t size, uint32_t least_side, struct idn_pixels *pixels);
+int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *pixels);
+
+// Makes rgb hold at least so many bytes, of any value.
+void idn_pixels_reserve(struct idn_pixels *pixels, size_t bytes);
 
 // 0, or CORRUPT for an empty image, TOO_LARGE over the limits above.
 int idn_image_check_size(uint64_t width, uint64_t height);

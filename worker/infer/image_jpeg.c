@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <turbojpeg.h>
 
@@ -20,6 +19,14 @@ struct header {
     const uint8_t *exif;                // first APP1, behind its "Exif\0\0"
     size_t exif_size;
     size_t scan; // where the first scan begins
+};
+
+// What it is decoded to.
+struct target {
+    uint32_t width, height;
+    bool cmyk;
+    int format; // of TurboJPEG
+    size_t bytes;
 };
 
 static uint32_t get_u16(const uint8_t *at)
@@ -96,21 +103,23 @@ static int check_header(const struct header *header, const uint8_t *bytes, size_
 
 // TurboJPEG says "warning" also of a fatal error that follows a warning. Only the first warning
 // sets the handle's text and a fatal error replaces it: so decode once up to the first warning,
-// then to the end, and compare.
-static bool decompress(tjhandle handle, const uint8_t *bytes, size_t size,
-    const struct header *header, int format, uint8_t *ret)
+// then to the end, and compare. What a damaged file leaves out must not depend on what was in
+// memory before: it is black.
+static bool decompress(
+    tjhandle handle, const uint8_t *bytes, size_t size, const struct target *target, uint8_t *ret)
 {
     char warning[WARNING_SIZE];
-    int width = (int)header->width, height = (int)header->height;
+    int width = (int)target->width, height = (int)target->height;
 
-    if (tjDecompress2(handle, bytes, size, ret, width, 0, height, format,
+    if (tjDecompress2(handle, bytes, size, ret, width, 0, height, target->format,
             TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING) == 0)
         return true;
     if (tjGetErrorCode(handle) != TJERR_WARNING)
         return false;
     (void)snprintf(warning, sizeof(warning), "%s", tjGetErrorStr2(handle));
-    return tjDecompress2(handle, bytes, size, ret, width, 0, height, format, TJFLAG_LIMITSCANS) ==
-               0 ||
+    memset(ret, 0, target->bytes);
+    return tjDecompress2(handle, bytes, size, ret, width, 0, height, target->format,
+               TJFLAG_LIMITSCANS) == 0 ||
            (tjGetErrorCode(handle) == TJERR_WARNING &&
                strcmp(warning, tjGetErrorStr2(handle)) == 0);
 }
@@ -126,7 +135,37 @@ static void cmyk_to_rgb(uint8_t *bytes, size_t pixels)
     }
 }
 
-int idn_jpeg_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret)
+// The scales that libjpeg has vector code for.
+static void choose_scale(const struct header *header, uint32_t least_side, struct target *target)
+{
+    static const tjscalingfactor scales[] = {{1, 8}, {1, 4}, {1, 2}};
+    uint32_t side = header->width < header->height ? header->width : header->height;
+
+    target->width = header->width;
+    target->height = header->height;
+    if (least_side == 0)
+        return;
+    for (size_t i = 0; i < sizeof(scales) / sizeof(*scales); i++) {
+        if (side / (uint32_t)scales[i].denom < least_side)
+            continue;
+        target->width = (uint32_t)TJSCALED((int)header->width, scales[i]);
+        target->height = (uint32_t)TJSCALED((int)header->height, scales[i]);
+        return;
+    }
+}
+
+static struct target target_of(const struct header *header, uint32_t least_side)
+{
+    struct target target = {.cmyk = header->components == 4};
+
+    choose_scale(header, least_side, &target);
+    target.format = target.cmyk ? TJPF_CMYK : TJPF_RGB;
+    target.bytes = (size_t)target.width * target.height * (target.cmyk ? 4 : 3);
+    return target;
+}
+
+int idn_jpeg_decode(
+    const uint8_t *bytes, size_t size, uint32_t least_side, struct idn_pixels *pixels)
 {
     struct header header;
 
@@ -135,23 +174,21 @@ int idn_jpeg_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret)
     int status = check_header(&header, bytes, size);
     if (status != 0)
         return status;
-    bool cmyk = header.components == 4;
-    size_t pixels = (size_t)header.width * header.height;
-    IDN_ASSERT(pixels > 0);
-    // Zeroed: what a damaged file leaves out must not depend on what was in memory before.
-    uint8_t *rgb = calloc(pixels, cmyk ? 4 : 3);
+    struct target target = target_of(&header, least_side);
+    idn_pixels_reserve(pixels, target.bytes);
+    // A handle for each image: one that is used again keeps the tables of the last image, and a
+    // file without tables of its own would decode differently by what came before it.
     tjhandle handle = tjInitDecompress();
-    IDN_ASSERT(rgb != NULL && handle != NULL);
-    bool decoded = decompress(handle, bytes, size, &header, cmyk ? TJPF_CMYK : TJPF_RGB, rgb);
+    IDN_ASSERT(handle != NULL);
+    bool decoded = decompress(handle, bytes, size, &target, pixels->rgb);
     (void)tjDestroy(handle);
-    if (!decoded) {
-        free(rgb);
+    if (!decoded)
         return IDN_STATUS_CORRUPT;
-    }
-    if (cmyk)
-        cmyk_to_rgb(rgb, pixels);
-    *ret = (struct idn_pixels){.width = header.width, .height = header.height, .rgb = rgb};
+    if (target.cmyk)
+        cmyk_to_rgb(pixels->rgb, (size_t)target.width * target.height);
+    pixels->width = target.width;
+    pixels->height = target.height;
     if (header.exif != NULL)
-        idn_pixels_turn(ret, idn_exif_orientation(header.exif, header.exif_size));
+        idn_pixels_turn(pixels, idn_exif_orientation(header.exif, header.exif_size));
     return 0;
 }

@@ -18,8 +18,7 @@ struct reader {
     const uint8_t *bytes; // borrowed, what is not yet read
     size_t left;
     uint32_t width, height;
-    uint8_t *rgb;    // owned
-    png_bytep *rows; // owned, point into rgb
+    png_bytep *rows; // owned, point into the pixels
     unsigned orientation;
 };
 
@@ -102,7 +101,7 @@ static bool try_read(struct reader *reader)
     return true;
 }
 
-int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret)
+int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *pixels)
 {
     struct reader reader = {.bytes = bytes, .left = size};
 
@@ -114,19 +113,18 @@ int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *ret)
     int status = idn_image_check_size(reader.width, reader.height);
     if (status != 0)
         return status;
-    reader.rgb = malloc((size_t)reader.width * reader.height * 3);
+    idn_pixels_reserve(pixels, (size_t)reader.width * reader.height * 3);
     reader.rows = malloc(reader.height * sizeof(*reader.rows));
-    IDN_ASSERT(reader.rgb != NULL && reader.rows != NULL);
+    IDN_ASSERT(reader.rows != NULL);
     for (uint32_t y = 0; y < reader.height; y++)
-        reader.rows[y] = reader.rgb + (size_t)y * reader.width * 3;
+        reader.rows[y] = pixels->rgb + (size_t)y * reader.width * 3;
     bool read = try_read(&reader);
     png_destroy_read_struct(&reader.png, &reader.info, &reader.end);
     free(reader.rows);
-    if (!read) {
-        free(reader.rgb);
+    if (!read)
         return IDN_STATUS_CORRUPT;
-    }
-    *ret = (struct idn_pixels){.width = reader.width, .height = reader.height, .rgb = reader.rgb};
-    idn_pixels_turn(ret, reader.orientation);
+    pixels->width = reader.width;
+    pixels->height = reader.height;
+    idn_pixels_turn(pixels, reader.orientation);
     return 0;
 }

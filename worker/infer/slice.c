@@ -62,7 +62,7 @@ static void prepare(void *context, uint32_t thread, uint32_t item)
 {
     struct run *run = context;
     float *input = run->slicer->inputs + item * input_size(run->network);
-    struct idn_pixels pixels;
+    struct idn_pixels pixels = {0};
     uint8_t *bytes;
     size_t size;
 
@@ -71,11 +71,10 @@ static void prepare(void *context, uint32_t thread, uint32_t item)
     if (run->status[item] != 0)
         return;
     idn_test_hook(bytes, size);
-    run->status[item] = idn_image_decode(bytes, size, &pixels);
+    run->status[item] = idn_image_decode(bytes, size, 0, &pixels);
     free(bytes);
-    if (run->status[item] != 0)
-        return;
-    idn_crop(&pixels, run->network->width, run->network->height, input);
+    if (run->status[item] == 0)
+        idn_crop(&pixels, run->network->width, run->network->height, input);
     idn_pixels_fini(&pixels);
 }
 
