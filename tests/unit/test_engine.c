@@ -50,6 +50,55 @@ static void test_pool_does_each_item_once(void)
     }
 }
 
+struct leisure {
+    atomic_uint left; // spare calls that find something to do
+    atomic_bool clash;
+    atomic_uint in_thread[8];
+};
+
+static bool spare(void *context, uint32_t thread)
+{
+    struct leisure *leisure = context;
+
+    if (thread == 0 || atomic_fetch_add(&leisure->in_thread[thread], 1) != 0)
+        atomic_store(&leisure->clash, true);
+    unsigned left = atomic_load(&leisure->left);
+    while (left > 0 && !atomic_compare_exchange_weak(&leisure->left, &left, left - 1))
+        continue;
+    atomic_fetch_sub(&leisure->in_thread[thread], 1);
+    return left > 0;
+}
+
+static void wait_for_leisure(void *context, uint32_t thread, uint32_t item)
+{
+    struct leisure *leisure = context;
+
+    (void)thread;
+    while (item == 0 && atomic_load(&leisure->left) > 0)
+        continue;
+}
+
+// The caller's item ends only when the helpers, who have none, have found the spare work.
+static void test_pool_spare_work_is_done_during_a_run(void)
+{
+    static struct leisure leisure;
+    struct idn_pool *pool;
+
+    CHECK_INT(idn_pool_new(3, &pool), 0);
+    idn_pool_spare(pool, spare, &leisure);
+    for (int round = 0; round < 50; round++) {
+        atomic_store(&leisure.left, 20);
+        idn_pool_run(pool, 2, wait_for_leisure, &leisure);
+        CHECK_INT(atomic_load(&leisure.left), 0);
+    }
+    idn_pool_spare(pool, NULL, NULL);
+    atomic_store(&leisure.left, 1);
+    idn_pool_run(pool, ITEMS, count_item, &(struct tally){0});
+    CHECK_INT(atomic_load(&leisure.left), 1);
+    CHECK(!atomic_load(&leisure.clash));
+    idn_pool_destroy(&pool);
+}
+
 // Runs act in a process of its own; returns its status and what came out of stdout and stderr.
 static int run_apart(void (*act)(void), char *ret_text, size_t size)
 {
@@ -130,7 +179,20 @@ static void test_engines_by_name(void)
     CHECK_CONTAINS(engine->class_name, "darknet-20180914 build=");
     CHECK(strstr(engine->class_name, "unknown") == NULL);
     CHECK_CONTAINS(engine->class_name, " jpeg=turbo-");
+    CHECK(strstr(engine->class_name, "fast") == NULL);
     CHECK_INT(idn_pool_threads(engine->pool), 2);
+    idn_engine_close(&engine);
+}
+
+static void test_fast_decoding_is_another_class(void)
+{
+    struct idn_engine_options options = {.threads = 1, .replay_seed = 5, .decode_fast = true};
+    struct idn_engine *engine;
+    struct idn_reason reason;
+
+    CHECK_INT(idn_engine_open(idn_engine_find("replay"), &options, &engine, &reason), 0);
+    CHECK_STRING(engine->class_name, "replay seed=5 decode=fast");
+    CHECK(engine->decode_fast);
     idn_engine_close(&engine);
 }
 
@@ -138,9 +200,11 @@ int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_pool_does_each_item_once),
+        CHECK_TEST(test_pool_spare_work_is_done_during_a_run),
         CHECK_TEST(test_hush),
         CHECK_TEST(test_an_end_while_hushed_is_told),
         CHECK_TEST(test_engines_by_name),
+        CHECK_TEST(test_fast_decoding_is_another_class),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -159,8 +159,7 @@ static void test_png_orientations(void)
 }
 
 // Random damage to JPEG files: what we accept is what the reference sees, and we refuse all that
-// it refuses. We refuse more (a file cut short, an end-of-image marker lost), but rarely. What a
-// damaged file leaves out is black, not what the image before it had there.
+// it refuses. We refuse more (a file cut short, an end-of-image marker lost), but rarely.
 static void test_damaged_jpegs(void)
 {
     struct picture_jpeg wanted = {.width = 61, .height = 47};

@@ -1,5 +1,7 @@
 #include "worker/infer/engine.h"
 
+#include "base/assert.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -22,7 +24,16 @@ const char *idn_engine_names(void)
 int idn_engine_open(const struct idn_engine_ops *ops, const struct idn_engine_options *options,
     struct idn_engine **ret, struct idn_reason *reason)
 {
-    return ops->open(options, ret, reason);
+    static const char fast[] = " decode=fast";
+    int error = ops->open(options, ret, reason);
+
+    if (error != 0 || !options->decode_fast)
+        return error;
+    size_t length = strlen((*ret)->class_name);
+    IDN_ASSERT(length + sizeof(fast) <= IDN_CLASS_SIZE);
+    memcpy((*ret)->class_name + length, fast, sizeof(fast));
+    (*ret)->decode_fast = true;
+    return 0;
 }
 
 void idn_engine_close(struct idn_engine **engine)

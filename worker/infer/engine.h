@@ -16,6 +16,7 @@
 
 struct idn_engine_options {
     uint32_t threads; // wanted
+    bool decode_fast; // large JPEGs at a smaller scale; part of the class name
     uint64_t replay_us, replay_seed;
 };
 
@@ -24,6 +25,7 @@ struct idn_engine {
     const struct idn_engine_ops *ops;
     char class_name[IDN_CLASS_SIZE]; // everything that a result depends on but image and model
     struct idn_pool *pool;           // owned; its threads are those that compute
+    bool decode_fast;                // how its input is to be prepared; set by idn_engine_open
 };
 
 // A loaded model; each engine's own struct begins with this.

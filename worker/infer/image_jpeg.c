@@ -103,8 +103,8 @@ static int check_header(const struct header *header, const uint8_t *bytes, size_
 
 // TurboJPEG says "warning" also of a fatal error that follows a warning. Only the first warning
 // sets the handle's text and a fatal error replaces it: so decode once up to the first warning,
-// then to the end, and compare. What a damaged file leaves out must not depend on what was in
-// memory before: it is black.
+// then to the end, and compare. Should anything of a damaged file be left out, it is black: it must
+// not depend on what was in memory before.
 static bool decompress(
     tjhandle handle, const uint8_t *bytes, size_t size, const struct target *target, uint8_t *ret)
 {

@@ -7,14 +7,17 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     OPTION_SOCKET = 256,
     OPTION_ENGINE,
     OPTION_THREADS,
+    OPTION_DECODE,
     OPTION_REPLAY_US,
     OPTION_REPLAY_SEED,
     OPTION_SELFTEST,
+    OPTION_SLICE,
     OPTION_LABELS,
     OPTION_TOP5,
     OPTION_HELP,
@@ -25,9 +28,11 @@ static const struct option long_options[] = {
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"engine", required_argument, NULL, OPTION_ENGINE},
     {"threads", required_argument, NULL, OPTION_THREADS},
+    {"decode", required_argument, NULL, OPTION_DECODE},
     {"replay-us", required_argument, NULL, OPTION_REPLAY_US},
     {"replay-seed", required_argument, NULL, OPTION_REPLAY_SEED},
     {"selftest", no_argument, NULL, OPTION_SELFTEST},
+    {"slice", required_argument, NULL, OPTION_SLICE},
     {"labels", required_argument, NULL, OPTION_LABELS},
     {"top5", no_argument, NULL, OPTION_TOP5},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -52,8 +57,13 @@ void idn_infer_help(void)
         "                     seed and the image's index, after a stated time; reads no file\n"
         "  --threads N        threads that decode and compute; 0 (default): the cores that the\n"
         "                     process may use. A single image is computed by one thread\n"
+        "  --decode HOW       exact (default): the pixels that darknet would see. fast: a JPEG at\n"
+        "                     least twice as large as needed is decoded at a half, a quarter or "
+        "an\n"
+        "                     eighth of its size; near the exact results, another numerics class\n"
         "  --replay-us US     time an image of engine replay, in microseconds (default 1000)\n"
         "  --replay-seed S    seed of engine replay (default 0)\n"
+        "  --slice N          selftest: images at once (default 32)\n"
         "  --labels FILE      selftest: class names, one a line; ID:PROBABILITY:NAME\n"
         "  --top5             selftest: the five best classes\n"
         "  --help, --version\n"
@@ -85,6 +95,14 @@ static int read_number(const char *option, uint64_t most, uint64_t *ret, struct 
         optarg, (unsigned long long)most);
 }
 
+static int read_decode(struct idn_infer_options *options, struct idn_reason *reason)
+{
+    options->engine.decode_fast = strcmp(optarg, "fast") == 0;
+    if (options->engine.decode_fast || strcmp(optarg, "exact") == 0)
+        return 0;
+    return idn_reason_set(reason, -EINVAL, "--decode is exact or fast, not \"%.80s\"", optarg);
+}
+
 static int read_option(int option, struct idn_infer_options *options, struct idn_reason *reason)
 {
     uint64_t number = 0;
@@ -105,6 +123,9 @@ static int read_option(int option, struct idn_infer_options *options, struct idn
         error = read_number("--threads", IDN_POOL_THREADS_MAX, &number, reason);
         options->engine.threads = (uint32_t)number;
         break;
+    case OPTION_DECODE:
+        error = read_decode(options, reason);
+        break;
     case OPTION_REPLAY_US:
         error = read_number("--replay-us", 60u * 1000 * 1000, &options->engine.replay_us, reason);
         break;
@@ -113,6 +134,10 @@ static int read_option(int option, struct idn_infer_options *options, struct idn
         break;
     case OPTION_SELFTEST:
         options->selftest = true;
+        break;
+    case OPTION_SLICE:
+        error = read_number("--slice", IDN_CHILD_IMAGES_MAX, &number, reason);
+        options->slice = number == 0 ? 1 : (uint32_t)number;
         break;
     case OPTION_LABELS:
         options->labels = optarg;
@@ -153,8 +178,10 @@ static int read_files(
 int idn_infer_options_read(
     int argc, char **argv, struct idn_infer_options *ret, struct idn_reason *reason)
 {
-    struct idn_infer_options options = {
-        .socket = -1, .engine_ops = &idn_engine_darknet, .engine = {.replay_us = 1000}};
+    struct idn_infer_options options = {.socket = -1,
+        .slice = IDN_CHILD_IMAGES_MAX / 2,
+        .engine_ops = &idn_engine_darknet,
+        .engine = {.replay_us = 1000}};
     int option, error;
 
     opterr = 0;

@@ -11,6 +11,7 @@ struct idn_infer_options {
     int socket; // -1: none
     const struct idn_engine_ops *engine_ops;
     struct idn_engine_options engine;
+    uint32_t slice;                   // images at once, of --selftest
     const char *labels;               // NULL: none
     const char *cfg, *weights, *list; // of --selftest
 };

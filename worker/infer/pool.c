@@ -3,8 +3,6 @@
 #include "base/assert.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 struct helper {
@@ -13,53 +11,67 @@ struct helper {
     pthread_t id;
 };
 
+// Everything below the lock is read and written only with it.
 struct idn_pool {
     pthread_mutex_t lock;
-    pthread_cond_t begun, finished;
-    uint64_t round; // of run; each helper takes part once in each
-    uint32_t busy;  // helpers still in this round
+    pthread_cond_t begun, finished, spared;
+    uint64_t changes; // runs and spares so far: a helper that found nothing looks again after one
     bool ending;
     void (*work)(void *, uint32_t, uint32_t);
     void *context;
-    uint32_t count;
-    atomic_uint_fast32_t next; // item
+    uint32_t count, next, done; // items
+    bool (*spare)(void *, uint32_t);
+    void *spare_context;
+    uint32_t spares;           // such calls that go on
     uint32_t threads, helpers; // helpers: started
     struct helper helper[IDN_POOL_THREADS_MAX];
 };
 
+// With the lock, which is given up while an item is worked on.
 static void take_items(struct idn_pool *pool, uint32_t thread)
 {
-    uint_fast32_t item;
-
-    while ((item = atomic_fetch_add(&pool->next, 1)) < pool->count)
-        pool->work(pool->context, thread, (uint32_t)item);
+    while (pool->next < pool->count) {
+        uint32_t item = pool->next++;
+        (void)pthread_mutex_unlock(&pool->lock);
+        pool->work(pool->context, thread, item);
+        (void)pthread_mutex_lock(&pool->lock);
+        if (++pool->done == pool->count)
+            (void)pthread_cond_signal(&pool->finished);
+    }
 }
 
-// Returns false when the pool ends.
-static bool wait_for_round(struct idn_pool *pool, uint64_t *round)
+// Likewise. Returns false when there was nothing to do.
+static bool do_spare(struct idn_pool *pool, uint32_t thread)
 {
-    (void)pthread_mutex_lock(&pool->lock);
-    while (!pool->ending && pool->round == *round)
-        (void)pthread_cond_wait(&pool->begun, &pool->lock);
-    *round = pool->round;
-    bool ending = pool->ending;
+    bool (*spare)(void *, uint32_t) = pool->spare;
+    void *context = pool->spare_context;
+
+    if (spare == NULL)
+        return false;
+    pool->spares++;
     (void)pthread_mutex_unlock(&pool->lock);
-    return !ending;
+    bool done = spare(context, thread);
+    (void)pthread_mutex_lock(&pool->lock);
+    if (--pool->spares == 0)
+        (void)pthread_cond_signal(&pool->spared);
+    return done;
 }
 
 static void *help(void *argument)
 {
     struct helper *helper = argument;
     struct idn_pool *pool = helper->pool;
-    uint64_t round = 0;
 
-    while (wait_for_round(pool, &round)) {
+    (void)pthread_mutex_lock(&pool->lock);
+    while (!pool->ending) {
+        uint64_t changes = pool->changes;
         take_items(pool, helper->thread);
-        (void)pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0)
-            (void)pthread_cond_signal(&pool->finished);
-        (void)pthread_mutex_unlock(&pool->lock);
+        if (do_spare(pool, helper->thread))
+            continue;
+        while (!pool->ending && pool->changes == changes)
+            (void)pthread_cond_wait(&pool->begun, &pool->lock);
     }
+    (void)pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
@@ -72,6 +84,7 @@ int idn_pool_new(uint32_t threads, struct idn_pool **ret)
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->begun, NULL);
     (void)pthread_cond_init(&pool->finished, NULL);
+    (void)pthread_cond_init(&pool->spared, NULL);
     pool->threads = threads;
     for (uint32_t i = 0; i + 1 < threads; i++) {
         struct helper *helper = &pool->helper[i];
@@ -99,6 +112,7 @@ void idn_pool_destroy(struct idn_pool **pool_pointer)
     (void)pthread_mutex_unlock(&pool->lock);
     for (uint32_t i = 0; i < pool->helpers; i++)
         (void)pthread_join(pool->helper[i].id, NULL);
+    (void)pthread_cond_destroy(&pool->spared);
     (void)pthread_cond_destroy(&pool->finished);
     (void)pthread_cond_destroy(&pool->begun);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -118,14 +132,26 @@ void idn_pool_run(struct idn_pool *pool, uint32_t count,
     pool->work = work;
     pool->context = context;
     pool->count = count;
-    atomic_store(&pool->next, 0);
-    pool->busy = pool->helpers;
-    pool->round++;
-    (void)pthread_cond_broadcast(&pool->begun);
-    (void)pthread_mutex_unlock(&pool->lock);
+    pool->next = pool->done = 0;
+    pool->changes++;
+    if (count > 1)
+        (void)pthread_cond_broadcast(&pool->begun);
     take_items(pool, 0);
-    (void)pthread_mutex_lock(&pool->lock);
-    while (pool->busy > 0)
+    while (pool->done < pool->count)
         (void)pthread_cond_wait(&pool->finished, &pool->lock);
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
+void idn_pool_spare(
+    struct idn_pool *pool, bool (*spare)(void *context, uint32_t thread), void *context)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->spare = spare;
+    pool->spare_context = context;
+    pool->changes++;
+    if (spare != NULL)
+        (void)pthread_cond_broadcast(&pool->begun);
+    while (spare == NULL && pool->spares > 0)
+        (void)pthread_cond_wait(&pool->spared, &pool->lock);
     (void)pthread_mutex_unlock(&pool->lock);
 }

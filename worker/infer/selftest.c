@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLICE = 16 };
-
 struct labels {
     char **name; // owned
     uint32_t count;
@@ -60,33 +58,83 @@ static void print_row(
     (void)printf("\n");
 }
 
+// The list's slices: one is run while the one after it may be prepared.
+struct course {
+    const struct idn_list *list;
+    struct idn_network *network;
+    uint32_t most;  // images of a slice
+    uint32_t first; // image of the next one
+    struct idn_slice now, after;
+    bool told; // `after` is
+    struct idn_list_entry entry[2][IDN_CHILD_IMAGES_MAX];
+    struct idn_child_image image[2][IDN_CHILD_IMAGES_MAX];
+    unsigned turn; // which of them is next
+};
+
+static bool cut_slice(struct course *course, struct idn_slice *ret)
+{
+    uint32_t left = idn_list_count(course->list) - course->first;
+    struct idn_list_entry *entry = course->entry[course->turn];
+    struct idn_child_image *image = course->image[course->turn];
+
+    if (left == 0)
+        return false;
+    *ret = (struct idn_slice){.network = course->network,
+        .images = image,
+        .count = left < course->most ? left : course->most};
+    for (uint32_t i = 0; i < ret->count; i++) {
+        idn_list_get(course->list, course->first + i, &entry[i]);
+        image[i] = (struct idn_child_image){.index = course->first + i,
+            .size = entry[i].size,
+            .has_digest = entry[i].has_digest,
+            .digest = entry[i].digest,
+            .path = entry[i].path};
+    }
+    course->first += ret->count;
+    course->turn = 1 - course->turn;
+    return true;
+}
+
+static bool tell_next(void *context, struct idn_slice *ret)
+{
+    struct course *course = context;
+
+    if (course->told || !cut_slice(course, &course->after))
+        return false;
+    course->told = true;
+    *ret = course->after;
+    return true;
+}
+
+static bool take_next(struct course *course)
+{
+    if (!course->told)
+        return cut_slice(course, &course->now);
+    course->now = course->after;
+    course->told = false;
+    return true;
+}
+
 static void run_list(const struct idn_infer_options *options, struct idn_engine *engine,
     struct idn_network *network, const struct idn_list *list, const struct labels *labels)
 {
-    static struct idn_list_entry entry[SLICE];
-    struct idn_child_image image[SLICE];
-    struct idn_result row[SLICE];
+    struct course *course = calloc(1, sizeof(*course));
+    struct idn_result row[IDN_CHILD_IMAGES_MAX];
     struct idn_slicer *slicer;
     uint32_t images = idn_list_count(list);
     uint64_t us, total_us = 0;
 
-    idn_slicer_new(engine, &slicer);
-    for (uint32_t first = 0; first < images; first += SLICE) {
-        uint32_t count = images - first < SLICE ? images - first : SLICE;
-        for (uint32_t i = 0; i < count; i++) {
-            idn_list_get(list, first + i, &entry[i]);
-            image[i] = (struct idn_child_image){.index = first + i,
-                .size = entry[i].size,
-                .has_digest = entry[i].has_digest,
-                .digest = entry[i].digest,
-                .path = entry[i].path};
-        }
-        idn_slicer_run(slicer, network, image, count, row, &us);
+    IDN_ASSERT(course != NULL);
+    *course = (struct course){.list = list, .network = network, .most = options->slice};
+    idn_slicer_new(engine, tell_next, course, &slicer);
+    while (take_next(course)) {
+        idn_slicer_run(slicer, &course->now, row, &us);
         total_us += us;
-        for (uint32_t i = 0; i < count; i++)
-            print_row(entry[i].path, &row[i], labels, options->top5 ? IDN_TOP : 1);
+        for (uint32_t i = 0; i < course->now.count; i++)
+            print_row(course->now.images[i].path, &row[i], labels, options->top5 ? IDN_TOP : 1);
     }
     idn_slicer_destroy(&slicer);
+    free(course);
     (void)fprintf(stderr, "%u images in %.3f s, %.2f images/s (%s, %u threads)\n", images,
         (double)total_us / 1e6, total_us > 0 ? images * 1e6 / (double)total_us : 0.0,
         engine->class_name, idn_pool_threads(engine->pool));

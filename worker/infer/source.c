@@ -82,3 +82,12 @@ int idn_source_read(const struct idn_child_image *image, uint8_t **ret_bytes, si
     *ret_size = size;
     return 0;
 }
+
+void idn_source_announce(const struct idn_child_image *image)
+{
+    IDN_CLEANUP(idn_closep) int fd = -1;
+    size_t size;
+
+    if (open_regular(image->path, &fd, &size) == 0 && size <= IDN_SOURCE_BYTES_MAX)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+}

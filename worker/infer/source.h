@@ -11,4 +11,7 @@ enum { IDN_SOURCE_BYTES_MAX = 64 * 1024 * 1024 };
 // over IDN_SOURCE_BYTES_MAX. *ret_bytes is the caller's to free.
 int idn_source_read(const struct idn_child_image *image, uint8_t **ret_bytes, size_t *ret_size);
 
+// Tells the kernel that the file will be read soon; errors come with the reading.
+void idn_source_announce(const struct idn_child_image *image);
+
 #endif

@@ -254,6 +254,82 @@ static void check_refused(const char *cfg, const char *weights, const char *sent
     finish(&child);
 }
 
+static void slice_twice(const struct child *child, const char *const *first, uint32_t firsts,
+    const char *const *second, uint32_t seconds)
+{
+    slice(child, first, firsts);
+    slice(child, second, seconds);
+}
+
+// The second slice is prepared while the first is computed: with the same results.
+static void test_two_slices_in_the_child(void)
+{
+    static const char *const first[] = {"a.jpg", "b.png", "cut.jpg"};
+    static const char *const second[] = {"b.png", "nothing", "a.jpg", "a.jpg"};
+    static const char *const threads[] = {"1", "2", "5"};
+
+    for (int t = 0; t < 3; t++) {
+        struct child child = start_tiny(threads[t]);
+        struct idn_result rows[7];
+        slice(&child, first, 3);
+        hear_rows(&child, 3);
+        memcpy(rows, message.u.rows.row, 3 * sizeof(rows[0]));
+        slice(&child, second, 4);
+        hear_rows(&child, 4);
+        memcpy(rows + 3, message.u.rows.row, 4 * sizeof(rows[0]));
+        for (int round = 0; round < 20; round++) {
+            slice_twice(&child, first, 3, second, 4);
+            hear_rows(&child, 3);
+            CHECK(memcmp(rows, message.u.rows.row, 3 * sizeof(rows[0])) == 0);
+            hear_rows(&child, 4);
+            CHECK(memcmp(rows + 3, message.u.rows.row, 4 * sizeof(rows[0])) == 0);
+        }
+        finish(&child);
+    }
+}
+
+// One that hangs in the second slice keeps no row of the first back.
+static void test_hanging_in_the_next_slice(void)
+{
+    static const char *const first[] = {"a.jpg", "b.png"}, *const second[] = {"hang", "hang"};
+
+    for (int round = 0; round < 10; round++) {
+        struct child child = start_tiny("3");
+        slice_twice(&child, first, 2, second, 2);
+        hear_rows(&child, 2);
+        CHECK_INT(message.u.rows.row[1].status, IDN_STATUS_OK);
+        CHECK_INT(kill(child.pid, SIGKILL), 0);
+        CHECK(WIFSIGNALED(wait_end(&child)));
+        (void)close(child.output);
+    }
+}
+
+// What follows a slice waits for its turn, whatever it is; the agent may also hang up.
+static void test_behind_a_slice(void)
+{
+    static const char *const names[] = {"a.jpg", "b.png"};
+    struct child child = start_tiny("2");
+
+    slice(&child, names, 2);
+    message = (struct idn_child_message){.type = IDN_CHILD_LOAD,
+        .u.load = {.model = 2, .name = "m", .cfg = "tiny.cfg", .weights = "nan.weights"}};
+    say(&child);
+    slice(&child, names, 1);
+    hear_rows(&child, 2);
+    CHECK_INT(message.u.rows.row[0].status, IDN_STATUS_OK);
+    hear(&child);
+    CHECK_INT(message.type, IDN_CHILD_LOADED);
+    hear_rows(&child, 1);
+    CHECK_INT(message.u.rows.row[0].status, IDN_STATUS_NOT_FINITE);
+    slice_twice(&child, names, 2, names, 2);
+    finish(&child);
+    child = start_tiny("2");
+    slice(&child, names, 2);
+    CHECK_INT(send(child.socket, "\x09garbage", 8, 0), 8);
+    hear_rows(&child, 2);
+    finish_failed(&child, "is not an agent's");
+}
+
 static void test_models_that_are_refused(void)
 {
     check_refused("nothing.cfg", "tiny.weights", "nothing.cfg");
@@ -423,6 +499,9 @@ int main(int argc, char **argv)
         CHECK_TEST(test_replay_reads_no_file),
         CHECK_TEST(test_each_file_gets_its_status),
         CHECK_TEST(test_result_depends_on_the_image_alone),
+        CHECK_TEST(test_two_slices_in_the_child),
+        CHECK_TEST(test_hanging_in_the_next_slice),
+        CHECK_TEST(test_behind_a_slice),
         CHECK_TEST(test_models_that_are_refused),
         CHECK_TEST(test_not_finite),
         CHECK_TEST(test_stated_digest),
