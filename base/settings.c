@@ -21,6 +21,7 @@
 #define POLICY         "fair-time"
 #define MIN_FREE_MIB   512
 #define ENGINE         "darknet"
+#define DECODE         "exact"
 #define REPLAY_US      1000
 #define TEXT_OF(x)     #x
 #define TEXT(x)        TEXT_OF(x)
@@ -43,6 +44,7 @@ const struct idn_config_key idn_settings_keys[] = {
     {"worker/name", "name of this worker (hostname/instance)"},
     {"worker/engine", "darknet, or replay for tests (" ENGINE ")"},
     {"worker/threads", "compute threads; 0: the available cores (0)"},
+    {"worker/decode", "exact, or fast: large JPEGs at a smaller scale (" DECODE ")"},
     {"worker/replay_us", "replay engine: microseconds an image (" TEXT(REPLAY_US) ")"},
     {"worker/memory", "memory for resident models; 0: half of the host's (0)"},
     {"models/*/cfg", "the network, a darknet cfg file"},
@@ -194,10 +196,14 @@ static int read_worker(
     const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
 {
     static const char *const engines[] = {"darknet", "replay"};
+    static const char *const decodings[] = {"exact", "fast"};
     uint64_t threads = 0;
     int error =
         read_word(config, "worker/engine", ENGINE, engines, 2, &settings->worker_engine, reason);
 
+    if (error == 0)
+        error = read_word(
+            config, "worker/decode", DECODE, decodings, 2, &settings->worker_decode, reason);
     if (error < 0)
         return error;
     settings->worker_name = idn_config_string(config, "worker/name", "");

@@ -27,6 +27,7 @@ struct idn_settings {
     // worker
     const char *worker_name;   // "" : hostname/instance
     const char *worker_engine; // darknet, replay
+    const char *worker_decode; // exact, fast
     uint32_t worker_threads;   // 0: the cores available to the process
     uint64_t worker_replay_us; // replay engine: time an image
     uint64_t worker_memory;    // bytes for resident models; 0: half of the host's

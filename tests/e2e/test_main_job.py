@@ -53,6 +53,14 @@ class MainJob(unittest.TestCase):
                     for _ in range(2)]
             self.assertEqual([c.finish(j)['ok'] for j in jobs], [200, 200])
 
+    def test_fast_decoding_is_another_numerics_class(self):
+        with Cluster(images=200) as c:
+            c.write_config('worker\n    decode = fast\n')
+            c.start_broker()
+            c.start_worker(0)
+            c.finish(c.detach('Inference', '0', '19', 'tiny', '--dataset', 'photos'))
+            self.assertRegex(c.json('workers')[0]['class'], ' decode=fast$')
+
     def test_cancel_keeps_what_is_there(self):
         with Cluster(engine='replay', replay_us=20000, images=200) as c:
             c.start_broker()

@@ -67,6 +67,7 @@ static void test_defaults(void)
     CHECK_INT(settings.broker_min_free, 512 << 20);
     CHECK_STRING(settings.worker_name, "");
     CHECK_STRING(settings.worker_engine, "darknet");
+    CHECK_STRING(settings.worker_decode, "exact");
     CHECK_INT(settings.worker_threads, 0);
     CHECK_INT(settings.worker_memory, 0);
     idn_config_destroy(&config);
@@ -97,6 +98,7 @@ static void test_every_setting(void)
                                "worker\r\n"
                                "    name = host/0\n"
                                "    engine = replay\n"
+                               "    decode = fast\n"
                                "    threads = 3\n"
                                "    replay_us = 250\n"
                                "    memory = 64K"; // no newline at the end
@@ -119,6 +121,7 @@ static void test_every_setting(void)
     CHECK_INT(settings.broker_min_free, 2ll << 30);
     CHECK_STRING(settings.worker_name, "host/0");
     CHECK_STRING(settings.worker_engine, "replay");
+    CHECK_STRING(settings.worker_decode, "fast");
     CHECK_INT(settings.worker_threads, 3);
     CHECK_INT(settings.worker_replay_us, 250);
     CHECK_INT(settings.worker_memory, 65536);
