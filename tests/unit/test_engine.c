@@ -91,6 +91,9 @@ static void test_pool_spare_work_is_done_during_a_run(void)
         idn_pool_run(pool, 2, wait_for_leisure, &leisure);
         CHECK_INT(atomic_load(&leisure.left), 0);
     }
+    atomic_store(&leisure.left, 20);
+    idn_pool_wake(pool); // without a run
+    wait_for_leisure(&leisure, 0, 0);
     idn_pool_spare(pool, NULL, NULL);
     atomic_store(&leisure.left, 1);
     idn_pool_run(pool, ITEMS, count_item, &(struct tally){0});

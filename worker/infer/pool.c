@@ -155,3 +155,11 @@ void idn_pool_spare(
         (void)pthread_cond_wait(&pool->spared, &pool->lock);
     (void)pthread_mutex_unlock(&pool->lock);
 }
+
+void idn_pool_wake(struct idn_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->changes++;
+    (void)pthread_cond_broadcast(&pool->begun);
+    (void)pthread_mutex_unlock(&pool->lock);
+}

@@ -23,9 +23,10 @@ void idn_pool_run(struct idn_pool *pool, uint32_t count,
 
 // From now on a thread without an item, in a run or between runs, calls spare(context, thread),
 // again and again until that returns false, for there was nothing to do; then it looks again after
-// the next run has begun. NULL: no longer; returns when no such call goes on. Never on the caller's
-// thread, so never with one thread.
+// the next run has begun, or after idn_pool_wake. NULL: no longer; returns when no such call goes
+// on. Never on the caller's thread, so never with one thread.
 void idn_pool_spare(
     struct idn_pool *pool, bool (*spare)(void *context, uint32_t thread), void *context);
+void idn_pool_wake(struct idn_pool *pool);
 
 #endif

@@ -249,6 +249,7 @@ void idn_slicer_run(struct idn_slicer *slicer, const struct idn_slice *slice,
     slicer->computing = true;
     look_ahead(slicer);
     (void)pthread_mutex_unlock(&slicer->lock);
+    idn_pool_wake(slicer->engine->pool);
     compute(slicer, ret_rows);
     (void)pthread_mutex_lock(&slicer->lock);
     slicer->computing = false;
