@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { PIXELS_KEPT_MAX = 32 * 1024 * 1024 }; // bytes a thread keeps for its next image
@@ -100,7 +101,7 @@ static void look_ahead(struct idn_slicer *slicer)
 {
     struct idn_slice slice;
 
-    if (!slicer->computing || slicer->ahead->slice.count > 0 ||
+    if (slicer->next == NULL || !slicer->computing || slicer->ahead->slice.count > 0 ||
         !slicer->next(slicer->context, &slice))
         return;
     set_up(slicer->ahead, &slice);
@@ -208,6 +209,20 @@ static void prepare_rest(struct idn_slicer *slicer)
     (void)pthread_mutex_lock(&slicer->lock);
     while (batch->done < batch->slice.count)
         (void)pthread_cond_wait(&slicer->prepared, &slicer->lock);
+}
+
+const float *idn_slicer_prepare(struct idn_slicer *slicer, struct idn_network *network,
+    const struct idn_child_image *images, uint32_t count, int *ret_status)
+{
+    struct idn_slice slice = {.network = network, .images = images, .count = count};
+
+    IDN_ASSERT(network->takes_pixels);
+    (void)pthread_mutex_lock(&slicer->lock);
+    take_turns(slicer, &slice);
+    prepare_rest(slicer);
+    (void)pthread_mutex_unlock(&slicer->lock);
+    memcpy(ret_status, slicer->now->status, count * sizeof(*ret_status));
+    return slicer->now->inputs;
 }
 
 // Computes what could be prepared, without gaps, and spreads the answers over the slice's rows.

@@ -16,7 +16,7 @@ struct idn_slice {
 
 // next tells the slice that will be run after the one that is being run; false when it is not
 // known yet. Asked only while idn_slicer_run goes on, by any thread, one at a time, until it has
-// told one. engine and context borrowed until destroy.
+// told one; NULL: it is never known. engine and context borrowed until destroy.
 void idn_slicer_new(struct idn_engine *engine, bool (*next)(void *context, struct idn_slice *ret),
     void *context, struct idn_slicer **ret);
 void idn_slicer_destroy(struct idn_slicer **slicer);
@@ -25,5 +25,10 @@ void idn_slicer_destroy(struct idn_slicer **slicer);
 // *ret_us is the wall time, of which the preparing of the next slice has taken a share.
 void idn_slicer_run(struct idn_slicer *slicer, const struct idn_slice *slice,
     struct idn_result *ret_rows, uint64_t *ret_us);
+
+// Only what comes before computing: the network's inputs, 3 * width * height floats an image one
+// after the other, borrowed until the next call; valid where ret_status (enum idn_status) is 0.
+const float *idn_slicer_prepare(struct idn_slicer *slicer, struct idn_network *network,
+    const struct idn_child_image *images, uint32_t count, int *ret_status);
 
 #endif
