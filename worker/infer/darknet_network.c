@@ -47,6 +47,23 @@ static void free_training_buffers(network *net)
     }
 }
 
+void idn_darknet_widen_workspace(network *net)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < net->n; i++)
+        if (net->layers[i].type == LOCAL && net->layers[i].workspace_size * sizeof(float) > size)
+            size = net->layers[i].workspace_size * sizeof(float);
+    if (size == 0)
+        return;
+    for (int i = 0; i < net->n; i++)
+        if (net->layers[i].workspace_size > size)
+            size = net->layers[i].workspace_size;
+    free(net->workspace);
+    net->workspace = calloc(1, size);
+    IDN_ASSERT(net->workspace != NULL);
+}
+
 static float **shared_field(layer *l, int field)
 {
     float **const fields[] = {
@@ -87,6 +104,7 @@ static int parse(const char *cfg, const char *weights, network **ret, struct idn
     idn_hush_end(&hush);
     free(weights_copy);
     free_training_buffers(net);
+    idn_darknet_widen_workspace(net);
     *ret = net;
     return 0;
 }

@@ -20,6 +20,10 @@ int idn_darknet_load(const char *cfg, const char *weights, uint32_t copies, netw
     struct idn_reason *reason);
 void idn_darknet_unload(network **networks, uint32_t copies);
 
+// libdarknet's [local] states its workspace in floats where bytes are meant, and would write past
+// its end.
+void idn_darknet_widen_workspace(network *net);
+
 // A copy of the cfg in memory that asks for batch 1, to be parsed as /proc/self/fd/FD.
 int idn_darknet_cfg_open(const char *path, int *ret_fd, struct idn_reason *reason);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct idn_engine_ops *const engines[] = {
-    &idn_engine_darknet, &idn_engine_replay, NULL};
+    &idn_engine_darknet, &idn_engine_onednn, &idn_engine_replay, NULL};
 
 const struct idn_engine_ops *idn_engine_find(const char *name)
 {
@@ -18,7 +18,7 @@ const struct idn_engine_ops *idn_engine_find(const char *name)
 
 const char *idn_engine_names(void)
 {
-    return "darknet, replay";
+    return "darknet, onednn, replay";
 }
 
 int idn_engine_open(const struct idn_engine_ops *ops, const struct idn_engine_options *options,

@@ -1,5 +1,6 @@
 // What computes: one interface, several engines.
 //   darknet   libdarknet's own network_predict, one image at a time: the reference
+//   onednn    the network that libdarknet parsed, compiled into oneDNN's primitives: fast
 //   replay    computes nothing: answers after a stated time an image with what follows from a seed
 //             and the image's index; for tests of many workers on few cores
 // A further engine adds its struct idn_engine_ops to the table in engine.c; one that compiles
@@ -18,6 +19,8 @@ struct idn_engine_options {
     uint32_t threads; // wanted
     bool decode_fast; // large JPEGs at a smaller scale; part of the class name
     uint64_t replay_us, replay_seed;
+    bool direct; // onednn: no Winograd
+    bool logits; // rows are what goes into the last layer's softmax: to compare engines
 };
 
 // Each engine's own struct begins with this.
@@ -71,6 +74,6 @@ void idn_engine_unload(struct idn_engine *engine, struct idn_network **network);
 void idn_engine_predict(struct idn_engine *engine, struct idn_network *network,
     const struct idn_input *inputs, uint32_t count, float *ret_rows);
 
-extern const struct idn_engine_ops idn_engine_darknet, idn_engine_replay;
+extern const struct idn_engine_ops idn_engine_darknet, idn_engine_onednn, idn_engine_replay;
 
 #endif

@@ -1,0 +1,132 @@
+// Convolutional layers: oneDNN's direct convolution for one image, channels last, with batch norm,
+// bias and activation in it; or Winograd's (onednn_winograd.c) where its rule says so.
+#include "base/assert.h"
+#include "worker/infer/onednn_layers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct convolution {
+    struct idn_primitive primitive;
+    ACTIVATION after; // LINEAR: none, or in the primitive
+};
+
+// darknet: (x - mean) / (sqrt(variance) + .000001) * scale + bias.
+void idn_fold(const layer *l, size_t filters, size_t weights, float **ret_weights, float **ret_bias)
+{
+    float *folded = idn_floats(weights), *bias = idn_floats(filters);
+    size_t each = weights / filters;
+
+    for (size_t f = 0; f < filters; f++) {
+        double scale = 1, mean = 0;
+        if (l->batch_normalize) {
+            scale = (double)l->scales[f] / (sqrt((double)l->rolling_variance[f]) + .000001);
+            mean = (double)l->rolling_mean[f];
+        }
+        for (size_t i = f * each; i < (f + 1) * each; i++)
+            folded[i] = (float)((double)l->weights[i] * scale);
+        bias[f] = (float)((double)l->biases[f] - mean * scale);
+    }
+    *ret_weights = folded;
+    *ret_bias = bias;
+}
+
+static void run_convolution(const struct idn_step *step, const struct idn_step_call *call)
+{
+    const struct convolution *convolution = step->own;
+    size_t in = call->plan->value[step->in[0]].size, out = call->plan->value[step->out].size;
+
+    for (uint32_t i = 0; i < call->images; i++)
+        idn_primitive_run(&convolution->primitive, call->plan->dnnl, call->thread,
+            call->in[0] + i * in, call->out + i * out, call->workspace);
+    if (convolution->after != LINEAR)
+        idn_activate(call->out, call->images * out, convolution->after);
+}
+
+static void fini_convolution(struct idn_step *step)
+{
+    struct convolution *convolution = step->own;
+
+    idn_primitive_fini(&convolution->primitive);
+    free(convolution);
+}
+
+static int init_primitive(struct convolution *convolution, const struct idn_plan *plan,
+    const layer *l, const float *weights, const float *bias)
+{
+    dnnl_dims_t in = {1, l->c, l->h, l->w}, out = {1, l->n, l->out_h, l->out_w}, biases = {l->n};
+    dnnl_dims_t plain = {l->n, l->c, l->size, l->size};
+    dnnl_dims_t grouped = {l->groups, l->n / l->groups, l->c / l->groups, l->size, l->size};
+    dnnl_dims_t stride = {l->stride, l->stride}, pad = {l->pad, l->pad};
+    // What the last window leaves of the picture at right and bottom needs no padding.
+    dnnl_dims_t pad_end = {(l->out_h - 1) * l->stride + l->size - l->h - l->pad,
+        (l->out_w - 1) * l->stride + l->size - l->w - l->pad};
+    dnnl_memory_desc_t src, dst, given, packed, bias_desc;
+    dnnl_convolution_desc_t desc;
+    bool groups = l->groups > 1;
+
+    (void)dnnl_memory_desc_init_by_tag(&src, 4, in, dnnl_f32, dnnl_nhwc);
+    (void)dnnl_memory_desc_init_by_tag(&dst, 4, out, dnnl_f32, dnnl_nhwc);
+    (void)dnnl_memory_desc_init_by_tag(&bias_desc, 1, biases, dnnl_f32, dnnl_x);
+    (void)dnnl_memory_desc_init_by_tag(&given, groups ? 5 : 4, groups ? grouped : plain, dnnl_f32,
+        groups ? dnnl_goihw : dnnl_oihw);
+    (void)dnnl_memory_desc_init_by_tag(
+        &packed, groups ? 5 : 4, groups ? grouped : plain, dnnl_f32, dnnl_format_tag_any);
+    if (dnnl_convolution_forward_desc_init(&desc, dnnl_forward_inference, dnnl_convolution_direct,
+            &src, &packed, &bias_desc, &dst, stride, pad, pad_end) != dnnl_success)
+        return 1;
+    dnnl_primitive_attr_t attr;
+    convolution->after = idn_primitive_attr(l->activation, &attr) ? LINEAR : l->activation;
+    int error = idn_primitive_init(&convolution->primitive, plan->dnnl,
+        &(struct idn_primitive_spec){.desc = &desc,
+            .attr = attr,
+            .weights = weights,
+            .weights_desc = &given,
+            .bias = bias,
+            .bias_count = (size_t)l->n});
+    (void)dnnl_primitive_attr_destroy(attr);
+    return error;
+}
+
+static int make_direct(struct idn_plan *plan, const struct idn_place *place, const float *weights,
+    const float *bias, size_t count)
+{
+    struct convolution *convolution = calloc(1, sizeof(*convolution));
+    size_t in_out = plan->value[place->in].size + plan->value[place->out].size;
+
+    IDN_ASSERT(convolution != NULL);
+    if (init_primitive(convolution, plan, place->layer, weights, bias) != 0) {
+        free(convolution);
+        return 1;
+    }
+    struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
+    step->name = convolution->primitive.name;
+    step->own = convolution;
+    step->run = run_convolution;
+    step->fini = fini_convolution;
+    step->wide = count > in_out && count > 256 * 1024;
+    step->group = 8;
+    if (convolution->primitive.workspace > plan->workspace_size)
+        plan->workspace_size = convolution->primitive.workspace;
+    return 0;
+}
+
+int idn_make_convolution(struct idn_plan *plan, const struct idn_place *place)
+{
+    const layer *l = place->layer;
+    size_t count = (size_t)l->c / (size_t)l->groups * (size_t)(l->n * l->size * l->size);
+    float *weights, *bias;
+
+    // darknet takes a 1x1 kernel's input as it lies in memory, whatever stride and padding say.
+    bool odd = l->size == 1 && (l->stride != 1 || l->pad != 0);
+    if (l->binary || l->xnor || odd)
+        return 1;
+    idn_fold(l, (size_t)l->n, count, &weights, &bias);
+    int error = idn_make_winograd(plan, place, weights, bias);
+    if (error != 0)
+        error = make_direct(plan, place, weights, bias, count);
+    free(weights);
+    free(bias);
+    return error;
+}

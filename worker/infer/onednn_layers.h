@@ -1,0 +1,49 @@
+// The kinds of steps. Each make function looks at a darknet layer and appends the step that
+// computes value `out` from value `in` (and others it names), or says that it cannot.
+#ifndef IDN_WORKER_INFER_ONEDNN_LAYERS_H
+#define IDN_WORKER_INFER_ONEDNN_LAYERS_H
+
+#include "worker/infer/onednn_plan.h"
+
+// Where a layer stands: its own number and value, and the values of the layers before it.
+struct idn_place {
+    const network *net;
+    uint32_t index;
+    const layer *layer;
+    const uint32_t *value_of; // of each layer before it
+    uint32_t in, out;
+};
+
+// 0: the step was appended. 1: not this way; nothing was appended. Each is for the types its name
+// says.
+int idn_make_convolution(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_winograd(struct idn_plan *plan, const struct idn_place *place, const float *weights,
+    const float *bias); // with batch norm folded in
+int idn_make_connected(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_maxpool(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_avgpool(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_shortcut(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_route(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_normalization(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_batchnorm(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_activation(struct idn_plan *plan, const struct idn_place *place);
+int idn_make_softmax(struct idn_plan *plan, const struct idn_place *place);
+// Any layer that looks at its input only, by libdarknet.
+int idn_make_fallback(struct idn_plan *plan, const struct idn_place *place);
+// The pixels, planar, to the first value.
+void idn_make_input(struct idn_plan *plan, uint32_t out);
+
+// Weights and biases of a convolutional or connected layer with its batch norm multiplied in;
+// transposes nothing. free() both.
+void idn_fold(
+    const layer *l, size_t filters, size_t weights, float **ret_weights, float **ret_bias);
+
+// The slope of negative values, or false when the activation is none of relu, leaky, linear.
+bool idn_activation_slope(ACTIVATION activation, float *ret_slope);
+// Any activation, by libdarknet.
+void idn_activate(float *values, size_t count, ACTIVATION activation);
+
+void idn_planar_to_last(const float *planar, const struct idn_value *shape, float *ret_last);
+void idn_last_to_planar(const float *last, const struct idn_value *shape, float *ret_planar);
+
+#endif
