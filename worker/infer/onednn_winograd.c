@@ -10,6 +10,7 @@
 struct winograd {
     float *weights; // owned: 36, panels of output channels, input channels, one panel
     float *bias;    // owned
+    float *zeros;   // owned: a pixel outside of the picture
     size_t pad, tile, tiles_x, tiles; // tile: output pixels each way; tiles: an image
     size_t in_c, out_c, panels;       // out_c: without what fills the last panel
     size_t rows;                      // tiles at once
@@ -62,7 +63,7 @@ static void pack_weights(struct winograd *winograd, const float *weights, size_t
 
 // The 36 pixels of a tile, zeros outside of the picture.
 static void gather(const struct winograd *winograd, const struct idn_value *shape,
-    const float *image, size_t tile, const float *zeros, const float *ret[IDN_TILE_PIXELS])
+    const float *image, size_t tile, const float *ret[IDN_TILE_PIXELS])
 {
     // Both unsigned: what is left of or above the picture wraps to something large.
     size_t top = tile / winograd->tiles_x * winograd->tile - winograd->pad;
@@ -70,7 +71,7 @@ static void gather(const struct winograd *winograd, const struct idn_value *shap
 
     for (size_t i = 0; i < IDN_TILE_PIXELS; i++) {
         size_t y = top + i / IDN_TILE, x = left + i % IDN_TILE;
-        ret[i] = y < shape->h && x < shape->w ? image + (y * shape->w + x) * shape->c : zeros;
+        ret[i] = y < shape->h && x < shape->w ? image + (y * shape->w + x) * shape->c : winograd->zeros;
     }
 }
 
@@ -108,15 +109,15 @@ static void run_winograd(const struct idn_step *step, const struct idn_step_call
     const struct idn_value *out = &call->plan->value[step->out];
     size_t width = winograd->panels * kernels->panel, all = call->images * winograd->tiles;
     size_t left_row = winograd->rows * winograd->in_c, product_row = winograd->rows * width;
-    const float *zeros = call->scratch, *from[IDN_TILE_PIXELS];
-    float *left = call->scratch + winograd->in_c, *to[16];
+    const float *from[IDN_TILE_PIXELS];
+    float *left = call->scratch, *to[16];
     float *products = left + IDN_TILE_PIXELS * left_row;
 
     for (size_t first = 0; first < all; first += winograd->rows) {
         size_t rows = all - first < winograd->rows ? all - first : winograd->rows;
         for (size_t i = 0; i < rows; i++) {
             size_t image = (first + i) / winograd->tiles, tile = (first + i) % winograd->tiles;
-            gather(winograd, in, call->in[0] + image * in->size, tile, zeros, from);
+            gather(winograd, in, call->in[0] + image * in->size, tile, from);
             kernels->tile_in(from, winograd->in_c, left_row, left + i * winograd->in_c);
         }
         multiply(winograd, kernels, left, rows, products);
@@ -137,6 +138,7 @@ static void fini_winograd(struct idn_step *step)
 
     free(winograd->weights);
     free(winograd->bias);
+    free(winograd->zeros);
     free(winograd);
 }
 
@@ -168,6 +170,7 @@ static struct winograd *new_winograd(
     if (winograd->after != LINEAR)
         winograd->slope = 1;
     pack_weights(winograd, weights, (size_t)l->size, panel);
+    winograd->zeros = idn_floats(winograd->in_c);
     winograd->bias = idn_floats(winograd->out_c);
     memcpy(winograd->bias, bias, winograd->out_c * sizeof(*bias));
     return winograd;
@@ -187,7 +190,7 @@ int idn_make_winograd(
     step->own = winograd;
     step->run = run_winograd;
     step->fini = fini_winograd;
-    step->scratch = winograd->in_c + IDN_TILE_PIXELS * winograd->rows * columns;
+    step->scratch = IDN_TILE_PIXELS * winograd->rows * columns;
     step->wide = IDN_TILE_PIXELS * winograd->in_c * winograd->out_c > in_out;
     step->group = (uint32_t)((2 * winograd->rows + winograd->tiles - 1) / winograd->tiles);
     return 0;
