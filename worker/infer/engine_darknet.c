@@ -7,8 +7,14 @@
 #include <gnu/libc-version.h>
 #include <string.h>
 
+struct darknet {
+    struct idn_engine engine;
+    bool logits;
+};
+
 struct model {
     struct idn_network shape;
+    int output;                         // the layer whose output is given
     network *net[IDN_POOL_THREADS_MAX]; // one a thread, owned
 };
 
@@ -25,10 +31,12 @@ static const char *instruction_set(void)
 static int darknet_open(
     const struct idn_engine_options *options, struct idn_engine **ret, struct idn_reason *reason)
 {
-    struct idn_engine *engine = calloc(1, sizeof(*engine));
+    struct darknet *darknet = calloc(1, sizeof(*darknet));
     char build[IDN_DARKNET_BUILD_SIZE];
 
-    IDN_ASSERT(engine != NULL);
+    IDN_ASSERT(darknet != NULL);
+    struct idn_engine *engine = &darknet->engine;
+    darknet->logits = options->logits;
     engine->ops = &idn_engine_darknet;
     idn_darknet_build(build);
     (void)snprintf(engine->class_name, sizeof(engine->class_name),
@@ -36,7 +44,7 @@ static int darknet_open(
         instruction_set(), IDN_TURBOJPEG_VERSION);
     int error = idn_pool_new(options->threads, &engine->pool);
     if (error != 0) {
-        free(engine);
+        free(darknet);
         return idn_reason_set(
             reason, error, "cannot start %u threads: %s", options->threads, strerror(-error));
     }
@@ -48,6 +56,16 @@ static void darknet_close(struct idn_engine *engine)
 {
     idn_pool_destroy(&engine->pool);
     free(engine);
+}
+
+// As network_predict chooses it; logits: the layer before.
+static int output_layer(const network *net, bool logits)
+{
+    int last = net->n - 1;
+
+    while (last > 0 && net->layers[last].type == COST)
+        last--;
+    return logits && last > 0 ? last - 1 : last;
 }
 
 static int darknet_load(struct idn_engine *engine, const char *cfg, const char *weights,
@@ -65,6 +83,7 @@ static int darknet_load(struct idn_engine *engine, const char *cfg, const char *
         .height = (uint32_t)model->net[0]->h,
         .classes = (uint32_t)model->net[0]->outputs,
         .takes_pixels = true};
+    model->output = output_layer(model->net[0], ((struct darknet *)engine)->logits);
     *ret = &model->shape;
     return 0;
 }
@@ -92,9 +111,10 @@ static void predict_one(void *context, uint32_t thread, uint32_t item)
         const float *lent;
         float *mutable; // darknet's prototype lacks the const; no layer writes to its input
     } pixels = {.lent = work->inputs[item].pixels};
-    const float *output = network_predict(net, pixels.mutable);
 
-    memcpy(work->rows + (size_t)item * classes, output, classes * sizeof(*output));
+    (void)network_predict(net, pixels.mutable);
+    memcpy(work->rows + (size_t)item * classes, net->layers[work->model->output].output,
+        classes * sizeof(float));
 }
 
 static void darknet_predict(struct idn_engine *engine, struct idn_network *shape,

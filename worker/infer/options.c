@@ -14,6 +14,8 @@ enum {
     OPTION_ENGINE,
     OPTION_THREADS,
     OPTION_DECODE,
+    OPTION_ALGORITHM,
+    OPTION_COMPARE,
     OPTION_REPLAY_US,
     OPTION_REPLAY_SEED,
     OPTION_SELFTEST,
@@ -29,6 +31,8 @@ static const struct option long_options[] = {
     {"engine", required_argument, NULL, OPTION_ENGINE},
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"decode", required_argument, NULL, OPTION_DECODE},
+    {"algorithm", required_argument, NULL, OPTION_ALGORITHM},
+    {"compare", required_argument, NULL, OPTION_COMPARE},
     {"replay-us", required_argument, NULL, OPTION_REPLAY_US},
     {"replay-seed", required_argument, NULL, OPTION_REPLAY_SEED},
     {"selftest", no_argument, NULL, OPTION_SELFTEST},
@@ -52,7 +56,8 @@ void idn_infer_help(void)
         "path, status and ID:PROBABILITY of the best class, separated by tabs; images a second\n"
         "on stderr.\n"
         "\n"
-        "  --engine NAME      darknet (default): libdarknet, one image at a time a thread\n"
+        "  --engine NAME      onednn (default): darknet's network on oneDNN's kernels\n"
+        "                     darknet: libdarknet, one image at a time a thread: the reference\n"
         "                     replay: computes nothing; made-up answers that follow from the\n"
         "                     seed and the image's index, after a stated time; reads no file\n"
         "  --threads N        threads that decode and compute; 0 (default): the cores that the\n"
@@ -60,11 +65,16 @@ void idn_infer_help(void)
         "  --decode HOW       exact (default): the pixels that darknet would see. fast: a JPEG at\n"
         "                     least twice as large as needed is decoded at a half, a quarter or\n"
         "                     an eighth of its size; near the exact results, another class\n"
+        "  --algorithm A      of engine onednn: auto (default): Winograd's method for 3x3 and 5x5\n"
+        "                     layers of stride 1; direct: nowhere. Slower, and closer to darknet\n"
         "  --replay-us US     time an image of engine replay, in microseconds (default 1000)\n"
         "  --replay-seed S    seed of engine replay (default 0)\n"
         "  --slice N          selftest: images at once (default 32)\n"
         "  --labels FILE      selftest: class names, one a line; ID:PROBABILITY:NAME\n"
         "  --top5             selftest: the five best classes\n"
+        "  --compare ENGINE   selftest: runs ENGINE too and prints instead, for each image: path,\n"
+        "                     status, largest difference of what goes into the softmax over the\n"
+        "                     range of ENGINE's, best class of both; the worst on stderr\n"
         "  --help, --version\n"
         "\n"
         "Images are JPEG or PNG of at most 64 MiB and 100 million pixels; other files become\n"
@@ -102,6 +112,15 @@ static int read_decode(struct idn_infer_options *options, struct idn_reason *rea
     return idn_reason_set(reason, -EINVAL, "--decode is exact or fast, not \"%.80s\"", optarg);
 }
 
+static int read_engine(const struct idn_engine_ops **ret, struct idn_reason *reason)
+{
+    *ret = idn_engine_find(optarg);
+    if (*ret != NULL)
+        return 0;
+    return idn_reason_set(
+        reason, -EINVAL, "unknown engine \"%s\"; there are: %s", optarg, idn_engine_names());
+}
+
 static int read_option(int option, struct idn_infer_options *options, struct idn_reason *reason)
 {
     uint64_t number = 0;
@@ -113,10 +132,7 @@ static int read_option(int option, struct idn_infer_options *options, struct idn
         options->socket = (int)number;
         break;
     case OPTION_ENGINE:
-        options->engine_ops = idn_engine_find(optarg);
-        if (options->engine_ops == NULL)
-            error = idn_reason_set(reason, -EINVAL, "unknown engine \"%s\"; there are: %s", optarg,
-                idn_engine_names());
+        error = read_engine(&options->engine_ops, reason);
         break;
     case OPTION_THREADS:
         error = read_number("--threads", IDN_POOL_THREADS_MAX, &number, reason);
@@ -124,6 +140,15 @@ static int read_option(int option, struct idn_infer_options *options, struct idn
         break;
     case OPTION_DECODE:
         error = read_decode(options, reason);
+        break;
+    case OPTION_ALGORITHM:
+        options->engine.direct = strcmp(optarg, "direct") == 0;
+        if (!options->engine.direct && strcmp(optarg, "auto") != 0)
+            error = idn_reason_set(
+                reason, -EINVAL, "unknown algorithm \"%s\"; there are: auto, direct", optarg);
+        break;
+    case OPTION_COMPARE:
+        error = read_engine(&options->compare_ops, reason);
         break;
     case OPTION_REPLAY_US:
         error = read_number("--replay-us", 60u * 1000 * 1000, &options->engine.replay_us, reason);
@@ -166,6 +191,9 @@ static int read_files(
         return idn_reason_set(reason, -EINVAL,
             ret->selftest ? "--selftest takes three files: CFG WEIGHTS LIST"
                           : "with --socket no files are given: the agent names them");
+    if (ret->compare_ops != NULL && !ret->selftest)
+        return idn_reason_set(reason, -EINVAL, "--compare needs --selftest");
+    ret->engine.logits = ret->compare_ops != NULL;
     if (ret->selftest) {
         ret->cfg = argv[optind];
         ret->weights = argv[optind + 1];
@@ -179,7 +207,7 @@ int idn_infer_options_read(
 {
     struct idn_infer_options options = {.socket = -1,
         .slice = IDN_CHILD_IMAGES_MAX / 2,
-        .engine_ops = &idn_engine_darknet,
+        .engine_ops = &idn_engine_onednn,
         .engine = {.replay_us = 1000}};
     int option, error;
 

@@ -10,6 +10,7 @@ struct idn_infer_options {
     bool help, version, selftest, top5;
     int socket; // -1: none
     const struct idn_engine_ops *engine_ops;
+    const struct idn_engine_ops *compare_ops; // of --selftest; NULL: none
     struct idn_engine_options engine;
     uint32_t slice;                   // images at once, of --selftest
     const char *labels;               // NULL: none

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "weights/list.h"
+#include "worker/infer/selftest_compare.h"
 #include "worker/infer/slice.h"
 
 #include <errno.h>
@@ -147,6 +148,8 @@ int idn_selftest(
     struct idn_list *list = NULL;
     struct labels labels = {0};
 
+    if (options->compare_ops != NULL)
+        return idn_selftest_compare(options, engine, reason);
     int error = idn_list_open(options->list, &list, reason);
     if (error == 0 && options->labels != NULL)
         error = read_labels(options->labels, &labels, reason);
