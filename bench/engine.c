@@ -1,0 +1,212 @@
+// How fast an engine computes a network: milliseconds an image at several slice sizes, and what the
+// machine could do at best. bench/engine.py makes the table of engines and models from it.
+//
+// usage: bench-engine ENGINE auto|direct THREADS CFG WEIGHTS REPEATS BATCH...
+//        bench-engine --machine
+//        bench-engine --steps auto|direct CFG WEIGHTS BATCH
+//
+// Lines of key=value. wall_ms and cpu_ms (processor time of all threads) are an image's, the median
+// of the repeats after one run to warm up.
+#include "base/assert.h"
+#include "bench/machine.h"
+#include "worker/infer/darknet_network.h"
+#include "worker/infer/onednn_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+static double seconds(clockid_t clock)
+{
+    struct timespec now;
+
+    (void)clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), by_value);
+    return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+// Multiplications and additions of convolutional and connected layers, an image.
+static double flop_of(const char *cfg, const char *weights)
+{
+    network *net;
+    struct idn_reason reason;
+    double flop = 0;
+
+    if (idn_darknet_load(cfg, weights, 1, &net, &reason) != 0)
+        return 0;
+    for (int i = 0; i < net->n; i++) {
+        const layer *l = &net->layers[i];
+        if (l->type == CONVOLUTIONAL)
+            flop += 2.0 * l->size * l->size * l->c / l->groups * (double)l->outputs;
+        if (l->type == CONNECTED)
+            flop += 2.0 * (double)l->inputs * (double)l->outputs;
+    }
+    idn_darknet_unload(&net, 1);
+    return flop;
+}
+
+// Pixels of some pattern: zeros would be faster than pictures are.
+static float *make_pixels(size_t count)
+{
+    float *pixels = idn_floats(count);
+
+    for (size_t i = 0; i < count; i++)
+        pixels[i] = (float)(i * 2654435761u % 1000) / 1000.0f;
+    return pixels;
+}
+
+static long resident_kib(void)
+{
+    struct rusage usage;
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (file != NULL && fscanf(file, "%*s %ld", &pages) != 1)
+        pages = 0;
+    if (file != NULL)
+        (void)fclose(file);
+    (void)getrusage(RUSAGE_SELF, &usage);
+    return pages * 4;
+}
+
+static void measure(struct idn_engine *engine, struct idn_network *network, double flop,
+    unsigned repeats, uint32_t batch)
+{
+    size_t each = (size_t)3 * network->width * network->height;
+    float *pixels = make_pixels(each * batch), *rows = idn_floats(batch * network->classes);
+    struct idn_input *inputs = calloc(batch, sizeof(*inputs));
+    double *wall = calloc(repeats, sizeof(*wall)), *cpu = calloc(repeats, sizeof(*cpu));
+
+    IDN_ASSERT(inputs != NULL && wall != NULL && cpu != NULL);
+    for (uint32_t i = 0; i < batch; i++)
+        inputs[i] = (struct idn_input){.index = i, .pixels = pixels + i * each};
+    idn_engine_predict(engine, network, inputs, batch, rows);
+    for (unsigned i = 0; i < repeats; i++) {
+        double wall_from = seconds(CLOCK_MONOTONIC), cpu_from = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        idn_engine_predict(engine, network, inputs, batch, rows);
+        cpu[i] = (seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_from) * 1e3 / batch;
+        wall[i] = (seconds(CLOCK_MONOTONIC) - wall_from) * 1e3 / batch;
+    }
+    double wall_ms = median(wall, repeats), cpu_ms = median(cpu, repeats);
+    (void)printf("threads=%u batch=%u wall_ms=%.4f cpu_ms=%.4f gflops=%.2f cpu_gflops=%.2f "
+                 "resident_kib=%ld\n",
+        idn_pool_threads(engine->pool), batch, wall_ms, cpu_ms, flop / wall_ms / 1e6,
+        flop / cpu_ms / 1e6, resident_kib());
+    (void)fflush(stdout);
+    free(pixels);
+    free(rows);
+    free(inputs);
+    free(wall);
+    free(cpu);
+}
+
+static int run_engine(int argc, char **argv)
+{
+    const struct idn_engine_ops *ops = idn_engine_find(argv[1]);
+    struct idn_engine_options options = {
+        .threads = (uint32_t)strtoul(argv[3], NULL, 10), .direct = strcmp(argv[2], "direct") == 0};
+    struct idn_reason reason = {""};
+    struct idn_engine *engine;
+    struct idn_network *network = NULL;
+
+    if (ops == NULL || idn_engine_open(ops, &options, &engine, &reason) != 0)
+        return 1;
+    double flop = flop_of(argv[4], argv[5]);
+    int error = idn_engine_load(engine, argv[4], argv[5], &network, &reason);
+    if (error != 0)
+        (void)fprintf(stderr, "bench-engine: %s\n", reason.text);
+    for (int i = 7; i < argc && error == 0; i++)
+        measure(engine, network, flop, (unsigned)strtoul(argv[6], NULL, 10),
+            (uint32_t)strtoul(argv[i], NULL, 10));
+    idn_engine_unload(engine, &network);
+    idn_engine_close(&engine);
+    return error != 0;
+}
+
+// Each step of a plan alone, on one thread.
+static void time_step(const struct idn_plan *plan, const struct idn_step *step, uint32_t batch)
+{
+    struct idn_step_call call = {.images = batch, .plan = plan};
+    float *buffers[IDN_STEP_INPUTS], *scratch = idn_floats(plan->scratch_size);
+    float *workspace = idn_floats(plan->workspace_size), *pixels = NULL;
+    struct idn_input *inputs = calloc(batch, sizeof(*inputs));
+    double best = 1e9, from;
+
+    IDN_ASSERT(inputs != NULL);
+    pixels = make_pixels(plan->value[0].size * batch);
+    for (uint32_t i = 0; i < batch; i++)
+        inputs[i].pixels = pixels + i * plan->value[0].size;
+    for (uint32_t k = 0; k < step->in_count; k++)
+        call.in[k] = buffers[k] =
+            make_pixels(plan->value[step->in[k]].size * ((batch + 15) / 16 * 16));
+    call.out = idn_floats(plan->value[step->out].size * batch);
+    call.inputs = inputs;
+    call.scratch = scratch;
+    call.workspace = workspace;
+    for (int repeat = 0; repeat < 7; repeat++) {
+        from = seconds(CLOCK_THREAD_CPUTIME_ID);
+        for (call.item = 0; call.item < (step->slices > 0 ? step->slices : 1); call.item++)
+            step->run(step, &call);
+        double took = seconds(CLOCK_THREAD_CPUTIME_ID) - from;
+        best = took < best ? took : best;
+    }
+    (void)printf("layer=%u step=\"%s\" %s cpu_ms=%.4f\n", step->layer, step->name,
+        step->wide ? "wide" : "deep", best * 1e3 / batch);
+    for (uint32_t k = 0; k < step->in_count; k++)
+        free(buffers[k]);
+    free(call.out);
+    free(scratch);
+    free(workspace);
+    free(pixels);
+    free(inputs);
+}
+
+static int run_steps(char **argv)
+{
+    struct idn_dnnl dnnl;
+    struct idn_reason reason = {""};
+    struct idn_plan *plan;
+    network *net;
+
+    if (idn_dnnl_init(&dnnl, 1, &reason) != 0 ||
+        idn_darknet_load(argv[3], argv[4], 1, &net, &reason) != 0 ||
+        idn_plan_new(net, &dnnl, strcmp(argv[2], "direct") != 0, false, 1, &plan, &reason) != 0) {
+        (void)fprintf(stderr, "bench-engine: %s\n", reason.text);
+        return 1;
+    }
+    for (uint32_t i = 0; i < plan->steps; i++)
+        time_step(plan, &plan->step[i], (uint32_t)strtoul(argv[5], NULL, 10));
+    idn_plan_destroy(&plan);
+    idn_dnnl_fini(&dnnl);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--machine") == 0) {
+        (void)printf(
+            "fma_gflops=%.1f read_gb_s=%.1f\n", idn_machine_fma_gflops(), idn_machine_read_gb_s());
+        return 0;
+    }
+    if (argc == 6 && strcmp(argv[1], "--steps") == 0)
+        return run_steps(argv);
+    if (argc >= 8)
+        return run_engine(argc, argv);
+    (void)fprintf(stderr, "usage: bench-engine ENGINE auto|direct THREADS CFG WEIGHTS REPEATS "
+                          "BATCH... | --machine | --steps auto|direct CFG WEIGHTS BATCH\n");
+    return 2;
+}
