@@ -31,72 +31,88 @@ static inline vec activate(vec v, float slope)
     return (vec)(((mask)v & positive) | ((mask)(v * slope) & ~positive));
 }
 
-// Six values a step apart to six.
-static inline void transform_in(const vec *in, size_t step, vec *out, size_t out_step)
+// Six values to six.
+static inline void transform_in(const vec in[IDN_TILE], vec out[IDN_TILE])
 {
-    vec a = in[4 * step] - in[2 * step], b = (in[3 * step] - in[step]) * 2.0f;
-    vec c = in[4 * step] - in[2 * step] * 4.0f, d = in[3 * step] - in[step] * 4.0f;
+    vec a = in[4] - in[2], b = (in[3] - in[1]) * 2.0f;
+    vec c = in[4] - in[2] * 4.0f, d = in[3] - in[1] * 4.0f;
 
-    out[0] = in[0] * 4.0f - in[2 * step] * 5.0f + in[4 * step];
-    out[out_step] = c + d;
-    out[2 * out_step] = c - d;
-    out[3 * out_step] = a + b;
-    out[4 * out_step] = a - b;
-    out[5 * out_step] = in[step] * 4.0f - in[3 * step] * 5.0f + in[5 * step];
+    out[0] = in[0] * 4.0f - in[2] * 5.0f + in[4];
+    out[1] = c + d;
+    out[2] = c - d;
+    out[3] = a + b;
+    out[4] = a - b;
+    out[5] = in[1] * 4.0f - in[3] * 5.0f + in[5];
 }
 
 static void tile_in(
     const float *const pixel[IDN_TILE_PIXELS], size_t channels, size_t stride, float *ret_rows)
 {
-    vec tile[IDN_TILE_PIXELS], half[IDN_TILE_PIXELS], done[IDN_TILE_PIXELS];
+    vec half[IDN_TILE][IDN_TILE], in[IDN_TILE], out[IDN_TILE];
 
     for (size_t c = 0; c < channels; c += IDN_LANES) {
-        for (size_t i = 0; i < IDN_TILE_PIXELS; i++)
-            tile[i] = load(pixel[i] + c);
         UNROLL
-        for (size_t x = 0; x < IDN_TILE; x++)
-            transform_in(tile + x, IDN_TILE, half + x, IDN_TILE);
+        for (size_t x = 0; x < IDN_TILE; x++) {
+            UNROLL
+            for (size_t y = 0; y < IDN_TILE; y++)
+                in[y] = load(pixel[y * IDN_TILE + x] + c);
+            transform_in(in, out);
+            UNROLL
+            for (size_t y = 0; y < IDN_TILE; y++)
+                half[y][x] = out[y];
+        }
+        float *to = ret_rows + c;
         UNROLL
-        for (size_t y = 0; y < IDN_TILE; y++)
-            transform_in(half + y * IDN_TILE, 1, done + y * IDN_TILE, 1);
-        for (size_t i = 0; i < IDN_TILE_PIXELS; i++)
-            store(done[i], ret_rows + i * stride + c);
+        for (size_t y = 0; y < IDN_TILE; y++) {
+            transform_in(half[y], out);
+            UNROLL
+            for (size_t x = 0; x < IDN_TILE; x++, to += stride)
+                store(out[x], to);
+        }
     }
 }
 
 // Six values to four, or to two for the larger kernel.
-static inline void transform_out(const vec *in, size_t step, unsigned size, vec *out, size_t to)
+static inline void transform_out(const vec in[IDN_TILE], unsigned size, vec out[4])
 {
-    vec s = in[step] + in[2 * step], d = in[step] - in[2 * step];
-    vec s2 = in[3 * step] + in[4 * step], d2 = in[3 * step] - in[4 * step];
+    vec s = in[1] + in[2], d = in[1] - in[2];
+    vec s2 = in[3] + in[4], d2 = in[3] - in[4];
 
     out[0] = in[0] + s + s2;
     if (size == 2) {
-        out[to] = d + d2 * 2.0f + in[5 * step];
+        out[1] = d + d2 * 2.0f + in[5];
         return;
     }
-    out[to] = d + d2 * 2.0f;
-    out[2 * to] = s + s2 * 4.0f;
-    out[3 * to] = d + d2 * 8.0f + in[5 * step];
+    out[1] = d + d2 * 2.0f;
+    out[2] = s + s2 * 4.0f;
+    out[3] = d + d2 * 8.0f + in[5];
 }
 
-static inline void tile_out_of(const float *rows, size_t stride, size_t channels, unsigned size,
-    const float *bias, float slope, float *const pixel[])
+static inline __attribute__((always_inline)) void tile_out_of(const float *rows, size_t stride,
+    size_t channels, unsigned size, const float *bias, float slope, float *const pixel[])
 {
-    vec tile[IDN_TILE_PIXELS], half[4 * IDN_TILE], done[16];
+    vec half[4][IDN_TILE], in[IDN_TILE], out[4];
 
     for (size_t c = 0; c < channels; c += IDN_LANES) {
-        for (size_t i = 0; i < IDN_TILE_PIXELS; i++)
-            tile[i] = load(rows + i * stride + c);
+        vec summand = load(bias + c);
         UNROLL
-        for (size_t x = 0; x < IDN_TILE; x++)
-            transform_out(tile + x, IDN_TILE, size, half + x, IDN_TILE);
+        for (size_t x = 0; x < IDN_TILE; x++) {
+            UNROLL
+            for (size_t y = 0; y < IDN_TILE; y++)
+                in[y] = load(rows + (y * IDN_TILE + x) * stride + c);
+            transform_out(in, size, out);
+            UNROLL
+            for (size_t y = 0; y < size; y++)
+                half[y][x] = out[y];
+        }
         UNROLL
-        for (size_t y = 0; y < size; y++)
-            transform_out(half + y * IDN_TILE, 1, size, done + y * size, 1);
-        for (size_t i = 0; i < size * size; i++)
-            if (pixel[i] != NULL)
-                store(activate(done[i] + load(bias + c), slope), pixel[i] + c);
+        for (size_t y = 0; y < size; y++) {
+            transform_out(half[y], size, out);
+            UNROLL
+            for (size_t x = 0; x < size; x++)
+                if (pixel[y * size + x] != NULL)
+                    store(activate(out[x] + summand, slope), pixel[y * size + x] + c);
+        }
     }
 }
 
@@ -109,10 +125,10 @@ static void tile_out(const float *rows, size_t stride, size_t channels, unsigned
         tile_out_of(rows, stride, channels, 4, bias, slope, pixel);
 }
 
-static void product(const float *left, const float *right, size_t rows, size_t depth, size_t stride,
-    float *ret_product)
+static void product(const float *left, const float *right, size_t rows, size_t depth,
+    size_t left_stride, size_t stride, float *ret_product)
 {
-    for (size_t row = 0; row < rows; row += IDN_ROWS, left += IDN_ROWS * depth) {
+    for (size_t row = 0; row < rows; row += IDN_ROWS, left += IDN_ROWS * left_stride) {
         vec sum[IDN_ROWS][2];
         UNROLL
         for (size_t r = 0; r < IDN_ROWS; r++)
@@ -121,8 +137,8 @@ static void product(const float *left, const float *right, size_t rows, size_t d
             vec a = load(right + k * 2 * IDN_LANES), b = load(right + (k * 2 + 1) * IDN_LANES);
             UNROLL
             for (size_t r = 0; r < IDN_ROWS; r++) {
-                sum[r][0] += a * left[r * depth + k];
-                sum[r][1] += b * left[r * depth + k];
+                sum[r][0] += a * left[r * left_stride + k];
+                sum[r][1] += b * left[r * left_stride + k];
             }
         }
         UNROLL

@@ -25,9 +25,9 @@ struct idn_kernels {
     void (*tile_out)(const float *rows, size_t stride, size_t channels, unsigned size,
         const float *bias, float slope, float *const pixel[]);
     // product[row][0 .. panel) = the sum over k of left[row][k] * right[k][0 .. panel); left and
-    // product have `rows` rows, left's are `depth` floats apart, product's `stride`.
-    void (*product)(const float *left, const float *right, size_t rows, size_t depth, size_t stride,
-        float *ret_product);
+    // product have `rows` rows, `left_stride` and `stride` floats apart.
+    void (*product)(const float *left, const float *right, size_t rows, size_t depth,
+        size_t left_stride, size_t stride, float *ret_product);
     // out = a + b, negative results times slope. out may be a.
     void (*add)(const float *a, const float *b, size_t count, float slope, float *out);
 };

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Tiles at once: few, so that they stay in the second-level cache with their products; more where
+// weights come from further away and should be worth their way. Multiples of all kernels' rows.
+enum { ROWS_LIGHT = 12, ROWS_HEAVY = 96, HEAVY = 3 << 20 };
+
 struct winograd {
     float *weights; // owned: 36, panels of output channels, input channels, one panel
     float *bias;    // owned
@@ -14,6 +18,9 @@ struct winograd {
     size_t pad, tile, tiles_x, tiles; // tile: output pixels each way; tiles: an image
     size_t in_c, out_c, panels;       // out_c: without what fills the last panel
     size_t rows;                      // tiles at once
+    // Floats from tile to tile and from product to product. Odd multiples of a cache line: powers
+    // of two would put all 36 in the same few sets of the cache.
+    size_t left_row, left_plane, product_row, product_plane;
     float slope;
     ACTIVATION after; // LINEAR: slope does it
 };
@@ -71,7 +78,8 @@ static void gather(const struct winograd *winograd, const struct idn_value *shap
 
     for (size_t i = 0; i < IDN_TILE_PIXELS; i++) {
         size_t y = top + i / IDN_TILE, x = left + i % IDN_TILE;
-        ret[i] = y < shape->h && x < shape->w ? image + (y * shape->w + x) * shape->c : winograd->zeros;
+        ret[i] =
+            y < shape->h && x < shape->w ? image + (y * shape->w + x) * shape->c : winograd->zeros;
     }
 }
 
@@ -90,15 +98,15 @@ static void scatter(const struct winograd *winograd, const struct idn_value *sha
 static void multiply(const struct winograd *winograd, const struct idn_kernels *kernels,
     const float *left, size_t rows, float *products)
 {
-    size_t width = winograd->panels * kernels->panel;
+    size_t panel = kernels->panel;
 
     rows = (rows + kernels->rows - 1) / kernels->rows * kernels->rows;
     for (size_t p = 0; p < IDN_TILE_PIXELS; p++)
         for (size_t n = 0; n < winograd->panels; n++)
-            kernels->product(left + p * winograd->rows * winograd->in_c,
-                winograd->weights + (p * winograd->panels + n) * winograd->in_c * kernels->panel,
-                rows, winograd->in_c, width,
-                products + p * winograd->rows * width + n * kernels->panel);
+            kernels->product(left + p * winograd->left_plane,
+                winograd->weights + (p * winograd->panels + n) * winograd->in_c * panel, rows,
+                winograd->in_c, winograd->left_row, winograd->product_row,
+                products + p * winograd->product_plane + n * panel);
 }
 
 static void run_winograd(const struct idn_step *step, const struct idn_step_call *call)
@@ -107,25 +115,25 @@ static void run_winograd(const struct idn_step *step, const struct idn_step_call
     const struct idn_kernels *kernels = call->plan->kernels;
     const struct idn_value *in = &call->plan->value[step->in[0]];
     const struct idn_value *out = &call->plan->value[step->out];
-    size_t width = winograd->panels * kernels->panel, all = call->images * winograd->tiles;
-    size_t left_row = winograd->rows * winograd->in_c, product_row = winograd->rows * width;
+    size_t all = call->images * winograd->tiles;
     const float *from[IDN_TILE_PIXELS];
     float *left = call->scratch, *to[16];
-    float *products = left + IDN_TILE_PIXELS * left_row;
+    float *products = left + IDN_TILE_PIXELS * winograd->left_plane;
 
     for (size_t first = 0; first < all; first += winograd->rows) {
         size_t rows = all - first < winograd->rows ? all - first : winograd->rows;
         for (size_t i = 0; i < rows; i++) {
             size_t image = (first + i) / winograd->tiles, tile = (first + i) % winograd->tiles;
             gather(winograd, in, call->in[0] + image * in->size, tile, from);
-            kernels->tile_in(from, winograd->in_c, left_row, left + i * winograd->in_c);
+            kernels->tile_in(
+                from, winograd->in_c, winograd->left_plane, left + i * winograd->left_row);
         }
         multiply(winograd, kernels, left, rows, products);
         for (size_t i = 0; i < rows; i++) {
             size_t image = (first + i) / winograd->tiles, tile = (first + i) % winograd->tiles;
             scatter(winograd, out, call->out + image * out->size, tile, to);
-            kernels->tile_out(products + i * width, product_row, winograd->out_c,
-                (unsigned)winograd->tile, winograd->bias, winograd->slope, to);
+            kernels->tile_out(products + i * winograd->product_row, winograd->product_plane,
+                winograd->out_c, (unsigned)winograd->tile, winograd->bias, winograd->slope, to);
         }
     }
     if (winograd->after != LINEAR)
@@ -155,6 +163,7 @@ static struct winograd *new_winograd(
 {
     struct winograd *winograd = calloc(1, sizeof(*winograd));
     size_t panel = plan->kernels->panel, tile = l->size == 3 ? 4 : 2;
+    bool heavy = (size_t)l->c * (size_t)l->n * IDN_TILE_PIXELS > HEAVY;
 
     IDN_ASSERT(winograd != NULL);
     *winograd = (struct winograd){.pad = (size_t)l->pad,
@@ -163,7 +172,11 @@ static struct winograd *new_winograd(
         .in_c = (size_t)l->c,
         .out_c = (size_t)l->n,
         .panels = ((size_t)l->n + panel - 1) / panel,
-        .rows = 48};
+        .rows = heavy ? ROWS_HEAVY : ROWS_LIGHT};
+    winograd->left_row = winograd->in_c + 16;
+    winograd->left_plane = winograd->rows * winograd->left_row + 16;
+    winograd->product_row = winograd->panels * panel + 16;
+    winograd->product_plane = winograd->rows * winograd->product_row + 16;
     winograd->tiles = winograd->tiles_x * (((size_t)l->out_h + tile - 1) / tile);
     winograd->after =
         idn_activation_slope(l->activation, &winograd->slope) ? LINEAR : l->activation;
@@ -183,14 +196,13 @@ int idn_make_winograd(
         return 1;
     struct winograd *winograd = new_winograd(plan, place->layer, weights, bias);
     struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
-    size_t columns = winograd->in_c + winograd->panels * plan->kernels->panel;
     size_t in_out = plan->value[place->in].size + plan->value[place->out].size;
 
     step->name = winograd->tile == 4 ? "winograd 4x4 3x3" : "winograd 2x2 5x5";
     step->own = winograd;
     step->run = run_winograd;
     step->fini = fini_winograd;
-    step->scratch = IDN_TILE_PIXELS * winograd->rows * columns;
+    step->scratch = IDN_TILE_PIXELS * (winograd->left_plane + winograd->product_plane);
     step->wide = IDN_TILE_PIXELS * winograd->in_c * winograd->out_c > in_out;
     step->group = (uint32_t)((2 * winograd->rows + winograd->tiles - 1) / winograd->tiles);
     return 0;
