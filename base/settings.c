@@ -20,7 +20,8 @@
 #define STATE          "/var/lib/idunno"
 #define POLICY         "fair-time"
 #define MIN_FREE_MIB   512
-#define ENGINE         "darknet"
+#define ENGINE         "onednn"
+#define ALGORITHM      "auto"
 #define DECODE         "exact"
 #define REPLAY_US      1000
 #define TEXT_OF(x)     #x
@@ -42,7 +43,9 @@ const struct idn_config_key idn_settings_keys[] = {
     {"broker/policy", "how jobs share the workers: fair-time or fifo (" POLICY ")"},
     {"broker/min_free", "below this much free disk, nothing is taken on (" TEXT(MIN_FREE_MIB) "M)"},
     {"worker/name", "name of this worker (hostname/instance)"},
-    {"worker/engine", "darknet, or replay for tests (" ENGINE ")"},
+    {"worker/engine", "onednn, darknet, or replay for tests (" ENGINE ")"},
+    {"worker/algorithm",
+        "engine onednn: auto, or direct: slower, closer to darknet (" ALGORITHM ")"},
     {"worker/threads", "compute threads; 0: the available cores (0)"},
     {"worker/decode", "exact, or fast: large JPEGs at a smaller scale (" DECODE ")"},
     {"worker/replay_us", "replay engine: microseconds an image (" TEXT(REPLAY_US) ")"},
@@ -195,12 +198,16 @@ static int read_broker(
 static int read_worker(
     const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
 {
-    static const char *const engines[] = {"darknet", "replay"};
+    static const char *const engines[] = {"onednn", "darknet", "replay"};
+    static const char *const algorithms[] = {"auto", "direct"};
     static const char *const decodings[] = {"exact", "fast"};
     uint64_t threads = 0;
     int error =
-        read_word(config, "worker/engine", ENGINE, engines, 2, &settings->worker_engine, reason);
+        read_word(config, "worker/engine", ENGINE, engines, 3, &settings->worker_engine, reason);
 
+    if (error == 0)
+        error = read_word(config, "worker/algorithm", ALGORITHM, algorithms, 2,
+            &settings->worker_algorithm, reason);
     if (error == 0)
         error = read_word(
             config, "worker/decode", DECODE, decodings, 2, &settings->worker_decode, reason);

@@ -25,12 +25,13 @@ struct idn_settings {
     const char *broker_policy; // fair-time, fifo
     uint64_t broker_min_free;  // bytes
     // worker
-    const char *worker_name;   // "" : hostname/instance
-    const char *worker_engine; // darknet, replay
-    const char *worker_decode; // exact, fast
-    uint32_t worker_threads;   // 0: the cores available to the process
-    uint64_t worker_replay_us; // replay engine: time an image
-    uint64_t worker_memory;    // bytes for resident models; 0: half of the host's
+    const char *worker_name;      // "" : hostname/instance
+    const char *worker_engine;    // onednn, darknet, replay
+    const char *worker_algorithm; // of onednn: auto, direct
+    const char *worker_decode;    // exact, fast
+    uint32_t worker_threads;      // 0: the cores available to the process
+    uint64_t worker_replay_us;    // replay engine: time an image
+    uint64_t worker_memory;       // bytes for resident models; 0: half of the host's
 };
 
 // Reads and checks. Errors as idn_config_*; a bind that is not loopback without security = none is

@@ -66,7 +66,8 @@ static void test_defaults(void)
     CHECK_STRING(settings.broker_policy, "fair-time");
     CHECK_INT(settings.broker_min_free, 512 << 20);
     CHECK_STRING(settings.worker_name, "");
-    CHECK_STRING(settings.worker_engine, "darknet");
+    CHECK_STRING(settings.worker_engine, "onednn");
+    CHECK_STRING(settings.worker_algorithm, "auto");
     CHECK_STRING(settings.worker_decode, "exact");
     CHECK_INT(settings.worker_threads, 0);
     CHECK_INT(settings.worker_memory, 0);
@@ -221,7 +222,7 @@ static void test_values(void)
     CHECK_CONTAINS(refusal("broker\n    min_free = 99999999T\n"), "is not a size in bytes");
     CHECK_CONTAINS(refusal("broker\n    min_free = G\n"), "is not a size in bytes");
     CHECK_STRING(refusal("worker\n    engine = darknt\n"),
-        ":2: worker/engine = 'darknt' is not darknet or replay; the nearest is 'darknet'");
+        ":2: worker/engine = 'darknt' is not onednn, darknet or replay; the nearest is 'darknet'");
     CHECK_STRING(refusal("broker\n    policy = fair\n"),
         ":2: broker/policy = 'fair' is not fair-time or fifo");
     CHECK_STRING(refusal("broker\n    policy = fifi\n"),

@@ -86,14 +86,16 @@ static int spawn(struct idn_child *child, int socket, char **arguments)
 static int spawn_program(struct idn_child *child, int socket)
 {
     char program[] = PROGRAM, socket_option[] = "--socket", engine_option[] = "--engine",
-         decode_option[] = "--decode", threads_option[] = "--threads",
-         replay_option[] = "--replay-us";
-    char socket_text[16], engine[32], decode[8], threads[16], replay_us[24];
-    char *arguments[] = {program, socket_option, socket_text, engine_option, engine, decode_option,
-        decode, threads_option, threads, replay_option, replay_us, NULL};
+         algorithm_option[] = "--algorithm", decode_option[] = "--decode",
+         threads_option[] = "--threads", replay_option[] = "--replay-us";
+    char socket_text[16], engine[32], algorithm[32], decode[8], threads[16], replay_us[24];
+    char *arguments[] = {program, socket_option, socket_text, engine_option, engine,
+        algorithm_option, algorithm, decode_option, decode, threads_option, threads, replay_option,
+        replay_us, NULL};
 
     (void)snprintf(socket_text, sizeof(socket_text), "%d", (int)CHILD_SOCKET);
     (void)snprintf(engine, sizeof(engine), "%s", child->config.engine);
+    (void)snprintf(algorithm, sizeof(algorithm), "%s", child->config.algorithm);
     (void)snprintf(decode, sizeof(decode), "%s", child->config.decode);
     (void)snprintf(threads, sizeof(threads), "%" PRIu32, child->config.threads);
     (void)snprintf(replay_us, sizeof(replay_us), "%" PRIu64, child->config.replay_us);

@@ -13,8 +13,8 @@
 
 struct idn_child_config {
     char program[IDN_PATH_SIZE];
-    const char *engine, *decode; // borrowed
-    uint32_t threads;            // 0: the child's choice
+    const char *engine, *algorithm, *decode; // borrowed
+    uint32_t threads;                        // 0: the child's choice
     uint64_t replay_us;
 };
 

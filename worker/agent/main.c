@@ -164,6 +164,7 @@ static int open_all(struct worker *worker, struct idn_reason *reason)
     if (error < 0)
         return error;
     worker->child.config.engine = worker->settings.worker_engine;
+    worker->child.config.algorithm = worker->settings.worker_algorithm;
     worker->child.config.decode = worker->settings.worker_decode;
     worker->child.config.threads = worker->settings.worker_threads;
     worker->child.config.replay_us = worker->settings.worker_replay_us;

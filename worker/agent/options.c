@@ -21,8 +21,8 @@ static const char help[] =
     "                    ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf)\n"
     "  --instance N      for several workers on one host: the name is HOSTNAME/N (0)\n"
     "  --name NAME       the whole name, instead of worker/name\n"
-    "  --engine NAME     darknet, or replay: computes nothing, made-up results after a stated\n"
-    "                    time, for tests; instead of worker/engine\n"
+    "  --engine NAME     onednn, darknet, or replay: computes nothing, made-up results after a\n"
+    "                    stated time, for tests; instead of worker/engine\n"
     "  --threads N       compute threads, 0: the available cores; instead of worker/threads\n"
     "  --replay-us US    engine replay: microseconds an image; instead of worker/replay_us\n"
     "  --verbose         log more\n"
@@ -86,9 +86,10 @@ static int read_name(struct idn_worker_options *options, struct idn_reason *reas
 
 static int read_engine(struct idn_worker_options *options, struct idn_reason *reason)
 {
-    if (strcmp(optarg, "darknet") != 0 && strcmp(optarg, "replay") != 0)
+    if (strcmp(optarg, "onednn") != 0 && strcmp(optarg, "darknet") != 0 &&
+        strcmp(optarg, "replay") != 0)
         return idn_reason_set(
-            reason, -EINVAL, "--engine is darknet or replay, not \"%.80s\"", optarg);
+            reason, -EINVAL, "--engine is onednn, darknet or replay, not \"%.80s\"", optarg);
     options->engine = optarg;
     return 0;
 }

@@ -1,3 +1,4 @@
+// Which set of loops this CPU gets.
 #include "worker/infer/onednn_kernels.h"
 
 #include <oneapi/dnnl/dnnl.h>
