@@ -137,7 +137,7 @@ static int run(struct comparison *comparison, const struct idn_infer_options *op
         idn_list_destroy(&list);
         return error;
     }
-    idn_slicer_new(engine, &comparison->slicer);
+    idn_slicer_new(engine, NULL, NULL, &comparison->slicer);
     for (uint32_t first = 0; first < idn_list_count(list); first += SLICE) {
         uint32_t rest = idn_list_count(list) - first;
         compare_slice(comparison, list, first, rest < SLICE ? rest : SLICE);
