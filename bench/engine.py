@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""How fast the engines are, in one run: for each model and engine, milliseconds an image and GFLOP/s
+at several slice sizes on one thread and on all cores, stock darknet and, if it is installed, PyTorch
+beside them, and the roof that the machine sets. Prints a table; --csv FILE keeps the numbers.
+
+Figures are medians. `cpu` is processor time (of all threads), which other programs on the machine
+disturb less than the clock on the wall: the ratios of one thread are of it. Weights are made up.
+
+usage: bench/engine.py BUILD [--models a,b] [--csv FILE] [--repeats N] [--core N] [--no-torch]
+"""
+import argparse
+import csv
+import importlib.util
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+CFGS = pathlib.Path('/usr/share/darknet/cfg')
+BATCHES = (1, 8, 16, 64)
+TORCH_BATCHES = (1, 8, 16)
+ENGINES = (('darknet', '-'), ('onednn', 'direct'), ('onednn', 'auto'))
+COLUMNS = ('model', 'engine', 'algorithm', 'threads', 'batch', 'wall_ms', 'cpu_ms', 'gflops',
+           'cpu_gflops', 'resident_kib')
+
+
+def pairs(line):
+    return dict(re.findall(r'(\w+)=(\S+)', line))
+
+
+def run(command, threads, core):
+    """Rows of key=value, one by one; one thread is kept on one core."""
+    pinned = ['taskset', '-c', str(core)] if threads == 1 else []
+    with subprocess.Popen(pinned + [str(c) for c in command], stdout=subprocess.PIPE,
+                          text=True) as child:
+        for line in child.stdout:
+            yield pairs(line)
+    assert child.returncode == 0, command
+
+
+def measure(bench, model, cfg, weights, args):
+    for threads in sorted({1, len(os.sched_getaffinity(0))}):
+        for engine, algorithm in ENGINES:
+            # Stock darknet knows no batches: a thread an image.
+            batches = BATCHES if engine != 'darknet' else (threads,)
+            command = [bench, engine, 'auto' if algorithm == '-' else algorithm, threads, cfg,
+                       weights, args.repeats, *batches]
+            for row in run(command, threads, args.core):
+                yield {**row, 'model': model, 'engine': engine, 'algorithm': algorithm}
+        if args.torch:
+            command = [sys.executable, pathlib.Path(__file__).with_name('engine_torch.py'), cfg,
+                       threads, args.repeats, *TORCH_BATCHES]
+            for row in run(command, threads, args.core):
+                yield {**row, 'model': model, 'engine': 'pytorch'}
+
+
+def print_head():
+    print(f'{"model":10} {"engine":8} {"algorithm":9} {"threads":>7} {"batch":>5} {"wall ms":>9} '
+          f'{"cpu ms":>9} {"GFLOP/s":>8} {"of cpu":>8} {"MiB":>6}', flush=True)
+
+
+def print_row(row):
+    print(f'{row["model"]:10} {row["engine"]:8} {row["algorithm"]:9} {row["threads"]:>7} '
+          f'{row["batch"]:>5} {float(row["wall_ms"]):9.2f} {float(row["cpu_ms"]):9.2f} '
+          f'{float(row["gflops"]):8.1f} {float(row["cpu_gflops"]):8.1f} '
+          f'{int(row["resident_kib"]) // 1024:6}', flush=True)
+
+
+def best(rows, **wanted):
+    times = [float(row['cpu_ms']) for row in rows
+             if all(row[key] == value for key, value in wanted.items())]
+    return min(times) if times else None
+
+
+def print_ratios(rows, machine):
+    roof = float(machine['fma_gflops'])
+    print(f'\none core: {roof:.0f} GFLOP/s of fused multiply-adds in registers, '
+          f'{float(machine["read_gb_s"]):.1f} GB/s read from memory')
+    for model in dict.fromkeys(row['model'] for row in rows):
+        mine = [row for row in rows if row['model'] == model]
+        stock = best(mine, engine='darknet', threads='1')
+        for engine, algorithm in (('onednn', 'direct'), ('onednn', 'auto'), ('pytorch', 'eager'),
+                                  ('pytorch', 'traced')):
+            time = best(mine, engine=engine, algorithm=algorithm, threads='1')
+            if time is None:
+                continue
+            flop = float(mine[0]['cpu_gflops']) * float(mine[0]['cpu_ms'])
+            print(f'{model}, one thread: {engine} {algorithm} {time:.2f} ms an image at its best '
+                  f'batch, {stock / time:.1f} times stock darknet ({stock:.0f} ms), '
+                  f'{flop / time / roof * 100:.0f} % of the roof')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('build', type=pathlib.Path)
+    parser.add_argument('--models', default='alexnet,resnet18')
+    parser.add_argument('--csv', type=pathlib.Path)
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--core', type=int, default=max(os.sched_getaffinity(0)))
+    parser.add_argument('--no-torch', dest='torch', action='store_false')
+    args = parser.parse_args()
+    if args.torch and importlib.util.find_spec('torch') is None:
+        print('PyTorch is not installed for this Python (Debian: python3-torch): left out')
+        args.torch = False
+    bench, rows = args.build / 'bench/bench-engine', []
+    machine = next(run([bench, '--machine'], 1, args.core))
+    print_head()
+    with tempfile.TemporaryDirectory() as folder:
+        for model in args.models.split(','):
+            cfg, weights = CFGS / f'{model}.cfg', pathlib.Path(folder) / f'{model}.weights'
+            subprocess.run([args.build / 'weights/idunno-weights', 'synth', '--cfg', cfg,
+                            '--output', weights], check=True, stdout=subprocess.DEVNULL)
+            for row in measure(bench, model, cfg, weights, args):
+                print_row(row)
+                rows.append(row)
+    print_ratios(rows, machine)
+    if args.csv:
+        with args.csv.open('w', newline='') as file:
+            writer = csv.DictWriter(file, COLUMNS, extrasaction='ignore')
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == '__main__':
+    main()
