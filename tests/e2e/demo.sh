@@ -17,7 +17,7 @@ refuses() {
 refuses "--images 'none' is not a whole number from 1 to 999999" --images none
 refuses "--images '0' is not a whole number" --images=0
 refuses "--images needs a value" --images
-refuses "--engine 'gpu' is not darknet or replay" --engine gpu
+refuses "--engine 'gpu' is not onednn, darknet or replay" --engine gpu
 refuses "unknown option --imges" --imges 3
 [[ $("$demo" --help) == *"usage: scripts/demo"* ]] || failed=1
 exit $failed

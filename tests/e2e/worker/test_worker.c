@@ -292,12 +292,9 @@ static void test_something_else_on_the_brokers_ports(void)
     bench_open(&bench);
     bench_start(&bench, fast);
     bind_wrongly(&bench.router, bench.port[0], "inproc://orders");
-    bind_wrongly(&bench.beats_in, bench.port[1], "inproc://beats-in");
     bind_wrongly(&bench.beats_out, bench.port[2], "inproc://beats-out");
     bench.router = bind_again(ZMQ_ROUTER, bench.port[0]);
-    bench.beats_in = bind_again(ZMQ_SUB, bench.port[1]);
     bench.beats_out = bind_again(ZMQ_PUB, bench.port[2]);
-    CHECK_INT(zmq_setsockopt(bench.beats_in, ZMQ_SUBSCRIBE, "w", 1), 0);
     bench_welcome(&bench);
     bench_order(&bench, bench_lease(&bench, 1, 100, 33));
     CHECK_INT(collect(100, &end), 33);
