@@ -4,7 +4,8 @@ results stored) against the same child's selftest on the same list: decode, prep
 agent, no broker, no store.
 
 Both sides run in turn, so that a busy machine slows both; medians over the runs, and of the ratio
-of each pair. The cluster's time is the job's own, from its acceptance to its last result stored;
+of each pair. Processor time a process and image is beside them: other programs on the machine
+disturb it less than the clock on the wall. The cluster's time is the job's own, from its acceptance to its last result stored;
 the child has loaded the model before, as in the selftest, by a small job. Prints a table, and CSV
 with --csv FILE. Needs a build; weights are synthesised and pictures made, once, beneath it.
 """
@@ -20,6 +21,8 @@ import sys
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 CFGS = pathlib.Path('/usr/share/darknet/cfg')
 TARGET = 0.85
+FIELDS = ('selftest images/s', 'system images/s', 'ratio', 'broker cpu ms', 'agent cpu ms',
+          'child cpu ms')
 
 
 def read_arguments():
@@ -58,6 +61,11 @@ def model_of(cluster, name):
     return {'cfg': cfg, 'weights': weights, 'batch': 500 if name == 'alexnet' else 400}
 
 
+def cpu_s(pid):
+    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 class Selftest:
     def __init__(self, cluster, model, images, arguments):
         self.command = [cluster.INFER, '--selftest', '--engine', arguments.engine, '--threads',
@@ -90,7 +98,16 @@ class System:
         return count / (info['elapsed_ms'] / 1000)
 
     def rate(self):
-        return self.run(self.images)
+        """Images a second; milliseconds of processor time an image, a process."""
+        before = self.cpu_s()
+        rate = self.run(self.images)
+        after = self.cpu_s()
+        return rate, {name: 1000 * (after[name] - before[name]) / self.images for name in after}
+
+    def cpu_s(self):
+        return {'broker': cpu_s(self.cluster.broker.pid),
+                'agent': cpu_s(self.cluster.workers[0].pid),
+                'child': cpu_s(self.cluster.child_of(0))}
 
 
 def measure(cluster, name, images, arguments):
@@ -99,27 +116,32 @@ def measure(cluster, name, images, arguments):
     system = System(cluster, name, model, images, arguments)
     with system.cluster:
         for run in range(1, arguments.runs + 1):
-            alone, whole = selftest.rate(), system.rate()
+            alone, (whole, cpu) = selftest.rate(), system.rate()
             yield {'model': name, 'run': run, 'images': arguments.images,
                    'selftest images/s': round(alone, 2), 'system images/s': round(whole, 2),
-                   'ratio': round(whole / alone, 4)}
+                   'ratio': round(whole / alone, 4),
+                   **{f'{process} cpu ms': round(ms, 3) for process, ms in cpu.items()}}
+
+
+def print_row(name, run, row):
+    print(f'{name:<12} {run:>6}', *(f'{row[field]:>{len(field)}.3f}' for field in FIELDS),
+          flush=True)
 
 
 def main():
     arguments = read_arguments()
     cluster = load_cluster(arguments.build)
     images = cluster.photos(arguments.images)
-    rows, fields = [], ('selftest images/s', 'system images/s', 'ratio')
-    print(f"{'model':<12} {'run':>6} {fields[0]:>18} {fields[1]:>16} {fields[2]:>7}")
+    rows = []
+    print('model       ', f"{'run':>6}", *FIELDS)
     for name in arguments.models:
         own = []
         for row in measure(cluster, name, images, arguments):
             own.append(row)
-            print(f"{name:<12} {row['run']:>6} {row[fields[0]]:>18.2f} {row[fields[1]]:>16.2f} "
-                  f"{row[fields[2]]:>7.3f}", flush=True)
-        median = [statistics.median(row[field] for row in own) for field in fields]
-        print(f'{name:<12} median {median[0]:>18.2f} {median[1]:>16.2f} {median[2]:>7.3f}   '
-              f"target {TARGET}: {'met' if median[2] >= TARGET else 'missed'}")
+            print_row(name, row['run'], row)
+        median = {field: statistics.median(row[field] for row in own) for field in FIELDS}
+        print_row(name, 'median', median)
+        print(f"{name}: target {TARGET} {'met' if median['ratio'] >= TARGET else 'missed'}")
         rows += own
     if arguments.csv:
         with open(arguments.csv, 'w', newline='', encoding='utf-8') as file:
