@@ -164,8 +164,9 @@ static void time_step(const struct idn_plan *plan, const struct idn_step *step, 
         double took = seconds(CLOCK_THREAD_CPUTIME_ID) - from;
         best = took < best ? took : best;
     }
-    (void)printf("layer=%u step=\"%s\" %s cpu_ms=%.4f\n", step->layer, step->name,
-        step->wide ? "wide" : "deep", best * 1e3 / batch);
+    (void)printf("layer=%u step=\"%s\" kernel=%s %s cpu_ms=%.4f\n", step->layer, step->name,
+        step->kernel != NULL ? step->kernel : "-", step->wide ? "wide" : "deep",
+        best * 1e3 / batch);
     for (uint32_t k = 0; k < step->in_count; k++)
         free(buffers[k]);
     free(call.out);

@@ -91,25 +91,25 @@ static void run_cases(const struct net_case *cases, size_t count)
 static void test_convolutions(void)
 {
     static const struct net_case cases[] = {
-        {"3x3", CONV(16, 3, 1, 1, linear), "conv", 12, 12, false},
-        {"oblong, odd", CONV(13, 3, 1, 1, relu), "conv", 11, 17, false},
-        {"strided, without padding", CONV(24, 5, 3, 0, leaky), "conv", 21, 23, false},
-        {"1x1", CONV(8, 3, 1, 1, leaky) CONV(20, 1, 1, 0, linear), "1x1", 9, 9, false},
-        {"batch norm", NORMED(16, 3, 1, 1, leaky), "conv", 12, 12, false},
+        {"3x3", CONV(16, 3, 1, 1, linear), "direct", 12, 12, false},
+        {"oblong, odd", CONV(13, 3, 1, 1, relu), "direct", 11, 17, false},
+        {"strided, without padding", CONV(24, 5, 3, 0, leaky), "direct", 21, 23, false},
+        {"1x1", CONV(8, 3, 1, 1, leaky) CONV(20, 1, 1, 0, linear), "direct", 9, 9, false},
+        {"batch norm", NORMED(16, 3, 1, 1, leaky), "direct", 12, 12, false},
         {"1x1, stride 2: darknet's rule", CONV(16, 3, 1, 1, relu) NORMED(32, 1, 2, 0, relu),
             "libdarknet", 13, 12, false},
         {"groups",
             CONV(32, 3, 1, 1, relu) "[convolutional]\ngroups=4\nfilters=64\nsize=3\nstride=1\n"
                                     "pad=1\nactivation=leaky\nbatch_normalize=1\n",
-            "conv", 10, 10, false},
-        {"logistic", CONV(16, 3, 1, 1, logistic), "conv", 12, 12, false},
-        {"tanh", NORMED(16, 3, 1, 1, tanh), "conv", 12, 12, false},
+            "direct", 10, 10, false},
+        {"logistic", CONV(16, 3, 1, 1, logistic), "direct", 12, 12, false},
+        {"tanh", NORMED(16, 3, 1, 1, tanh), "direct", 12, 12, false},
         {"ramp, elu, selu, hardtan",
             CONV(16, 3, 1, 1, ramp) CONV(16, 3, 1, 1, elu) CONV(16, 1, 1, 0, selu)
                 CONV(16, 3, 2, 1, hardtan),
-            "conv", 12, 12, false},
+            "direct", 12, 12, false},
         {"heavy", CONV(96, 3, 1, 1, relu) CONV(320, 3, 1, 1, relu) CONV(48, 1, 1, 0, linear),
-            "conv", 7, 7, false},
+            "direct", 7, 7, false},
     };
     RUN_CASES(cases);
 }
@@ -125,7 +125,7 @@ static void test_winograd(void)
             true},
         {"heavy", CONV(128, 3, 1, 1, relu) CONV(256, 3, 1, 1, leaky) CONV(32, 1, 1, 0, linear),
             "4x4 3x3", 8, 8, true},
-        {"few channels stay direct", CONV(16, 3, 1, 1, relu) CONV(16, 3, 1, 1, relu), "conv", 12,
+        {"few channels stay direct", CONV(16, 3, 1, 1, relu) CONV(16, 3, 1, 1, relu), "direct", 12,
             12, true},
     };
     RUN_CASES(cases);
@@ -134,16 +134,17 @@ static void test_winograd(void)
 static void test_pooling(void)
 {
     static const struct net_case cases[] = {
-        {"2x2", CONV(16, 3, 1, 1, linear) "[maxpool]\nsize=2\nstride=2\n", "pool", 12, 12, false},
-        {"3x3 stride 2, padding as darknet likes it",
-            CONV(8, 3, 1, 1, linear) "[maxpool]\nsize=3\nstride=2\n", "pool", 13, 12, false},
-        {"3x3 stride 2 without padding",
-            CONV(8, 3, 1, 1, linear) "[maxpool]\nsize=3\nstride=2\npadding=0\n", "pool", 13, 16,
+        {"2x2", CONV(16, 3, 1, 1, linear) "[maxpool]\nsize=2\nstride=2\n", "maxpool", 12, 12,
             false},
-        {"2x2 stride 1 (tiny)", CONV(8, 3, 1, 1, linear) "[maxpool]\nsize=2\nstride=1\n", "pool",
+        {"3x3 stride 2, padding as darknet likes it",
+            CONV(8, 3, 1, 1, linear) "[maxpool]\nsize=3\nstride=2\n", "maxpool", 13, 12, false},
+        {"3x3 stride 2 without padding",
+            CONV(8, 3, 1, 1, linear) "[maxpool]\nsize=3\nstride=2\npadding=0\n", "maxpool", 13, 16,
+            false},
+        {"2x2 stride 1 (tiny)", CONV(8, 3, 1, 1, linear) "[maxpool]\nsize=2\nstride=1\n", "maxpool",
             13, 12, false},
         {"5x5 padding 3", CONV(8, 3, 1, 1, linear) "[maxpool]\nsize=5\nstride=3\npadding=3\n",
-            "pool", 14, 15, false},
+            "maxpool", 14, 15, false},
         {"average", CONV(40, 3, 1, 1, leaky) "[avgpool]\n", "average", 9, 11, false},
     };
     RUN_CASES(cases);
@@ -152,16 +153,17 @@ static void test_pooling(void)
 static void test_connected(void)
 {
     static const struct net_case cases[] = {
-        {"from pixels", "[connected]\noutput=10\nactivation=linear\n", "brgemm", 6, 7, false},
+        {"from pixels", "[connected]\noutput=10\nactivation=linear\n", "inner product", 6, 7,
+            false},
         {"from a layer, channels and pixels",
             CONV(12, 3, 1, 1, relu) "[connected]\noutput=200\nactivation=relu\n"
                                     "[dropout]\nprobability=.5\n"
                                     "[connected]\noutput=33\nactivation=leaky\n",
-            "brgemm", 7, 6, false},
+            "inner product", 7, 6, false},
         {"batch norm, logistic",
             CONV(12, 3, 1, 1, relu) "[connected]\noutput=70\nbatch_normalize=1\n"
                                     "activation=logistic\n",
-            "brgemm", 7, 6, false},
+            "inner product", 7, 6, false},
     };
     RUN_CASES(cases);
 }
@@ -192,7 +194,7 @@ static void test_paths(void)
         {"route of one",
             CONV(16, 3, 1, 1, leaky)
                 CONV(12, 3, 1, 1, linear) "[route]\nlayers=-2\n" CONV(10, 1, 1, 0, linear),
-            "conv", 9, 9, false},
+            "direct", 9, 9, false},
     };
     RUN_CASES(cases);
 }

@@ -154,8 +154,8 @@ int idn_make_connected(struct idn_plan *plan, const struct idn_place *place)
         return 1;
     struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
 
-    step->name = connected->slices > 1 || connected->rest.name == NULL ? connected->full.name
-                                                                       : connected->rest.name;
+    step->name = "inner product";
+    step->kernel = connected->full.name != NULL ? connected->full.name : connected->rest.name;
     step->own = connected;
     step->run = run_connected;
     step->fini = fini_connected;

@@ -101,7 +101,8 @@ static int make_direct(struct idn_plan *plan, const struct idn_place *place, con
         return 1;
     }
     struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
-    step->name = convolution->primitive.name;
+    step->name = "direct";
+    step->kernel = convolution->primitive.name;
     step->own = convolution;
     step->run = run_convolution;
     step->fini = fini_convolution;

@@ -55,6 +55,7 @@ int idn_make_maxpool(struct idn_plan *plan, const struct idn_place *place)
     }
     struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
     step->name = "maxpool";
+    step->kernel = primitive->name;
     step->own = primitive;
     step->run = run_maxpool;
     step->fini = fini_maxpool;

@@ -48,8 +48,9 @@ struct idn_step_call {
 };
 
 struct idn_step {
-    const char *name; // of what carries it out, for people
-    uint32_t layer;   // darknet's number
+    const char *name;   // of what carries it out, for people
+    const char *kernel; // oneDNN's name of its primitive; NULL: none
+    uint32_t layer;     // darknet's number
     uint32_t in[IDN_STEP_INPUTS], in_count, out;
     bool wide;
     uint32_t slices; // wide: > 0: items are slices, each for all images; 0: groups of images
