@@ -125,6 +125,24 @@ static void test_winograd(void)
             true},
         {"heavy", CONV(128, 3, 1, 1, relu) CONV(256, 3, 1, 1, leaky) CONV(32, 1, 1, 0, linear),
             "4x4 3x3", 8, 8, true},
+        {"with shortcut",
+            CONV(32, 3, 1, 1, leaky)
+                CONV(32, 3, 1, 1, linear) "[shortcut]\nfrom=-2\n"
+                                          "activation=leaky\n" CONV(48, 3, 1, 1, relu),
+            "3x3 + shortcut", 10, 9, true},
+        {"with shortcut, read again",
+            CONV(32, 3, 1, 1, leaky)
+                CONV(32, 3, 1, 1, linear) "[shortcut]\nfrom=-2\n"
+                                          "activation=leaky\n[route]\nlayers=-1,-2\n",
+            "shortcut", 10, 9, true},
+        {"with shortcut to itself",
+            CONV(32, 3, 1, 1, leaky) CONV(32, 3, 1, 1, linear) "[shortcut]\nfrom=-1\n"
+                                                               "activation=relu\n",
+            "shortcut", 10, 9, true},
+        {"5x5 with shortcut",
+            CONV(32, 3, 1, 1, leaky) CONV(32, 5, 1, 1, linear) "[shortcut]\nfrom=-2\n"
+                                                               "activation=linear\n",
+            "5x5 + shortcut", 10, 9, true},
         {"few channels stay direct", CONV(16, 3, 1, 1, relu) CONV(16, 3, 1, 1, relu), "direct", 12,
             12, true},
     };

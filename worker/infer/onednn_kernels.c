@@ -89,7 +89,8 @@ static inline void transform_out(const vec in[IDN_TILE], unsigned size, vec out[
 }
 
 static inline __attribute__((always_inline)) void tile_out_of(const float *rows, size_t stride,
-    size_t channels, unsigned size, const float *bias, float slope, float *const pixel[])
+    size_t channels, unsigned size, const float *bias, const float *const *other, float slope,
+    float *const pixel[])
 {
     vec half[4][IDN_TILE], in[IDN_TILE], out[4];
 
@@ -109,20 +110,26 @@ static inline __attribute__((always_inline)) void tile_out_of(const float *rows,
         for (size_t y = 0; y < size; y++) {
             transform_out(half[y], size, out);
             UNROLL
-            for (size_t x = 0; x < size; x++)
-                if (pixel[y * size + x] != NULL)
-                    store(activate(out[x] + summand, slope), pixel[y * size + x] + c);
+            for (size_t x = 0; x < size; x++) {
+                float *to = pixel[y * size + x];
+                if (to == NULL)
+                    continue;
+                vec sum = out[x] + summand;
+                if (other != NULL)
+                    sum += load(other[y * size + x] + c);
+                store(activate(sum, slope), to + c);
+            }
         }
     }
 }
 
 static void tile_out(const float *rows, size_t stride, size_t channels, unsigned size,
-    const float *bias, float slope, float *const pixel[])
+    const float *bias, const float *const *other, float slope, float *const pixel[])
 {
     if (size == 2)
-        tile_out_of(rows, stride, channels, 2, bias, slope, pixel);
+        tile_out_of(rows, stride, channels, 2, bias, other, slope, pixel);
     else
-        tile_out_of(rows, stride, channels, 4, bias, slope, pixel);
+        tile_out_of(rows, stride, channels, 4, bias, other, slope, pixel);
 }
 
 static void product(const float *left, const float *right, size_t rows, size_t depth,

@@ -21,9 +21,9 @@ struct idn_kernels {
     void (*tile_in)(
         const float *const pixel[IDN_TILE_PIXELS], size_t channels, size_t stride, float *ret_rows);
     // 36 rows `stride` apart back to `size` x `size` pixels (4 or 2; a NULL is outside of the
-    // picture), plus bias; negative results times slope.
+    // picture), plus bias and, unless NULL, another pixel; negative results times slope.
     void (*tile_out)(const float *rows, size_t stride, size_t channels, unsigned size,
-        const float *bias, float slope, float *const pixel[]);
+        const float *bias, const float *const *other, float slope, float *const pixel[]);
     // product[row][0 .. panel) = the sum over k of left[row][k] * right[k][0 .. panel); left and
     // product have `rows` rows, `left_stride` and `stride` floats apart.
     void (*product)(const float *left, const float *right, size_t rows, size_t depth,

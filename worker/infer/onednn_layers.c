@@ -172,6 +172,11 @@ int idn_make_shortcut(struct idn_plan *plan, const struct idn_place *place)
     bool simple = idn_activation_slope(l->activation, &shortcut->slope);
     shortcut->plain = simple && from->h == to->h && from->w == to->w && from->c == to->c &&
                       !(l->alpha < 1 || l->alpha > 1 || l->beta < 1 || l->beta > 1);
+    if (shortcut->plain &&
+        idn_fuse_shortcut(plan, place, place->value_of[l->index], shortcut->slope) == 0) {
+        free(shortcut);
+        return 0;
+    }
     struct idn_step *step = append(plan, place, "shortcut", run_shortcut);
     step->in[1] = place->value_of[l->index];
     step->in_count = 2;

@@ -19,6 +19,10 @@ struct idn_place {
 int idn_make_convolution(struct idn_plan *plan, const struct idn_place *place);
 int idn_make_winograd(struct idn_plan *plan, const struct idn_place *place, const float *weights,
     const float *bias); // with batch norm folded in
+// A shortcut that only adds value `from` and activates, into the Winograd step before it. 1: it is
+// not such a step, or its value is wanted elsewhere.
+int idn_fuse_shortcut(
+    struct idn_plan *plan, const struct idn_place *place, uint32_t from, float slope);
 int idn_make_connected(struct idn_plan *plan, const struct idn_place *place);
 int idn_make_maxpool(struct idn_plan *plan, const struct idn_place *place);
 int idn_make_avgpool(struct idn_plan *plan, const struct idn_place *place);

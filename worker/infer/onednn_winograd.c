@@ -23,6 +23,7 @@ struct winograd {
     size_t left_row, left_plane, product_row, product_plane;
     float slope;
     ACTIVATION after; // LINEAR: slope does it
+    uint32_t out;     // value
 };
 
 static const double points[] = {0, 1, -1, 2, -2};
@@ -83,15 +84,19 @@ static void gather(const struct winograd *winograd, const struct idn_value *shap
     }
 }
 
-static void scatter(const struct winograd *winograd, const struct idn_value *shape, float *image,
-    size_t tile, float *ret[])
+// Where a tile's pixels go, and what is added to them if it is not NULL.
+static void scatter(const struct winograd *winograd, const struct idn_value *shape, size_t tile,
+    const float *other, float *image, const float *ret_other[], float *ret[])
 {
     size_t top = tile / winograd->tiles_x * winograd->tile;
     size_t left = tile % winograd->tiles_x * winograd->tile;
 
     for (size_t i = 0; i < winograd->tile * winograd->tile; i++) {
         size_t y = top + i / winograd->tile, x = left + i % winograd->tile;
-        ret[i] = y < shape->h && x < shape->w ? image + (y * shape->w + x) * shape->c : NULL;
+        size_t offset = (y * shape->w + x) * shape->c;
+        bool inside = y < shape->h && x < shape->w;
+        ret[i] = inside ? image + offset : NULL;
+        ret_other[i] = inside && other != NULL ? other + offset : NULL;
     }
 }
 
@@ -109,6 +114,22 @@ static void multiply(const struct winograd *winograd, const struct idn_kernels *
                 products + p * winograd->product_plane + n * panel);
 }
 
+static void finish_tile(const struct winograd *winograd, const struct idn_step_call *call,
+    size_t number, const float *products)
+{
+    const struct idn_value *shape = &call->plan->value[winograd->out];
+    size_t image = number / winograd->tiles, tile = number % winograd->tiles;
+    const float *other = call->in[1], *others[16];
+    float *to[16];
+
+    if (other != NULL)
+        other += image * shape->size;
+    scatter(winograd, shape, tile, other, call->out + image * shape->size, others, to);
+    call->plan->kernels->tile_out(products, winograd->product_plane, winograd->out_c,
+        (unsigned)winograd->tile, winograd->bias, other != NULL ? others : NULL, winograd->slope,
+        to);
+}
+
 static void run_winograd(const struct idn_step *step, const struct idn_step_call *call)
 {
     const struct winograd *winograd = step->own;
@@ -117,7 +138,7 @@ static void run_winograd(const struct idn_step *step, const struct idn_step_call
     const struct idn_value *out = &call->plan->value[step->out];
     size_t all = call->images * winograd->tiles;
     const float *from[IDN_TILE_PIXELS];
-    float *left = call->scratch, *to[16];
+    float *left = call->scratch;
     float *products = left + IDN_TILE_PIXELS * winograd->left_plane;
 
     for (size_t first = 0; first < all; first += winograd->rows) {
@@ -129,12 +150,8 @@ static void run_winograd(const struct idn_step *step, const struct idn_step_call
                 from, winograd->in_c, winograd->left_plane, left + i * winograd->left_row);
         }
         multiply(winograd, kernels, left, rows, products);
-        for (size_t i = 0; i < rows; i++) {
-            size_t image = (first + i) / winograd->tiles, tile = (first + i) % winograd->tiles;
-            scatter(winograd, out, call->out + image * out->size, tile, to);
-            kernels->tile_out(products + i * winograd->product_row, winograd->product_plane,
-                winograd->out_c, (unsigned)winograd->tile, winograd->bias, winograd->slope, to);
-        }
+        for (size_t i = 0; i < rows; i++)
+            finish_tile(winograd, call, first + i, products + i * winograd->product_row);
     }
     if (winograd->after != LINEAR)
         idn_activate(call->out, call->images * out->size, winograd->after);
@@ -199,11 +216,49 @@ int idn_make_winograd(
     size_t in_out = plan->value[place->in].size + plan->value[place->out].size;
 
     step->name = winograd->tile == 4 ? "winograd 4x4 3x3" : "winograd 2x2 5x5";
+    winograd->out = place->out;
     step->own = winograd;
     step->run = run_winograd;
     step->fini = fini_winograd;
     step->scratch = IDN_TILE_PIXELS * (winograd->left_plane + winograd->product_plane);
     step->wide = IDN_TILE_PIXELS * winograd->in_c * winograd->out_c > in_out;
     step->group = (uint32_t)((2 * winograd->rows + winograd->tiles - 1) / winograd->tiles);
+    return 0;
+}
+
+// Whether a layer after this one names the value.
+static bool read_later(const struct idn_place *place, uint32_t value)
+{
+    for (int i = (int)place->index + 1; i < place->net->n; i++) {
+        const layer *l = &place->net->layers[i];
+        if (l->type == SHORTCUT && l->index < (int)place->index &&
+            place->value_of[l->index] == value)
+            return true;
+        for (int k = 0; l->type == ROUTE && k < l->n; k++)
+            if (l->input_layers[k] < (int)place->index &&
+                place->value_of[l->input_layers[k]] == value)
+                return true;
+    }
+    return false;
+}
+
+int idn_fuse_shortcut(
+    struct idn_plan *plan, const struct idn_place *place, uint32_t from, float slope)
+{
+    struct idn_step *last = &plan->step[plan->steps - 1];
+
+    if (last->run != run_winograd || last->out != place->in || last->in_count != 1 ||
+        from == place->in || read_later(place, place->in))
+        return 1;
+    struct winograd *winograd = last->own;
+    if (winograd->after != LINEAR || winograd->slope < 1)
+        return 1;
+    winograd->slope = slope;
+    winograd->out = last->out = place->out;
+    last->in[1] = from;
+    last->in_count = 2;
+    last->name =
+        winograd->tile == 4 ? "winograd 4x4 3x3 + shortcut" : "winograd 2x2 5x5 + shortcut";
+    plan->value[place->in].size = 0; // nobody's any more
     return 0;
 }
