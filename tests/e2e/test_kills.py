@@ -21,12 +21,12 @@ def baseline(c):
 
 
 class Kills(unittest.TestCase):
-    def check_whole(self, c, job, digest):
+    def check_whole(self, c, job, digest, images=IMAGES):
         info = c.finish(job)
         self.assertEqual(info['state'], 'finished')
         self.assertEqual((info['ok'], info['failed'], info['pending'], info['conflicts']),
-                         (IMAGES, 0, 0, 0), f'seed {SEED}')
-        self.assertEqual([r['index'] for r in c.results(job)], list(range(IMAGES)))
+                         (images, 0, 0, 0), f'seed {SEED}')
+        self.assertEqual([r['index'] for r in c.results(job)], list(range(images)))
         self.assertEqual(c.results(job, '--missing'), [])
         self.assertEqual(info['digest'], digest, f'seed {SEED}')
 
@@ -78,6 +78,23 @@ class Kills(unittest.TestCase):
                 wait_for(lambda m=moment: c.done(job) >= m * IMAGES, f'{moment:.2f} of the job')
                 os.kill(wait_for(lambda: c.child_of(0), 'a child'), signal.SIGKILL)
                 self.check_whole(c, job, digest)
+
+    def test_the_fast_engine_in_slices_of_two_sizes(self):
+        """A task bounds its slices: of at most 7 images, then of as many as a child takes."""
+        images, digest = 2000, None
+        for batch in (7, 500):
+            with Cluster(images=images, engine='onednn', batch=batch) as c:
+                c.start_broker()
+                c.start_worker(0)
+                job = c.detach('Inference', '0', images - 1, 'tiny', '--dataset', 'photos')
+                digest = digest or c.finish(job)['digest']
+                self.check_whole(c, job, digest, images)
+                job = c.detach('Inference', '0', images - 1, 'tiny', '--dataset', 'photos')
+                wait_for(lambda: c.done(job) >= images / 20, 'a twentieth of the job')
+                c.kill_broker()
+                os.kill(wait_for(lambda: c.child_of(0), 'a child'), signal.SIGKILL)
+                c.start_broker()
+                self.check_whole(c, job, digest, images)
 
     def test_everything_killed_at_once(self):
         with Cluster(images=IMAGES) as c:
