@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct labels {
     char **name; // owned
@@ -116,6 +117,15 @@ static bool take_next(struct course *course)
     return true;
 }
 
+// Of all threads.
+static double processor_ms(void)
+{
+    struct timespec used;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
 static void run_list(const struct idn_infer_options *options, struct idn_engine *engine,
     struct idn_network *network, const struct idn_list *list, const struct labels *labels)
 {
@@ -124,6 +134,7 @@ static void run_list(const struct idn_infer_options *options, struct idn_engine 
     struct idn_slicer *slicer;
     uint32_t images = idn_list_count(list);
     uint64_t us, total_us = 0;
+    double begun_ms = processor_ms();
 
     IDN_ASSERT(course != NULL);
     *course = (struct course){.list = list, .network = network, .most = options->slice};
@@ -136,9 +147,11 @@ static void run_list(const struct idn_infer_options *options, struct idn_engine 
     }
     idn_slicer_destroy(&slicer);
     free(course);
-    (void)fprintf(stderr, "%u images in %.3f s, %.2f images/s (%s, %u threads)\n", images,
-        (double)total_us / 1e6, total_us > 0 ? images * 1e6 / (double)total_us : 0.0,
-        engine->class_name, idn_pool_threads(engine->pool));
+    (void)fprintf(stderr,
+        "%u images in %.3f s, %.2f images/s, %.3f ms of processor time each (%s, %u threads)\n",
+        images, (double)total_us / 1e6, total_us > 0 ? images * 1e6 / (double)total_us : 0.0,
+        images > 0 ? (processor_ms() - begun_ms) / images : 0.0, engine->class_name,
+        idn_pool_threads(engine->pool));
 }
 
 int idn_selftest(
