@@ -197,6 +197,18 @@ static void test_paths(void)
             CONV(16, 3, 1, 1, leaky) CONV(32, 3, 2, 1, linear) "[shortcut]\nfrom=-2\n"
                                                                "activation=relu\n",
             "shortcut", 12, 12, false},
+        {"shortcut to half the pixels, fewer channels",
+            CONV(50, 3, 1, 1, leaky) CONV(21, 3, 2, 1, linear) "[shortcut]\nfrom=-2\n"
+                                                               "activation=leaky\n",
+            "shortcut", 12, 12, false},
+        {"shortcut to half of an odd number of pixels",
+            CONV(16, 3, 1, 1, leaky) CONV(32, 3, 2, 1, linear) "[shortcut]\nfrom=-2\n"
+                                                               "activation=leaky\n",
+            "shortcut", 14, 10, false},
+        {"shortcut of a share",
+            CONV(16, 3, 1, 1, leaky) CONV(16, 3, 1, 1, linear) "[shortcut]\nfrom=-2\nalpha=.5\n"
+                                                               "beta=2\nactivation=leaky\n",
+            "shortcut", 9, 9, false},
         {"shortcut to twice the pixels, fewer channels",
             CONV(16, 3, 2, 1, leaky) "[route]\nlayers=-1\n[upsample]\nstride=2\n" CONV(
                 8, 3, 1, 1, linear) "[shortcut]\nfrom=-4\nactivation=linear\n",
@@ -266,6 +278,26 @@ static void test_by_darknet(void)
     RUN_CASES(cases);
 }
 
+// While darknet computes a layer of a plan, its gemm is oneDNN's, which rounds otherwise: nothing
+// else differs here. (Engine darknet keeps its own: infer_golden holds it to the bit.)
+static void test_gemm(void)
+{
+    static const char text[] = "[convolutional]\nbinary=1\nfilters=40\nsize=5\nstride=1\npad=1\n"
+                               "activation=linear\n";
+    network *net = nets_parse(9, 8, text, 7);
+    struct idn_plan *plan = compile(nets_parse(9, 8, text, 7), false);
+    float pixels[3 * 9 * 8], rows[40 * 9 * 8];
+
+    nets_fill(pixels, sizeof(pixels) / sizeof(*pixels), 5);
+    idn_plan_run(plan, pool, &(struct idn_input){.pixels = pixels}, 1, rows);
+    const float *answer = network_predict(net, pixels);
+    CHECK(nets_difference(answer, rows, 40 * 9 * 8) <= DIRECT_MOST);
+    // Without fused multiply-add they happen to agree.
+    CHECK(plan->kernels == &idn_kernels_generic || memcmp(answer, rows, sizeof(rows)) != 0);
+    idn_plan_destroy(&plan);
+    nets_free(net);
+}
+
 // libdarknet's own [batchnorm] crashes without a GPU, so here it is the batch norm of a
 // convolution that [batchnorm] is held against: a 1x1 convolution that passes a channel on.
 static void test_batchnorm(void)
@@ -301,6 +333,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_connected),
         CHECK_TEST(test_paths),
         CHECK_TEST(test_other_layers),
+        CHECK_TEST(test_gemm),
         CHECK_TEST(test_batchnorm),
         CHECK_TEST(test_by_darknet),
     };
