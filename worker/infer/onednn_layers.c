@@ -105,7 +105,9 @@ struct shortcut {
     size_t stride, sample, h, w, c; // of the pixels and channels that both have
     float alpha, beta, slope;
     ACTIVATION after;
-    bool plain; // same shape and nothing but a sum
+    bool plain;   // same shape and nothing but a sum
+    bool sparse;  // a sum for every pixel, of every stride-th one of the other
+    float *zeros; // owned, if sparse: for the channels that the other lacks
 };
 
 // darknet's shortcut_cpu: every stride-th pixel of a larger layer, or to every sample-th pixel.
@@ -122,6 +124,21 @@ static void add_strided(const struct shortcut *shortcut, const struct idn_value 
         }
 }
 
+static void add_sparse(const struct shortcut *shortcut, const struct idn_kernels *kernels,
+    const struct idn_value *from, const struct idn_value *to, const float *in, const float *add,
+    float *out)
+{
+    size_t rest = to->c - shortcut->c;
+
+    for (size_t y = 0; y < to->h; y++)
+        for (size_t x = 0; x < to->w; x++, in += to->c, out += to->c) {
+            const float *a = add + (y * from->w + x) * shortcut->stride * from->c;
+            kernels->add(in, a, shortcut->c, shortcut->slope, out);
+            kernels->add(
+                in + shortcut->c, shortcut->zeros, rest, shortcut->slope, out + shortcut->c);
+        }
+}
+
 static void run_shortcut(const struct idn_step *step, const struct idn_step_call *call)
 {
     const struct shortcut *shortcut = step->own;
@@ -133,6 +150,11 @@ static void run_shortcut(const struct idn_step *step, const struct idn_step_call
         call->plan->kernels->add(call->in[0], call->in[1], count, shortcut->slope, call->out);
         return;
     }
+    for (uint32_t i = 0; shortcut->sparse && i < call->images; i++)
+        add_sparse(shortcut, call->plan->kernels, from, to, call->in[0] + i * to->size,
+            call->in[1] + i * from->size, call->out + i * to->size);
+    if (shortcut->sparse)
+        return;
     memcpy(call->out, call->in[0], count * sizeof(float));
     for (uint32_t i = 0; i < call->images; i++)
         add_strided(shortcut, from, to, call->in[1] + i * from->size, call->out + i * to->size);
@@ -141,6 +163,14 @@ static void run_shortcut(const struct idn_step *step, const struct idn_step_call
             call->out[i] = call->out[i] > 0 ? call->out[i] : call->out[i] * shortcut->slope;
     else if (shortcut->after != LINEAR)
         idn_activate(call->out, count, shortcut->after);
+}
+
+static void fini_shortcut(struct idn_step *step)
+{
+    struct shortcut *shortcut = step->own;
+
+    free(shortcut->zeros);
+    free(shortcut);
 }
 
 static size_t least(size_t a, size_t b)
@@ -170,18 +200,21 @@ int idn_make_shortcut(struct idn_plan *plan, const struct idn_place *place)
         .beta = l->beta,
         .after = l->activation};
     bool simple = idn_activation_slope(l->activation, &shortcut->slope);
-    shortcut->plain = simple && from->h == to->h && from->w == to->w && from->c == to->c &&
-                      !(l->alpha < 1 || l->alpha > 1 || l->beta < 1 || l->beta > 1);
+    bool sum = simple && !(l->alpha < 1 || l->alpha > 1 || l->beta < 1 || l->beta > 1);
+    shortcut->plain = sum && from->h == to->h && from->w == to->w && from->c == to->c;
+    shortcut->sparse = sum && !shortcut->plain && from->h >= to->h && from->w >= to->w;
     if (shortcut->plain &&
         idn_fuse_shortcut(plan, place, place->value_of[l->index], shortcut->slope) == 0) {
         free(shortcut);
         return 0;
     }
     struct idn_step *step = append(plan, place, "shortcut", run_shortcut);
+    if (shortcut->sparse)
+        shortcut->zeros = idn_floats(to->c);
     step->in[1] = place->value_of[l->index];
     step->in_count = 2;
     step->own = shortcut;
-    step->fini = free_own;
+    step->fini = fini_shortcut;
     return 0;
 }
 
