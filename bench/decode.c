@@ -109,7 +109,7 @@ static size_t measure_darknet(
     keep_least(&measured->ms[THEIRS_CROP], cropped - loaded);
     keep_least(&measured->ms[THEIRS], cropped - begun);
     for (size_t i = 0; i < count; i++)
-        different += memcmp(&square.data[i], &input[i], sizeof(float)) != 0;
+        different += square.data[i] != input[i];
     free_image(whole);
     free_image(square);
     return different;

@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 static double seconds(clockid_t clock)
 {
@@ -71,16 +71,15 @@ static float *make_pixels(size_t count)
 
 static long resident_kib(void)
 {
-    struct rusage usage;
-    long pages = 0;
+    char line[128] = "", *resident = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
 
-    if (file != NULL && fscanf(file, "%*s %ld", &pages) != 1)
-        pages = 0;
+    if (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        resident = strchr(line, ' ');
     if (file != NULL)
         (void)fclose(file);
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return pages * 4;
+    long pages = resident == NULL ? 0 : strtol(resident, NULL, 10);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static void measure(struct idn_engine *engine, struct idn_network *network, double flop,

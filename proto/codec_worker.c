@@ -10,6 +10,7 @@
 static Idunno__WorkerMessage__Holding **put_holdings(
     struct idn_arena *arena, const struct idn_holding *holding, uint32_t count, uint32_t most)
 {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers
     Idunno__WorkerMessage__Holding **to = idn_arena_take(arena, count * sizeof(*to));
 
     IDN_ASSERT(count <= most && to != NULL);
@@ -24,6 +25,7 @@ static Idunno__WorkerMessage__Holding **put_holdings(
 static Idunno__WorkerMessage__HeldLease **put_held_leases(
     struct idn_arena *arena, const struct idn_held_lease *lease, uint32_t count)
 {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers
     Idunno__WorkerMessage__HeldLease **to = idn_arena_take(arena, count * sizeof(*to));
 
     IDN_ASSERT(count <= IDN_WORKER_LEASES_MAX && to != NULL);
