@@ -42,7 +42,7 @@ static struct idn_store *open_store(const char *directory)
     return store;
 }
 
-static void await(struct idn_store *store, enum idn_completion_type type, uint64_t sequence,
+static void await(struct idn_store *store, enum idn_completion_type type, uint64_t position,
     struct idn_completion *ret)
 {
     struct pollfd ready = {.fd = idn_store_fd(store), .events = POLLIN};
@@ -51,7 +51,7 @@ static void await(struct idn_store *store, enum idn_completion_type type, uint64
         while (idn_store_next(store, ret)) {
             if (ret->type == IDN_COMPLETION_FAILED)
                 give_up(ret->text);
-            if (ret->type == type && ret->sequence >= sequence)
+            if (ret->type == type && ret->position >= position)
                 return;
         }
         (void)poll(&ready, 1, -1);

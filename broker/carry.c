@@ -131,6 +131,11 @@ static void carry(struct idn_loop *loop, const struct idn_action *action)
     case IDN_ACTION_LIST:
         carry_list(loop, action);
         break;
+    case IDN_ACTION_COPY:
+    case IDN_ACTION_READ_FACTS:
+    case IDN_ACTION_MIRROR_SEND:
+    case IDN_ACTION_MIRROR_RESET:
+        break;
     case IDN_ACTION_EXIT:
         carry_exit(loop, action->u.text);
         break;
@@ -194,12 +199,12 @@ void idn_loop_completed(struct idn_loop *loop, struct idn_completion *completion
     switch (completion->type) {
     case IDN_COMPLETION_STORED:
         event.type = IDN_EVENT_STORED;
-        event.u.stored.sequence = completion->sequence;
+        event.u.stored.position = completion->position;
         idn_loop_step(loop, &event);
         break;
     case IDN_COMPLETION_REFOLDED:
         event.type = IDN_EVENT_REFOLDED;
-        event.u.summary = &completion->summary;
+        event.u.refolded.summary = &completion->summary;
         idn_loop_step(loop, &event);
         break;
     case IDN_COMPLETION_PAGE:

@@ -229,7 +229,7 @@ static void span_of(const struct idn_fact *fact, struct idn_store_row *row)
         row->first = row->last = fact->u.quarantined.image;
         break;
     case IDN_FACT_LIFTED:
-        row->first = row->last = fact->u.lifted.image;
+        row->first = 0, row->last = UINT32_MAX; // of every image
         break;
     case IDN_FACT_LIST_PART:
         row->first = (int64_t)fact->u.list_part.offset;

@@ -27,7 +27,7 @@ struct idn_store_config {
 
 // What open found out.
 struct idn_store_report {
-    uint64_t facts;
+    uint64_t facts;    // also the position of the last one
     uint64_t lost;     // facts that were committed and are gone (only with accept_lost_tail)
     uint64_t verified; // rows whose checksums were read before serving
 };
@@ -69,7 +69,7 @@ void idn_store_refold(
     struct idn_store *store, const struct idn_key *job, const struct idn_job_spec *spec);
 
 enum idn_completion_type {
-    IDN_COMPLETION_STORED, // commits up to this sequence are durable
+    IDN_COMPLETION_STORED, // facts up to this position are durable
     IDN_COMPLETION_PAGE,
     IDN_COMPLETION_LIST,
     IDN_COMPLETION_REFOLDED,
@@ -80,7 +80,7 @@ enum idn_completion_type {
 struct idn_completion {
     enum idn_completion_type type;
     uint64_t tag;
-    uint64_t sequence;
+    uint64_t position;
     uint32_t count, next, conflicts; // PAGE
     uint64_t offset, total;          // LIST; total 0: not known
     uint32_t size;                   // LIST: bytes

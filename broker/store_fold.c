@@ -135,10 +135,8 @@ static void apply_quarantined(struct idn_fold *fold, const struct idn_fact *fact
 
 static void apply_lifted(struct idn_fold *fold, const struct idn_fact *fact)
 {
-    struct idn_fold_image *image = image_of(fold, fact->u.lifted.image);
-
-    if (image != NULL && fact->u.lifted.generation > image->lifted)
-        image->lifted = fact->u.lifted.generation;
+    if (fact->u.lifted.generation > fold->lifted)
+        fold->lifted = fact->u.lifted.generation;
 }
 
 static void apply(struct idn_fold *fold, sqlite3_stmt *statement)
@@ -187,9 +185,9 @@ static void pack_without_class(uint32_t index, uint8_t status, uint8_t row[stati
 }
 
 // A quarantine that still counts answers for an image that nothing else answers.
-static void settle(struct idn_fold_image *image, uint32_t index)
+static void settle(const struct idn_fold *fold, struct idn_fold_image *image, uint32_t index)
 {
-    if (image->rank == IDN_FOLD_NONE && image->quarantined > image->lifted) {
+    if (image->rank == IDN_FOLD_NONE && image->quarantined > (int64_t)fold->lifted) {
         image->rank = IDN_FOLD_QUARANTINED;
         pack_without_class(index, IDN_STATUS_QUARANTINED, image->row);
     }
@@ -201,15 +199,16 @@ int idn_fold_load(struct idn_fold *fold, const struct idn_key *job, uint32_t fir
     fold->first = first;
     fold->count = count;
     fold->damaged = 0;
+    fold->lifted = 0;
     fold->totals = (struct idn_fold_totals){0};
     for (uint32_t i = 0; i < count; i++)
         fold->image[i] = (struct idn_fold_image){
-            .quarantined = -1, .lifted = -1, .since_wall_ms = UINT64_MAX, .rank = IDN_FOLD_NONE};
+            .quarantined = -1, .since_wall_ms = UINT64_MAX, .rank = IDN_FOLD_NONE};
     int rc = apply_all(fold, fold->near, job);
     if (rc == SQLITE_OK)
         rc = apply_all(fold, fold->wide, job);
     for (uint32_t i = 0; i < count; i++)
-        settle(&fold->image[i], first + i);
+        settle(fold, &fold->image[i], first + i);
     return rc;
 }
 

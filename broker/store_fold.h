@@ -22,8 +22,8 @@ enum idn_fold_rank { IDN_FOLD_OK, IDN_FOLD_ERROR, IDN_FOLD_QUARANTINED, IDN_FOLD
 struct idn_fold_image {
     struct idn_epoch epoch;
     struct idn_origin origin;
-    int64_t quarantined, lifted; // generations; -1 none
-    uint64_t since_wall_ms;      // first answer of any kind
+    int64_t quarantined;    // generation; -1 none
+    uint64_t since_wall_ms; // first answer of any kind
     enum idn_fold_rank rank;
     bool conflict;
     uint8_t row[IDN_ROW_BYTES];
@@ -42,6 +42,7 @@ struct idn_fold {
     struct idn_codec *codec; // borrowed
     sqlite3_stmt *near, *wide;
     int64_t damaged;       // position of a row left out because its checksum differs; 0 none
+    uint32_t lifted;       // highest generation of quarantines that was lifted
     uint32_t first, count; // of the window
     struct idn_fold_totals totals;
     struct idn_fold_image image[IDN_FOLD_WINDOW];

@@ -10,7 +10,8 @@
 //                0: a damaged fact that --accept-lost-tail left behind
 //   job          its key, 16 bytes
 //   wall_ms
-//   first, last  RESULTS: lowest and highest image. QUARANTINED, LIFTED: the image. LIST_PART: its
+//   first, last  RESULTS: lowest and highest image. QUARANTINED: the image. LIFTED: 0 to 2^32 - 1.
+//   LIST_PART: its
 //                first and last byte. Others 0. Emptied rows: -1
 //   chain        running CRC-32C: of the previous row's chain (4 bytes, little-endian, continued)
 //                and the crc that this row was stored with

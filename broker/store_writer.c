@@ -179,7 +179,7 @@ static int write_batch(
     idn_queue_done(&store->commits);
     if (facts)
         idn_store_complete(store, &(struct idn_completion){.type = IDN_COMPLETION_STORED,
-                                      .sequence = writer->next.sequence});
+                                      .position = writer->next.position});
     return 0;
 }
 

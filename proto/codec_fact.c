@@ -31,6 +31,7 @@ static void put_results(struct idn_arena *arena, const struct idn_fact *fact, vo
 
     head->class_hash = fact->u.results.class_hash;
     head->compute_us = fact->u.results.compute_us;
+    head->spec_hash = fact->u.results.spec_hash;
     head->worker = idn_put_name(arena, fact->u.results.worker);
 }
 
@@ -40,6 +41,7 @@ static void put_quarantined(struct idn_arena *arena, const struct idn_fact *fact
 
     head->image = fact->u.quarantined.image;
     head->generation = fact->u.quarantined.generation;
+    head->spec_hash = fact->u.quarantined.spec_hash;
     head->reason = (Idunno__Death)fact->u.quarantined.reason;
     head->worker = idn_put_name(arena, fact->u.quarantined.worker);
 }
@@ -49,7 +51,6 @@ static void put_lifted(struct idn_arena *arena, const struct idn_fact *fact, voi
     Idunno__FactLifted *head = message;
 
     (void)arena;
-    head->image = fact->u.lifted.image;
     head->generation = fact->u.lifted.generation;
 }
 
@@ -113,6 +114,7 @@ static void take_results(
         &fact->u.results.rows);
     fact->u.results.class_hash = head->class_hash;
     fact->u.results.compute_us = head->compute_us;
+    fact->u.results.spec_hash = head->spec_hash;
     idn_take_name(check, "worker", IDN_OPTIONAL, head->worker, fact->u.results.worker);
 }
 
@@ -124,6 +126,7 @@ static void take_quarantined(
     (void)tail;
     fact->u.quarantined.image = head->image;
     fact->u.quarantined.generation = head->generation;
+    fact->u.quarantined.spec_hash = head->spec_hash;
     idn_take_enum(check, "reason", (int)head->reason, IDN_DEATH_NONE, IDN_DEATH_COUNT - 1,
         &fact->u.quarantined.reason);
     idn_take_name(check, "worker", IDN_OPTIONAL, head->worker, fact->u.quarantined.worker);
@@ -136,7 +139,6 @@ static void take_lifted(
 
     (void)check;
     (void)tail;
-    fact->u.lifted.image = head->image;
     fact->u.lifted.generation = head->generation;
 }
 

@@ -78,7 +78,8 @@ void idn_take_worker(
     struct idn_check *check, const Idunno__WorkerInfo *from, struct idn_worker_info *to)
 {
     idn_take_name(check, "name", IDN_REQUIRED, from->name, to->name);
-    idn_take_enum(check, "state", (int)from->state, IDN_WORKER_IDLE, IDN_WORKER_DEAD, &to->state);
+    idn_take_enum(
+        check, "state", (int)from->state, IDN_WORKER_IDLE, IDN_WORKER_BENCHED, &to->state);
     to->threads = from->threads;
     idn_take_class(check, IDN_OPTIONAL, from->class_name, to->class_name);
     idn_take_key(check, "bytes of job", &from->job, &to->job);

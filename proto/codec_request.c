@@ -175,8 +175,8 @@ static void take_results(
     struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
 {
     idn_check_range(check, "most", from->results->most, 1, IDN_PAGE_ROWS_MAX);
-    idn_take_enum(check, "filter", (int)from->results->filter, IDN_FILTER_ALL, IDN_FILTER_MISSING,
-        &to->u.results.filter);
+    idn_take_enum(check, "filter", (int)from->results->filter, IDN_FILTER_ALL,
+        IDN_FILTER_QUARANTINED, &to->u.results.filter);
     to->u.results.from = from->results->from;
     to->u.results.most = from->results->most;
 }

@@ -43,6 +43,10 @@ struct idn_job_spec {
     uint32_t weight;                // share, 1 .. 1000; 1 is usual
 };
 
+// FNV-1a (64 bit) over everything that makes results what they are: all fields but client and
+// weight.
+uint64_t idn_spec_hash(const struct idn_job_spec *spec);
+
 struct idn_fact {
     struct idn_origin origin;
     struct idn_epoch epoch; // of the reign that recorded it
@@ -56,15 +60,18 @@ struct idn_fact {
             const uint8_t *rows; // count * IDN_ROW_BYTES; borrowed as long as the fact
             uint64_t class_hash; // numerics class that computed them; the first pins the job
             uint64_t compute_us; // time the child spent on them
+            uint64_t spec_hash;  // idn_spec_hash of the job's: another's results are not its own
             char worker[IDN_NAME_SIZE];
         } results;
         struct {
-            uint32_t image, generation;
-            uint32_t reason; // enum idn_death
+            uint32_t image;
+            uint32_t generation; // one more than the job's quarantines lifted last
+            uint32_t reason;     // enum idn_death
             char worker[IDN_NAME_SIZE];
+            uint64_t spec_hash;
         } quarantined;
         struct {
-            uint32_t image, generation;
+            uint32_t generation; // voids the job's quarantines up to this generation
         } lifted;
         struct {
             char key[IDN_NAME_SIZE], value[IDN_NAME_SIZE];

@@ -33,6 +33,8 @@ enum {
     IDN_CHILD_IMAGES_MAX = 64,             // images in an inference child at once
     IDN_SUSPECTS_MAX = 4096,               // images with deaths counted, in the cluster
     IDN_WATCHES_MAX = 10 * 1000,           // long polls open at once
+    IDN_INCARNATIONS_MAX = 64 * 1024,      // starts of brokers that recorded facts, for ever
+    IDN_FORGOTTEN_MAX = 1000 * 1000,       // keys that are never used again (history_full)
 
     // Names: bytes with the closing NUL.
     IDN_NAME_SIZE = 64,   // worker, model, data set, client
@@ -52,6 +54,13 @@ enum {
     IDN_PAGE_ROWS_MAX = 1000, // result rows a page
     IDN_PAGE_JOBS_MAX = 32,
     IDN_PAGE_WORKERS_MAX = 16,
+    IDN_MIRROR_MESSAGE_BYTES_MAX = 1024 * 1024,
+    IDN_MIRROR_FRAME_BYTES = 256 * 1024, // fact bodies in one frame; one body may exceed it
+    IDN_MIRROR_FACTS_MAX = 512,          // facts in one frame
+    IDN_MIRROR_VECTOR_MAX = 4096,        // entries in one frame
+    IDN_MIRROR_FINDS_MAX = 32,           // places a reader looks up before a scan
+    IDN_MIRROR_WINDOW = 256,             // numbered frames not yet durable at the peer
+    IDN_MIRROR_WINDOW_BYTES = 4 * 1024 * 1024,
 
     // Times in milliseconds.
     IDN_BEAT_MS = 200,           // worker and broker beats
@@ -76,9 +85,14 @@ enum {
     IDN_WATCH_MS_MIN = 200,       // at most 5 answers a second
     IDN_COMMIT_MS_MAX = 3 * 1000, // a commit outstanding longer: exit
     IDN_REQUEST_MS = 2000,        // a client's request is re-sent after this
+    IDN_MIRROR_LAG_MS = 1000,     // a standby that lags longer leaves sync
+    IDN_START_MS = 5 * 1000,      // a standby that hears nobody since its start takes over
+    IDN_HANDOVER_MS = 5 * 1000,   // a handover without an answer ends: the active goes on
+    IDN_BENCH_MS = 60 * 1000,     // deaths on three tasks within this: benched for as long
 
     // Failures.
     IDN_DEATHS_ALONE_MAX = 3, // then an image is quarantined
+    IDN_BENCH_TASKS = 3,      // different tasks that a worker's child died on: benched
 };
 
 #define IDN_MIN_FREE_BYTES_DEFAULT (512ull << 20)

@@ -26,6 +26,8 @@ const char *idn_refusal_name(unsigned refusal)
         [IDN_REFUSED_JOB_OPEN] = "job_open",
         [IDN_REFUSED_MODEL_UNAVAILABLE] = "model_unavailable",
         [IDN_REFUSED_MANY_WORKERS] = "many_workers",
+        [IDN_REFUSED_NO_MIRROR] = "no_mirror",
+        [IDN_REFUSED_FORGOTTEN] = "forgotten",
     };
     return NAME_OF(names, refusal);
 }
@@ -46,6 +48,7 @@ const char *idn_worker_state_name(unsigned state)
         [IDN_WORKER_SUSPECTED] = "suspected",
         [IDN_WORKER_DRAINING] = "draining",
         [IDN_WORKER_DEAD] = "dead",
+        [IDN_WORKER_BENCHED] = "benched",
     };
     return NAME_OF(names, state);
 }

@@ -39,6 +39,8 @@ enum idn_refusal {
     IDN_REFUSED_JOB_OPEN = 19,          // forget of a job that is not finished
     IDN_REFUSED_MODEL_UNAVAILABLE = 20, // its files are missing or wrong at the broker
     IDN_REFUSED_MANY_WORKERS = 21,
+    IDN_REFUSED_NO_MIRROR = 22, // mirror = required, and no standby is in sync
+    IDN_REFUSED_FORGOTTEN = 23, // the key was a job's that is forgotten: draw a new one
     IDN_REFUSED_COUNT
 };
 const char *idn_refusal_name(unsigned refusal); // "unknown_model", ...; NULL for none
@@ -61,6 +63,9 @@ enum idn_request_type {
     IDN_REQUEST_RESULTS = 11,
     IDN_REQUEST_CANCEL = 12,
     IDN_REQUEST_FORGET = 13,
+    IDN_REQUEST_SWITCH = 14,    // hand over to the standby; ACCEPTED when it reigns
+    IDN_REQUEST_BOOTSTRAP = 15, // a LEARNER may begin a reign with what it has
+    IDN_REQUEST_RETRY = 16,     // lift the quarantines of a job
 };
 
 // A job as a person names it: the first bits of its key.
@@ -75,12 +80,17 @@ enum idn_result_filter {
     // Images without a result: valid rows of status IDN_STATUS_MISSING, of which only the index
     // means something.
     IDN_FILTER_MISSING = 2,
+    IDN_FILTER_QUARANTINED = 3, // winners of status QUARANTINED
 };
 
 struct idn_request {
-    uint32_t type;           // enum idn_request_type
-    uint64_t id;             // echoed in the reply; the client draws a new one for each request
-    struct idn_job_name job; // WATCH, JOB, RESULTS, CANCEL, FORGET; SUBMIT and UPLOAD: all 128 bits
+    uint32_t type; // enum idn_request_type
+    uint64_t id;   // echoed in the reply; the client draws a new one for each request
+    // Since this client asks the other broker in vain, or 0: what a standby that hears no worker
+    // goes by.
+    uint32_t unheard_ms;
+    // WATCH, JOB, RESULTS, CANCEL, FORGET, RETRY; SUBMIT and UPLOAD: all 128 bits.
+    struct idn_job_name job;
     union {
         struct {
             uint32_t lowest, highest;
@@ -116,7 +126,7 @@ struct idn_request {
 enum idn_reply_type {
     IDN_REPLY_WELCOME = 1,
     IDN_REPLY_REFUSED = 2,
-    IDN_REPLY_ACCEPTED = 3, // stored: SUBMIT, CANCEL, FORGET
+    IDN_REPLY_ACCEPTED = 3, // stored: SUBMIT, CANCEL, FORGET, RETRY; done: SWITCH, BOOTSTRAP
     IDN_REPLY_UPLOADED = 4, // stored up to `offset`
     IDN_REPLY_JOB = 5,
     IDN_REPLY_JOBS = 6,
@@ -172,6 +182,8 @@ enum idn_worker_state {
     IDN_WORKER_SUSPECTED = 3, // silent for IDN_SUSPECTED_MS; gets nothing new
     IDN_WORKER_DRAINING = 4,  // said goodbye, finishes nothing more
     IDN_WORKER_DEAD = 5,
+    IDN_WORKER_BENCHED =
+        6, // its inference process died on too many tasks; gets nothing for a while
 };
 const char *idn_worker_state_name(unsigned state);
 
@@ -183,6 +195,19 @@ struct idn_entry_info {
     uint32_t workers;            // that hold the same
     char path[IDN_TEXT_SIZE];    // cfg or list file, shortened from the left
     char problem[IDN_TEXT_SIZE]; // why it cannot be used, or ""
+};
+
+// The other broker, as this one sees it.
+struct idn_peer_info {
+    bool configured;
+    bool in_sight;  // the link is up
+    bool exchanged; // and each has what the other had when it came up
+    bool in_sync;   // and it has stored everything that this broker has stored
+    char broker[IDN_NAME_SIZE];
+    uint32_t role; // as last heard, enum idn_role; 0: never
+    struct idn_epoch epoch;
+    uint64_t silent_ms; // since it was last heard
+    uint64_t lag_facts; // stored here and not known to be stored there
 };
 
 struct idn_status_info {
@@ -197,6 +222,7 @@ struct idn_status_info {
     double images_per_s;
     uint64_t facts, store_bytes, free_bytes;
     bool disk_low;
+    struct idn_peer_info peer;
 };
 
 enum idn_role {
@@ -277,6 +303,7 @@ struct idn_holding {
 struct idn_held_lease {
     struct idn_lease_id id;
     struct idn_key job;
+    uint64_t spec_hash;
     uint32_t first, count, done; // done: reported, from first on
 };
 
@@ -308,6 +335,7 @@ struct idn_worker_message {
             uint64_t number; // from 1, contiguous, in one boot
             struct idn_lease_id lease;
             struct idn_key job;
+            uint64_t spec_hash; // of the lease's
             uint32_t count;
             const uint8_t *rows; // count * IDN_ROW_BYTES
             uint64_t class_hash;
@@ -363,6 +391,7 @@ struct idn_order {
         struct {
             struct idn_lease_id id;
             struct idn_key job;
+            uint64_t spec_hash;
             char model[IDN_NAME_SIZE], dataset[IDN_NAME_SIZE]; // dataset "" : LIST_GET it
             struct idn_sha256 model_digest, list_digest;
             uint64_t list_bytes;

@@ -65,7 +65,7 @@ static void note_commit_time(struct idn_core *core)
         (core->commit_count > 0 && core->commit_time[last % IDN_COMMIT_TIMES_MAX].ms == core->now))
         return;
     core->commit_time[(last + 1) % IDN_COMMIT_TIMES_MAX] =
-        (struct idn_commit_time){.sequence = core->sequence, .ms = core->now};
+        (struct idn_commit_time){.position = core->position, .ms = core->now};
     core->commit_count++;
 }
 
@@ -73,9 +73,9 @@ struct idn_fact *idn_commit(struct idn_core *core, uint32_t kind, const struct i
 {
     struct idn_fact *fact = &idn_action_add(core, IDN_ACTION_COMMIT, 0)->u.fact;
 
-    core->sequence++;
+    core->position++;
     core->facts++;
-    fact->origin = (struct idn_origin){core->incarnation, core->sequence};
+    fact->origin = (struct idn_origin){core->incarnation, ++core->sequence};
     fact->epoch = core->epoch;
     fact->wall_ms = core->wall;
     fact->kind = kind;
@@ -84,17 +84,17 @@ struct idn_fact *idn_commit(struct idn_core *core, uint32_t kind, const struct i
     return fact;
 }
 
-void idn_commits_stored(struct idn_core *core, uint64_t sequence)
+void idn_commits_stored(struct idn_core *core, uint64_t position)
 {
-    if (sequence > core->sequence || sequence <= core->stored)
+    if (position > core->position || position <= core->stored)
         return;
-    core->stored = sequence;
-    // An entry stands for the commits from its sequence to before the next entry's.
+    core->stored = position;
+    // An entry stands for the commits from its position to before the next entry's.
     while (core->commit_count > 0) {
         uint32_t next = (core->commit_first + 1) % IDN_COMMIT_TIMES_MAX;
         uint64_t end =
-            core->commit_count > 1 ? core->commit_time[next].sequence - 1 : core->sequence;
-        if (end > sequence)
+            core->commit_count > 1 ? core->commit_time[next].position - 1 : core->position;
+        if (end > position)
             return;
         core->commit_first = next;
         core->commit_count--;

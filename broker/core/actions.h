@@ -22,9 +22,9 @@ struct idn_order *idn_order_to(struct idn_core *core, idn_peer peer, uint64_t no
 // Begins a COMMIT: origin, epoch, time and kind are set, the rest is the caller's. The caller folds
 // it into memory itself. Returns the fact, for this step only.
 struct idn_fact *idn_commit(struct idn_core *core, uint32_t kind, const struct idn_key *job);
-// Everything up to sequence is durable. Then: when the oldest commit that is not was begun;
+// Everything up to position is durable. Then: when the oldest commit that is not was begun;
 // UINT64_MAX when there is none.
-void idn_commits_stored(struct idn_core *core, uint64_t sequence);
+void idn_commits_stored(struct idn_core *core, uint64_t position);
 uint64_t idn_commits_oldest_ms(const struct idn_core *core);
 
 // A line for the operator (core.h, tell); formats as idn_format.

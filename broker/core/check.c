@@ -128,6 +128,6 @@ void idn_core_check(const struct idn_core *core)
         check_worker(core, &core->worker[i]);
     check_presence(core);
     check_pages(core);
-    IDN_ASSERT(core->stored <= core->sequence);
-    IDN_ASSERT((core->commit_count == 0) == (core->stored == core->sequence));
+    IDN_ASSERT(core->stored <= core->position);
+    IDN_ASSERT((core->commit_count == 0) == (core->stored == core->position));
 }

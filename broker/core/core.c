@@ -47,13 +47,14 @@ static void renew_versions(struct idn_core *core)
     IDN_ENTRY(link, struct idn_job, in_known)->version = core->incarnation << 32 | 1;
 }
 
-static void start(struct idn_core *core, uint64_t incarnation)
+static void start(struct idn_core *core, uint64_t incarnation, uint64_t position)
 {
     static const struct idn_key cluster;
 
     IDN_ASSERT(!core->started);
     core->started = true;
     core->incarnation = incarnation;
+    core->position = core->stored = position;
     open_restored_images(core);
     if (core->failed) {
         idn_core_exit(core, core->failure);
@@ -63,7 +64,7 @@ static void start(struct idn_core *core, uint64_t incarnation)
     core->epoch = (struct idn_epoch){.counter = core->highest.counter + 1, .broker = core->letter};
     core->highest = core->epoch;
     idn_commit(core, IDN_FACT_REIGN, &cluster);
-    core->reign_sequence = core->sequence;
+    core->reign_position = core->position;
 }
 
 // The reign is durable: from now on this broker answers, beats and grants.
@@ -74,10 +75,10 @@ static void become_active(struct idn_core *core)
     core->look = true;
 }
 
-static void take_stored(struct idn_core *core, uint64_t sequence)
+static void take_stored(struct idn_core *core, uint64_t position)
 {
-    idn_commits_stored(core, sequence);
-    if (!core->active && core->started && core->stored >= core->reign_sequence)
+    idn_commits_stored(core, position);
+    if (!core->active && core->started && core->stored >= core->reign_position)
         become_active(core);
 }
 
@@ -134,7 +135,7 @@ static void take(struct idn_core *core, const struct idn_event *event)
         idn_fold_summary(core, event->u.summary);
         return;
     case IDN_EVENT_START:
-        start(core, event->u.start.incarnation);
+        start(core, event->u.start.incarnation, event->u.start.position);
         return;
     case IDN_EVENT_REQUEST:
     case IDN_EVENT_WORKER:
@@ -144,14 +145,17 @@ static void take(struct idn_core *core, const struct idn_event *event)
         take_from_outside(core, event);
         return;
     case IDN_EVENT_STORED:
-        take_stored(core, event->u.stored.sequence);
+        take_stored(core, event->u.stored.position);
         return;
     case IDN_EVENT_REFOLDED:
-        take_refolded(core, event->u.summary);
+        take_refolded(core, event->u.refolded.summary);
         return;
     case IDN_EVENT_DISK:
         take_disk(core, event->u.disk.free_bytes);
         return;
+    case IDN_EVENT_HELD:
+    case IDN_EVENT_MIRROR:
+    case IDN_EVENT_FACTS_READ:
     case IDN_EVENT_STALLED:
     case IDN_EVENT_TICK:
         return;

@@ -3,18 +3,23 @@
 // code runs under real sockets (broker/*.c), in the story tests and in a simulator.
 //
 //   shell:  core = idn_core_init(memory, &config);
-//           for each stored fact:  step(FACT) or step(SUMMARY)       (restore, in commit order)
-//           step(START);                                             (begins a reign)
+//           for each incarnation:  step(HELD)                        (restore)
+//           for each stored fact:  step(FACT) or step(SUMMARY)       (in commit order)
+//           step(START);                                             (begins a reign, or waits)
 //           loop: poll until idn_core_deadline(); step(event); carry out idn_core_actions()
 //
 // Promises: a reply or acknowledgement that says "stored" is an action only after STORED came for
 // its fact. Equal sequences of events give equal sequences of actions. Events are borrowed for the
-// call, actions until the next step.
+// call, actions until the next step; the facts of MIRROR and FACTS_READ live until that step's
+// actions are carried out, because COPY and MIRROR_SEND point to them.
+//
+// Positions number the store's facts in commit order, own and copied alike, from 1 without a gap.
 #ifndef IDN_BROKER_CORE_CORE_H
 #define IDN_BROKER_CORE_CORE_H
 
 #include "proto/fact.h"
 #include "proto/messages.h"
+#include "proto/mirror.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +50,8 @@ struct idn_core_config {
     uint64_t seed;
     enum idn_policy policy;
     uint64_t min_free_bytes; // less on disk: submissions refused, dispatch pauses
+    bool has_peer;           // another broker is configured: this one may be its standby
+    bool mirror_required;    // submissions are refused while no standby is in sync
     // Sizes; 0 means the limit of proto/limits.h. Smaller ones make tests of "full" cheap.
     uint32_t workers_max, jobs_max, open_jobs_max;
     uint64_t open_images_max;
@@ -62,12 +69,15 @@ struct idn_core_config {
 struct idn_summary {
     struct idn_key job;
     uint32_t ok, failed, quarantined, conflicts;
+    uint32_t lifted; // highest generation of quarantines that was lifted
     struct idn_digest digest;
     uint64_t finished_wall_ms, compute_us, class_hash;
 };
 
 enum idn_event_type {
-    // Restore, before START, in commit order.
+    // Restore, before START: first what the store holds of each incarnation, then the facts in
+    // commit order.
+    IDN_EVENT_HELD,
     IDN_EVENT_FACT,
     IDN_EVENT_SUMMARY, // where it was kept, instead of the job's RESULTS, QUARANTINED, LIFTED and
                        // LIST_PART facts before that place; later ones come as FACT
@@ -79,10 +89,12 @@ enum idn_event_type {
     IDN_EVENT_BEAT,
     IDN_EVENT_CLIENT_GONE, // the shell dropped this peer (outbox full, unroutable)
     IDN_EVENT_WORKER_GONE, // likewise
+    IDN_EVENT_MIRROR,      // a frame of the other broker's
     // From the store.
-    IDN_EVENT_STORED,   // everything up to this sequence of our incarnation is durable
-    IDN_EVENT_REFOLDED, // answer to REFOLD
-    IDN_EVENT_DISK,     // bytes free where the state lies; at least once a second
+    IDN_EVENT_STORED,     // everything up to this position is durable
+    IDN_EVENT_REFOLDED,   // answer to REFOLD
+    IDN_EVENT_FACTS_READ, // answer to READ_FACTS
+    IDN_EVENT_DISK,       // bytes free where the state lies; at least once a second
     // Time.
     IDN_EVENT_STALLED, // the loop stood still: deadlines move by this before anyone is judged
     IDN_EVENT_TICK,    // the deadline came
@@ -97,10 +109,26 @@ struct idn_event {
     uint64_t wall_ms; // UTC since 1970, for display only
     union {
         const struct idn_fact *fact;       // borrowed for the call
-        const struct idn_summary *summary; // SUMMARY, REFOLDED; borrowed for the call
+        const struct idn_summary *summary; // SUMMARY; borrowed for the call
+        struct idn_held held;
         struct {
             uint64_t incarnation;
+            uint64_t position; // of the last fact in the store; 0: it is empty
+            bool tail_lost;    // facts that were stored are gone: the peer may have them
         } start;
+        struct {
+            const struct idn_summary *summary; // borrowed for the call
+            // When REFOLD asked for it: enum idn_image_state (broker/core/images.h) of each image
+            // of the job, two a byte, the lower half first; otherwise NULL. Borrowed for the call.
+            const uint8_t *states;
+        } refolded;
+        const struct idn_mirror_frame *mirror;
+        struct {
+            uint64_t next; // position of the last one looked at
+            bool end;      // the store holds no more
+            uint32_t count;
+            const struct idn_stored_fact *item; // not decoded
+        } facts_read;
         struct {
             idn_peer peer;
             const struct idn_request *message;
@@ -114,7 +142,7 @@ struct idn_event {
             idn_peer peer;
         } gone;
         struct {
-            uint64_t sequence;
+            uint64_t position;
         } stored;
         struct {
             uint64_t free_bytes;
@@ -129,13 +157,20 @@ enum idn_action_type {
     IDN_ACTION_REPLY,   // to a client
     IDN_ACTION_ORDER,   // to a worker
     IDN_ACTION_BEAT,    // publish
-    IDN_ACTION_COMMIT,  // make durable, in this order; then STORED
+    IDN_ACTION_COMMIT,  // make durable, in this order with COPY; then STORED
+    IDN_ACTION_COPY,    // likewise, a fact of the other broker's as it came
     IDN_ACTION_SUMMARY, // keep it beside the facts, whenever convenient, after the COMMITs before
                         // it
     IDN_ACTION_REFOLD,  // read the job's stored results, fold them, answer REFOLDED
     IDN_ACTION_PAGE,    // read result rows and send them to the client as RESULTS
     IDN_ACTION_LIST,    // read a part of an uploaded list and send it to the worker as LIST_PART
-    IDN_ACTION_EXIT,    // say the text and end the process with status 1
+    // Read facts in commit order and answer FACTS_READ, one READ_FACTS at a time: from the first
+    // of the places to find, or after the position when there is none, until
+    // IDN_MIRROR_FACTS_MAX or IDN_MIRROR_FRAME_BYTES are gathered. Sees all that was STORED.
+    IDN_ACTION_READ_FACTS,
+    IDN_ACTION_MIRROR_SEND,
+    IDN_ACTION_MIRROR_RESET, // close the link's socket, drop what it holds, and open a new one
+    IDN_ACTION_EXIT,         // say the text and end the process with status 1
 };
 
 struct idn_action {
@@ -150,7 +185,15 @@ struct idn_action {
         struct {
             struct idn_key job;
             struct idn_job_spec spec;
+            bool states; // wanted in the answer
         } refold;
+        const struct idn_stored_fact *copy;
+        struct {
+            uint64_t after;
+            uint32_t finds;
+            struct idn_origin find[IDN_MIRROR_FINDS_MAX];
+        } read_facts;
+        struct idn_mirror_frame mirror;
         struct {
             uint64_t request; // id to answer
             struct idn_key job;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 // By the first 40 bits only, the least that a person may type, so that all keys with a common
-// prefix stand in one probe sequence.
+// prefix stand in one probe position.
 static uint32_t home(const struct idn_core *core, const struct idn_key *key)
 {
     uint64_t prefix = 0;
@@ -54,7 +54,7 @@ static void index_put(struct idn_core *core, const struct idn_job *job)
     core->job_index[at] = (uint32_t)(job - core->job) + 1;
 }
 
-// Removal that keeps every probe sequence whole: later entries move up into the hole.
+// Removal that keeps every probe position whole: later entries move up into the hole.
 static void index_remove(struct idn_core *core, const struct idn_job *job)
 {
     uint32_t mask = core->job_index_mask, hole = home(core, &job->key);
@@ -234,7 +234,7 @@ bool idn_jobs_set_summary(
 void idn_jobs_want_refold(struct idn_core *core, struct idn_job *job)
 {
     job->refold_due = true;
-    job->refold_sequence = core->sequence;
+    job->refold_position = core->position;
     make_due(core, job);
 }
 
@@ -272,7 +272,7 @@ void idn_jobs_due(struct idn_core *core)
         if (!idn_actions_room(core))
             return;
         // The counters of a job to be refolded are not the ones to keep.
-        if (job->refold_due && !job->refolding && core->stored >= job->refold_sequence)
+        if (job->refold_due && !job->refolding && core->stored >= job->refold_position)
             emit_refold(core, job);
         else if (job->summary_due && !job->refold_due && !job->refolding)
             emit_summary(core, job);

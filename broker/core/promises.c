@@ -16,16 +16,16 @@ static void reply(struct idn_core *core, const struct idn_promise *promise)
 }
 
 void idn_promise(struct idn_core *core, idn_peer peer, uint64_t request, enum idn_promise_type type,
-    const struct idn_key *job, uint64_t sequence, uint64_t offset)
+    const struct idn_key *job, uint64_t position, uint64_t offset)
 {
-    struct idn_promise promise = {.sequence = sequence,
+    struct idn_promise promise = {.position = position,
         .type = type,
         .peer = peer,
         .request = request,
         .job = *job,
         .offset = offset};
 
-    if (sequence <= core->stored) {
+    if (position <= core->stored) {
         reply(core, &promise);
         return;
     }
@@ -52,9 +52,9 @@ void idn_ack_again(struct idn_core *core, const struct idn_worker *worker)
 // the newer one collects everything since.
 void idn_ack_when_stored(struct idn_core *core, struct idn_worker *worker, uint64_t number)
 {
-    struct idn_ack ack = {.number = number, .sequence = core->sequence};
+    struct idn_ack ack = {.number = number, .position = core->position};
 
-    if (ack.sequence <= core->stored) {
+    if (ack.position <= core->stored) {
         worker->acknowledged = number;
         send_ack(core, worker);
         return;
@@ -69,11 +69,11 @@ static void keep_acks(struct idn_core *core)
     IDN_EACH_SAFE(link, after, &core->acks)
     {
         struct idn_worker *worker = IDN_ENTRY(link, struct idn_worker, in_ack);
-        if (worker->ack[0].sequence > core->stored)
+        if (worker->ack[0].position > core->stored)
             continue;
         if (!idn_actions_room(core))
             return;
-        while (worker->ack[0].number != 0 && worker->ack[0].sequence <= core->stored) {
+        while (worker->ack[0].number != 0 && worker->ack[0].position <= core->stored) {
             worker->acknowledged = worker->ack[0].number;
             worker->ack[0] = worker->ack[1];
             worker->ack[1] = (struct idn_ack){0};
@@ -86,7 +86,7 @@ static void keep_acks(struct idn_core *core)
 
 void idn_promises_keep(struct idn_core *core)
 {
-    while (core->promises > 0 && core->promise[core->promise_first].sequence <= core->stored &&
+    while (core->promises > 0 && core->promise[core->promise_first].position <= core->stored &&
            idn_actions_room(core)) {
         reply(core, &core->promise[core->promise_first]);
         core->promise_first = (core->promise_first + 1) % IDN_PROMISES_MAX;

@@ -4,10 +4,10 @@
 
 #include "broker/core/state.h"
 
-// Replies ACCEPTED or UPLOADED (offset) once everything up to sequence is stored; at once when it
+// Replies ACCEPTED or UPLOADED (offset) once everything up to position is stored; at once when it
 // is. When too many replies wait, SLOW_DOWN: the client asks again, and by then it is stored.
 void idn_promise(struct idn_core *core, idn_peer peer, uint64_t request, enum idn_promise_type type,
-    const struct idn_key *job, uint64_t sequence, uint64_t offset);
+    const struct idn_key *job, uint64_t position, uint64_t offset);
 
 // Acknowledges the worker's reports up to this number, all folded by now, once everything committed
 // so far is stored.

@@ -33,9 +33,9 @@ struct idn_job *idn_request_job(
 }
 
 static void promise_accepted(struct idn_core *core, idn_peer peer,
-    const struct idn_request *request, const struct idn_key *job, uint64_t sequence)
+    const struct idn_request *request, const struct idn_key *job, uint64_t position)
 {
-    idn_promise(core, peer, request->id, IDN_PROMISE_ACCEPTED, job, sequence, 0);
+    idn_promise(core, peer, request->id, IDN_PROMISE_ACCEPTED, job, position, 0);
 }
 
 // Cancelling an ended job changes nothing and is no error: whoever asks wants it to be over.
@@ -44,12 +44,12 @@ static void cancel(
 {
     if (job->state == IDN_JOB_OPEN) {
         idn_commit(core, IDN_FACT_CANCELLED, &job->key);
-        job->sequence = core->sequence;
+        job->position = core->position;
         IDN_EACH(link, &job->lease_list)
         idn_lease_trim(core, IDN_ENTRY(link, struct idn_lease, in_job), 0, 0);
         idn_jobs_cancel(core, job, core->wall);
     }
-    promise_accepted(core, peer, request, &job->key, job->sequence);
+    promise_accepted(core, peer, request, &job->key, job->position);
 }
 
 static void close_leases(struct idn_core *core, struct idn_job *job)
@@ -78,7 +78,7 @@ static void forget(
     close_leases(core, job);
     idn_watches_job_gone(core, job);
     idn_jobs_remove(core, job);
-    promise_accepted(core, peer, request, &key, core->sequence);
+    promise_accepted(core, peer, request, &key, core->position);
 }
 
 static void page(struct idn_core *core, idn_peer peer, const struct idn_request *request,
@@ -143,6 +143,9 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
     case IDN_REQUEST_MODELS:
     case IDN_REQUEST_DATASETS:
     case IDN_REQUEST_STATUS:
+    case IDN_REQUEST_SWITCH:
+    case IDN_REQUEST_BOOTSTRAP:
+    case IDN_REQUEST_RETRY:
         break;
     }
     // Questions that change nothing go to idn_core_answer; a type that is none was refused by the

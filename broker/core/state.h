@@ -6,7 +6,7 @@
 //     |--- workers (slab + index by nonce) --- at most two leases each
 //     |        | lists by silence: alive, suspected, dead, leaving; list of the idle ones
 //     |--- leases (pool) --- those whose order is unanswered, by time sent
-//     |--- promises: replies that wait for STORED, in order of sequence
+//     |--- promises: replies that wait for STORED, in order of position
 //     '--- uploads, suspects, watches, clients: small tables with a bound each
 //
 // Times are the core's own: monotonic milliseconds less every stall (core.c), so that a stall moves
@@ -42,7 +42,7 @@ struct idn_job {
     int32_t model;   // index in the registry, by name and digest, or IDN_NONE
     int32_t dataset; // likewise, or IDN_UPLOADED_LIST
     uint64_t version;
-    uint64_t sequence; // of its last commit that a reply may wait for
+    uint64_t position; // of its last commit that a reply may wait for
     struct idn_images images;
     struct idn_digest digest;
     uint32_t conflicts;
@@ -58,7 +58,7 @@ struct idn_job {
     bool emptied;     // one of its leases has nothing left (idn_leases_reap)
     bool summary_due; // to be summarised
     bool refold_due, refolding;
-    uint64_t refold_sequence; // refold when this is stored
+    uint64_t refold_position; // refold when this is stored
     uint32_t leases;
     struct idn_link lease_list; // of struct idn_lease.in_job
     struct idn_link watches;    // of struct idn_watch.in_job
@@ -97,9 +97,9 @@ struct idn_refused_pair {
     uint64_t refused_ms;
 };
 
-// What waits to be acknowledged: reports up to number are durable once sequence is stored.
+// What waits to be acknowledged: reports up to number are durable once position is stored.
 struct idn_ack {
-    uint64_t number, sequence;
+    uint64_t number, position;
 };
 
 struct idn_worker {
@@ -135,7 +135,7 @@ struct idn_worker {
 enum idn_promise_type { IDN_PROMISE_ACCEPTED, IDN_PROMISE_UPLOADED };
 
 struct idn_promise {
-    uint64_t sequence;
+    uint64_t position;
     enum idn_promise_type type;
     idn_peer peer;
     uint64_t request;
@@ -144,7 +144,7 @@ struct idn_promise {
 };
 
 struct idn_commit_time {
-    uint64_t sequence, ms;
+    uint64_t position, ms;
 };
 
 struct idn_upload {
@@ -152,7 +152,7 @@ struct idn_upload {
     uint64_t total, have; // total 0: the slot is free
     uint64_t lines;       // newlines so far
     bool ends_line;       // the last byte is a newline
-    uint64_t sequence;    // of its last part
+    uint64_t position;    // of its last part
     uint64_t touched_ms;
 };
 
@@ -199,8 +199,9 @@ struct idn_core {
 
     // Reign and commits.
     struct idn_epoch highest, epoch;
-    uint64_t incarnation, reign_sequence;
-    uint64_t sequence, stored; // last committed, last durable
+    uint64_t incarnation, reign_position;
+    uint64_t sequence;         // of our last own fact
+    uint64_t position, stored; // last committed, last durable
     uint64_t facts, serials;   // known facts; lease serials of this epoch
     bool started, active, over;
     bool failed; // cannot go on: text says why

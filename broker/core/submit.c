@@ -43,7 +43,7 @@ static void answer_known(const struct submission *s, const struct idn_job *job)
 {
     if (is_same(&s->spec, &job->spec)) {
         idn_promise(
-            s->core, s->peer, s->request->id, IDN_PROMISE_ACCEPTED, &job->key, job->sequence, 0);
+            s->core, s->peer, s->request->id, IDN_PROMISE_ACCEPTED, &job->key, job->position, 0);
         return;
     }
     idn_format(refuse(s, IDN_REFUSED_CONFLICT), IDN_TEXT_SIZE,
@@ -249,9 +249,9 @@ static void accept(const struct submission *s)
     IDN_ASSERT(opened);
     job->created_wall_ms = core->wall;
     idn_commit(core, IDN_FACT_ACCEPTED, key)->u.accepted = s->spec;
-    job->sequence = core->sequence;
+    job->position = core->position;
     idn_upload_done(core, key);
-    idn_promise(core, s->peer, s->request->id, IDN_PROMISE_ACCEPTED, key, job->sequence, 0);
+    idn_promise(core, s->peer, s->request->id, IDN_PROMISE_ACCEPTED, key, job->position, 0);
 }
 
 void idn_submit_request(struct idn_core *core, idn_peer peer, const struct idn_request *request)

@@ -107,7 +107,7 @@ static void commit_part(
     fact->u.list_part.total = upload->total;
     fact->u.list_part.size = size;
     fact->u.list_part.bytes = core->scratch;
-    upload->sequence = core->sequence;
+    upload->position = core->position;
     add_part(core, upload, core->scratch, size);
 }
 
@@ -116,7 +116,7 @@ static void answer_for_job(struct idn_core *core, idn_peer peer, const struct id
     const struct idn_job *job)
 {
     if (job->spec.list_bytes == request->u.upload.total) {
-        idn_promise(core, peer, request->id, IDN_PROMISE_UPLOADED, &job->key, job->sequence,
+        idn_promise(core, peer, request->id, IDN_PROMISE_UPLOADED, &job->key, job->position,
             job->spec.list_bytes);
         return;
     }
@@ -149,7 +149,7 @@ void idn_upload_request(struct idn_core *core, idn_peer peer, const struct idn_r
     }
     if (upload->have == request->u.upload.offset)
         commit_part(core, upload, request);
-    idn_promise(core, peer, request->id, IDN_PROMISE_UPLOADED, key, upload->sequence, upload->have);
+    idn_promise(core, peer, request->id, IDN_PROMISE_UPLOADED, key, upload->position, upload->have);
 }
 
 void idn_uploads_sweep(struct idn_core *core)

@@ -94,13 +94,17 @@ static void carry_out(struct cluster *cluster, const struct idn_action *action)
         break;
     case IDN_ACTION_PAGE:
     case IDN_ACTION_LIST:
+    case IDN_ACTION_COPY:
+    case IDN_ACTION_READ_FACTS:
+    case IDN_ACTION_MIRROR_SEND:
+    case IDN_ACTION_MIRROR_RESET:
         break;
     }
 }
 
 void wires_step_core(struct cluster *cluster, struct idn_event event)
 {
-    uint64_t before = cluster->sequence;
+    size_t before = cluster->facts;
 
     if (cluster->core == NULL)
         return;
@@ -111,8 +115,8 @@ void wires_step_core(struct cluster *cluster, struct idn_event event)
     struct idn_actions actions = idn_core_actions(cluster->core);
     for (size_t i = 0; i < actions.count; i++)
         carry_out(cluster, &actions.item[i]);
-    if (cluster->sequence != before)
-        add_event(cluster, cluster->store_ms, STORED, 0)->u.stored = cluster->sequence;
+    if (cluster->facts != before)
+        add_event(cluster, cluster->store_ms, STORED, 0)->u.stored = cluster->facts;
 }
 
 void broker_starts(struct cluster *cluster)
@@ -138,8 +142,8 @@ void broker_starts(struct cluster *cluster)
     for (size_t i = 0; i < facts; i++)
         wires_step_core(
             cluster, (struct idn_event){.type = IDN_EVENT_FACT, .u.fact = &cluster->fact[i].fact});
-    wires_step_core(cluster,
-        (struct idn_event){.type = IDN_EVENT_START, .u.start = {0xabc000 + cluster->boots}});
+    wires_step_core(cluster, (struct idn_event){.type = IDN_EVENT_START,
+                                 .u.start = {0xabc000 + cluster->boots, facts, false}});
     disk_has(cluster, 1ull << 40);
 }
 
@@ -316,12 +320,11 @@ static void happen_child(struct cluster *cluster, int worker, const struct wires
 }
 
 // ---- time
-static void happen_stored(struct cluster *cluster, uint64_t sequence)
+static void happen_stored(struct cluster *cluster, uint64_t position)
 {
-    for (size_t i = 0; i < cluster->facts; i++)
-        if (cluster->fact[i].fact.origin.sequence <= sequence)
-            cluster->fact[i].stored = true;
-    wires_step_core(cluster, (struct idn_event){.type = IDN_EVENT_STORED, .u.stored = {sequence}});
+    for (size_t i = 0; i < position; i++)
+        cluster->fact[i].stored = true;
+    wires_step_core(cluster, (struct idn_event){.type = IDN_EVENT_STORED, .u.stored = {position}});
 }
 
 static void happen(struct cluster *cluster, struct cluster_event *event)

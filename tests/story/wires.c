@@ -112,7 +112,8 @@ void wires_refolded(struct cluster *cluster, const struct idn_key *job)
 {
     struct idn_summary summary = sum(cluster, job);
 
-    wires_step_core(cluster, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.summary = &summary});
+    wires_step_core(cluster,
+        (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}});
 }
 
 void wires_compute(const struct cluster *cluster, uint32_t image, struct idn_result *ret)

@@ -443,7 +443,6 @@ static void fact_body(struct idn_fact *to)
         to->u.quarantined.reason = IDN_DEATH_HANG;
         NAME(to->u.quarantined.worker);
     } else if (to->kind == IDN_FACT_LIFTED) {
-        to->u.lifted.image = next();
         to->u.lifted.generation = next();
     } else if (to->kind == IDN_FACT_SETTING) {
         NAME(to->u.setting.key);

@@ -196,7 +196,7 @@ static inline void kit_wait_stored(struct kit *kit)
 {
     struct idn_completion done = {0};
 
-    while (done.sequence < kit->sequence)
+    while (done.position < kit->report.facts + kit->sequence)
         CHECK(kit_wait(kit, IDN_COMPLETION_STORED, &done));
 }
 

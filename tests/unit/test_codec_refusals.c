@@ -92,12 +92,12 @@ static void refuse_broker_beat(struct idn_bytes bytes, int result, const char *p
 
 static void refuse_fact(uint32_t kind, struct idn_bytes bytes, int result, const char *part)
 {
-    struct idn_fact out = {.kind = kind, .u.lifted.image = 77};
+    struct idn_fact out = {.kind = kind, .u.lifted.generation = 77};
 
     reason.text[0] = '\0';
     CHECK_INT(idn_decode_fact_body(codec, bytes.data, bytes.size, &out, &reason), result);
     CHECK_CONTAINS(reason.text, part);
-    CHECK_INT(out.u.lifted.image, 77);
+    CHECK_INT(out.u.lifted.generation, 77);
 }
 
 // A sample as protobuf's struct `m`, spoilt by a statement, then refused as malformed.
@@ -285,8 +285,8 @@ static void test_requests(void)
     REQUEST(IDN_REQUEST_WATCH, m->watch->wait_ms = 30001, "wait_ms is 30001, must be 0 to 30000");
     REQUEST(IDN_REQUEST_RESULTS, m->results->most = 0, "most is 0, must be 1 to 1000");
     REQUEST(IDN_REQUEST_RESULTS, m->results->most = 1001, "most is 1001");
-    REQUEST(IDN_REQUEST_RESULTS, m->results->filter = (Idunno__Request__Filter)3,
-        "filter is 3, must be 0 to 2");
+    REQUEST(IDN_REQUEST_RESULTS, m->results->filter = (Idunno__Request__Filter)4,
+        "filter is 4, must be 0 to 3");
     REQUEST(IDN_REQUEST_RESULTS, m->results->filter = (Idunno__Request__Filter)-1, "filter is 42");
 }
 
@@ -299,12 +299,12 @@ static void test_small_replies(void)
     REPLY(IDN_REPLY_WELCOME, m->welcome->role = (Idunno__Role)5, "role is 5");
     REPLY(IDN_REPLY_WELCOME, m->welcome->epoch->broker = 'c', "epoch's broker is neither a nor b");
     REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)0, "code is 0");
-    REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 22");
+    REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 24");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = control, "text has a control character");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = del, "text has a control character");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = too_long, "text is too long");
     REPLY(IDN_REPLY_ACCEPTED, m->accepted->job.len = 8, "bytes of job is 8");
-    REPLY(IDN_REPLY_ACCEPTED, m->accepted->durable = 3, "durable is 3, must be 0 to 2");
+    REPLY(IDN_REPLY_ACCEPTED, m->accepted->durable = 3, "durable is 3, must be 0 to 3");
     REPLY(IDN_REPLY_STATUS, m->status->broker = spaced, "STATUS: broker is not");
     REPLY(IDN_REPLY_STATUS, m->status->version = spaced, "version is not");
     REPLY(IDN_REPLY_STATUS, m->status->policy = spaced, "policy is not");
@@ -322,11 +322,11 @@ static void test_infos(void)
     REPLY(IDN_REPLY_JOB, m->job->images_per_s = (double)NAN, "images_per_s is not a rate");
     REPLY(IDN_REPLY_JOB, m->job->why = control, "why has a control character");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[3]->name = empty, "WORKERS: name is not");
-    REPLY(IDN_REPLY_WORKERS, m->workers->item[15]->state = (Idunno__WorkerState)6, "state is 6");
+    REPLY(IDN_REPLY_WORKERS, m->workers->item[15]->state = (Idunno__WorkerState)7, "state is 7");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->class_name = control,
         "class_name has a control character");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->job.len = 17, "bytes of job");
-    REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->leases = 3, "leases is 3, must be 0 to 2");
+    REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->leases = 3, "leases is 3, must be 0 to 3");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->images_per_s = (double)INFINITY, "not a rate");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->note = too_long, "note is too long");
     REPLY(IDN_REPLY_MODELS, m->models->item[0]->name = empty, "MODELS: name is not");
@@ -395,7 +395,7 @@ static void test_hellos(void)
     WORKER(IDN_WORKER_HELLO,
            for (int i = 0; i <= IDN_WORKER_LEASES_MAX; i++) lease[i] = m->hello->lease[0];
            m->hello->lease = lease;
-           m->hello->n_lease = IDN_WORKER_LEASES_MAX + 1, "leases is 3, must be 0 to 2");
+           m->hello->n_lease = IDN_WORKER_LEASES_MAX + 1, "leases is 3, must be 0 to 3");
     WORKER(IDN_WORKER_HELLO, m->hello->lease[1]->id = NULL, "lease is missing");
     WORKER(IDN_WORKER_HELLO, m->hello->lease[1]->job.len = 0, "bytes of job is 0");
     WORKER(IDN_WORKER_HELLO, m->hello->lease[0]->count = 0, "images of a lease is 0");
@@ -431,7 +431,7 @@ static void test_orders(void)
     ORDER(IDN_ORDER_ACK, m->epoch->broker = 'x', "epoch's broker is neither a nor b");
     ORDER(IDN_ORDER_WELCOME, m->welcome->beat_ms = 0, "beat_ms is 0, must be 1 to 10000");
     ORDER(IDN_ORDER_WELCOME, m->welcome->beat_ms = 10001, "beat_ms is 10001");
-    ORDER(IDN_ORDER_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 22");
+    ORDER(IDN_ORDER_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 24");
     ORDER(IDN_ORDER_REFUSED, m->refused->text = too_long, "text is too long");
     ORDER(IDN_ORDER_TRIM, m->trim->id = NULL, "TRIM: lease is missing");
     ORDER(IDN_ORDER_LIST_PART, m->list_part->total = 1, "LIST_PART: bytes end after the total");

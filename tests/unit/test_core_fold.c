@@ -81,7 +81,8 @@ static void test_three_deaths_alone_and_a_late_result(void)
     CHECK(refold != NULL);
     CHECK_INT(rig_job(rig, 1).quarantined, 1); // until the store has read it back
     struct idn_summary summary = {.job = rig_key(1), .ok = 1, .class_hash = 77};
-    rig_step(rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.summary = &summary});
+    rig_step(
+        rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}});
     CHECK_INT(rig_job(rig, 1).ok, 1);
     CHECK_INT(rig_job(rig, 1).quarantined, 0);
     CHECK(rig_find(rig, IDN_ACTION_SUMMARY, 0, 0) != NULL);
@@ -103,11 +104,13 @@ static void test_refold_waits_for_the_store_and_is_not_stale(void)
     CHECK(rig_find(rig, IDN_ACTION_REFOLD, 0, 0) != NULL);
     rig_say(rig, 1, rig_report(rig, 1, 3, &lease, 1, 1, IDN_END_NONE)); // while it is read
     rig_clear(rig);
-    rig_step(rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.summary = &summary});
+    rig_step(
+        rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}});
     CHECK(rig_find(rig, IDN_ACTION_SUMMARY, 0, 0) == NULL); // it misses the last one
     rig_store(rig);
     CHECK(rig_find(rig, IDN_ACTION_REFOLD, 0, 0) != NULL);
-    rig_step(rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.summary = &summary});
+    rig_step(
+        rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}});
     CHECK(rig_find(rig, IDN_ACTION_SUMMARY, 0, 0) != NULL);
     rig_destroy(rig);
 }
@@ -212,7 +215,8 @@ static void test_a_cancelled_job_with_late_results_is_refolded_at_start(void)
     rig_pass(rig, 1);
     CHECK_INT(rig_job(rig, 1).ok, 4); // what came before CANCELLED
     struct idn_summary summary = {.job = rig_key(1), .ok = 5};
-    rig_step(rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.summary = &summary});
+    rig_step(
+        rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}});
     CHECK_INT(rig_job(rig, 1).ok, 5);
     rig_destroy(rig);
 }

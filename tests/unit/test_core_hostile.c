@@ -251,7 +251,8 @@ static void refold_comes(void)
         return;
     chaos.refold.type = IDN_ACTION_REPLY;
     summary.ok = below((uint64_t)spec->last - spec->first + 2);
-    rig_step(chaos.rig, (struct idn_event){.type = IDN_EVENT_REFOLDED, .u = {.summary = &summary}});
+    rig_step(chaos.rig,
+        (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}});
 }
 
 static void shell_tells(void)

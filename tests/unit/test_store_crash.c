@@ -63,7 +63,7 @@ static _Noreturn void write_until_killed(int pipe_fd)
             commit_batch();
         if (!kit_wait(&kit, IDN_COMPLETION_STORED, &done))
             _exit(1);
-        stored = done.sequence;
+        stored = done.position - kit.report.facts;
         if (write(pipe_fd, &stored, sizeof(stored)) != sizeof(stored))
             _exit(1);
     }
@@ -130,7 +130,7 @@ static uint64_t commit_until_failed(void)
         commit_batch();
         if (!kit_wait(&kit, IDN_COMPLETION_STORED, &done))
             break;
-        stored = done.sequence;
+        stored = done.position - kit.report.facts;
     }
     CHECK_INT(kit.failed, 1);
     return stored;

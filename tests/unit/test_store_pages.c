@@ -29,7 +29,6 @@ static void commit_quarantine(uint32_t kind, uint32_t image, uint32_t generation
         fact.u.quarantined.generation = generation;
         fact.u.quarantined.reason = IDN_DEATH_SIGNAL;
     } else {
-        fact.u.lifted.image = image;
         fact.u.lifted.generation = generation;
     }
     kit_commit(&kit, fact);

@@ -1,0 +1,40 @@
+// The mirror link's session with the other broker (docs/PROTOCOL.md, "The mirror link"): hello,
+// numbered frames, silence; then what the other lacks, read from the store in commit order, which
+// makes catching up and going on live one thing: following the store's tail.
+//
+//            b: HELLO every IDN_BEAT_MS       vectors both ways        both ends of the scans met
+//   DOWN <--------------------------> GREETED ---------------> UP -------------------> exchanged
+//    ^                                   |                      |
+//    '-- a gap, IDN_DEAD_MS of silence, another session: MIRROR_RESET --'
+//
+// In sync: exchanged, and the peer has acknowledged as durable all that is stored here; until the
+// session ends or the oldest fact that it has not acknowledged is IDN_MIRROR_LAG_MS old.
+#ifndef IDN_BROKER_CORE_MIRROR_H
+#define IDN_BROKER_CORE_MIRROR_H
+
+#include "broker/core/state.h"
+
+// A frame of the peer's. Tells broker/core/roles.h of its role and epoch, of the end of the
+// exchange and of a handover; folds and copies the facts it brings.
+void idn_mirror_take(struct idn_core *core, const struct idn_mirror_frame *frame);
+void idn_mirror_read(struct idn_core *core, const struct idn_event *event); // FACTS_READ
+// At the end of each step: hello, beats, silence, lag, the next read.
+void idn_mirror_settle(struct idn_core *core);
+uint64_t idn_mirror_deadline(const struct idn_core *core);
+
+bool idn_mirror_in_sight(const struct idn_core *core);
+bool idn_mirror_exchanged(const struct idn_core *core);
+bool idn_mirror_in_sync(const struct idn_core *core);
+// In sync, and the peer has everything that was committed here, down to the last fact.
+bool idn_mirror_is_level(const struct idn_core *core);
+void idn_mirror_hand_over(struct idn_core *core, struct idn_epoch epoch); // sends HANDOVER
+
+// Up to which position a reply may promise durability now, and by how many brokers (1 or 2).
+uint64_t idn_mirror_durable(const struct idn_core *core, uint32_t *ret_brokers);
+
+// A fact of another incarnation's becomes ours: COPY, in order with our own commits.
+void idn_commit_copy(struct idn_core *core, const struct idn_stored_fact *fact);
+
+void idn_mirror_info(const struct idn_core *core, struct idn_peer_info *ret);
+
+#endif
