@@ -363,7 +363,8 @@ static bool never(const struct idn_loop *loop)
 
 void idn_loop_begin(struct idn_loop *loop, uint64_t incarnation)
 {
-    struct idn_event event = {.type = IDN_EVENT_START, .u.start = {.incarnation = incarnation, .position = loop->config.facts}};
+    struct idn_event event = {.type = IDN_EVENT_START,
+        .u.start = {.incarnation = incarnation, .position = loop->config.facts}};
 
     read_clocks(loop);
     idn_loop_step(loop, &event);

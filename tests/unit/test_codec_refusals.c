@@ -304,7 +304,7 @@ static void test_small_replies(void)
     REPLY(IDN_REPLY_REFUSED, m->refused->text = del, "text has a control character");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = too_long, "text is too long");
     REPLY(IDN_REPLY_ACCEPTED, m->accepted->job.len = 8, "bytes of job is 8");
-    REPLY(IDN_REPLY_ACCEPTED, m->accepted->durable = 3, "durable is 3, must be 0 to 3");
+    REPLY(IDN_REPLY_ACCEPTED, m->accepted->durable = 3, "durable is 3, must be 0 to 2");
     REPLY(IDN_REPLY_STATUS, m->status->broker = spaced, "STATUS: broker is not");
     REPLY(IDN_REPLY_STATUS, m->status->version = spaced, "version is not");
     REPLY(IDN_REPLY_STATUS, m->status->policy = spaced, "policy is not");
@@ -326,7 +326,7 @@ static void test_infos(void)
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->class_name = control,
         "class_name has a control character");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->job.len = 17, "bytes of job");
-    REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->leases = 3, "leases is 3, must be 0 to 3");
+    REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->leases = 3, "leases is 3, must be 0 to 2");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->images_per_s = (double)INFINITY, "not a rate");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->note = too_long, "note is too long");
     REPLY(IDN_REPLY_MODELS, m->models->item[0]->name = empty, "MODELS: name is not");
@@ -395,7 +395,7 @@ static void test_hellos(void)
     WORKER(IDN_WORKER_HELLO,
            for (int i = 0; i <= IDN_WORKER_LEASES_MAX; i++) lease[i] = m->hello->lease[0];
            m->hello->lease = lease;
-           m->hello->n_lease = IDN_WORKER_LEASES_MAX + 1, "leases is 3, must be 0 to 3");
+           m->hello->n_lease = IDN_WORKER_LEASES_MAX + 1, "leases is 3, must be 0 to 2");
     WORKER(IDN_WORKER_HELLO, m->hello->lease[1]->id = NULL, "lease is missing");
     WORKER(IDN_WORKER_HELLO, m->hello->lease[1]->job.len = 0, "bytes of job is 0");
     WORKER(IDN_WORKER_HELLO, m->hello->lease[0]->count = 0, "images of a lease is 0");
@@ -413,7 +413,7 @@ static void test_reports(void)
     WORKER(IDN_WORKER_REPORT, m->report->lease->epoch->broker = 'A', "epoch's broker");
     WORKER(IDN_WORKER_REPORT, m->report->job.len = 20, "bytes of job is 20");
     WORKER(IDN_WORKER_REPORT, m->report->end = (Idunno__WorkerMessage__End)4,
-        "end is 4, must be 0 to 3");
+        "end is 4, must be 0 to 2");
     WORKER(IDN_WORKER_REPORT, m->report->death = (Idunno__Death)IDN_DEATH_COUNT, "death is 4");
     WORKER(IDN_WORKER_REPORT, m->report->in_child = image;
            m->report->n_in_child = IDN_CHILD_IMAGES_MAX + 1,
