@@ -413,7 +413,7 @@ static void test_reports(void)
     WORKER(IDN_WORKER_REPORT, m->report->lease->epoch->broker = 'A', "epoch's broker");
     WORKER(IDN_WORKER_REPORT, m->report->job.len = 20, "bytes of job is 20");
     WORKER(IDN_WORKER_REPORT, m->report->end = (Idunno__WorkerMessage__End)4,
-        "end is 4, must be 0 to 2");
+        "end is 4, must be 0 to 3");
     WORKER(IDN_WORKER_REPORT, m->report->death = (Idunno__Death)IDN_DEATH_COUNT, "death is 4");
     WORKER(IDN_WORKER_REPORT, m->report->in_child = image;
            m->report->n_in_child = IDN_CHILD_IMAGES_MAX + 1,
