@@ -115,15 +115,17 @@ static void release(void *arena, void *memory)
 void *idn_codec_unpack(struct idn_codec *codec, const ProtobufCMessageDescriptor *type,
     const void *data, size_t size, size_t most, struct idn_check *check)
 {
-    ProtobufCAllocator allocator = {
-        .alloc = allocate, .free = release, .allocator_data = &codec->decoded};
-    void *message;
-
     idn_arena_reset(&codec->decoded, IDN_ARENA_FACTOR * most);
     idn_check_range(check, "size in bytes", size, 0, most);
-    if (check->failed)
-        return NULL;
-    message = protobuf_c_message_unpack(type, &allocator, size, data);
+    return check->failed ? NULL : idn_codec_unpack_more(codec, type, data, size, check);
+}
+
+void *idn_codec_unpack_more(struct idn_codec *codec, const ProtobufCMessageDescriptor *type,
+    const void *data, size_t size, struct idn_check *check)
+{
+    ProtobufCAllocator allocator = {
+        .alloc = allocate, .free = release, .allocator_data = &codec->decoded};
+    void *message = protobuf_c_message_unpack(type, &allocator, size, data);
     if (message == NULL)
         idn_check_refuse(
             check, "bytes", "are no such message, or one that would unpack to too much");

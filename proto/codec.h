@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "proto/messages.h"
+#include "proto/mirror.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,13 @@ int idn_decode_worker_beat(struct idn_codec *codec, const void *data, size_t siz
     struct idn_worker_beat *ret, struct idn_reason *reason);
 int idn_decode_broker_beat(struct idn_codec *codec, const void *data, size_t size,
     struct idn_broker_beat *ret, struct idn_reason *reason);
+
+// Frames of the mirror link. FACTS carry the bodies of the items as they are; decoding also fills
+// the union of those of a known kind that are not emptied (decoded), and refuses the frame when one
+// of them is malformed. Items and their bodies are borrowed until the codec's next decode.
+struct idn_bytes idn_encode_mirror(struct idn_codec *codec, const struct idn_mirror_frame *frame);
+int idn_decode_mirror(struct idn_codec *codec, const void *data, size_t size,
+    struct idn_mirror_frame *ret, struct idn_reason *reason);
 
 // The body of a fact (its union) for the store; origin, epoch, kind, job and time are columns
 // there. RESULTS: the rows as they are behind a small header; see codec_fact.c. Decoding fills only

@@ -1,4 +1,4 @@
-// Bodies of facts, for the store:
+// Bodies of facts, for the store and the mirror link:
 //
 //   4 bytes   size of the head, little-endian
 //   head      a protobuf message by the fact's kind (proto/idunno.proto)
@@ -229,7 +229,7 @@ static size_t take_prefix(struct idn_check *check, const uint8_t *data, size_t s
 {
     size_t head = 0;
 
-    idn_check_range(check, "size in bytes", size, PREFIX_BYTES, IDN_WORKER_MESSAGE_BYTES_MAX);
+    idn_check_range(check, "size in bytes", size, PREFIX_BYTES, IDN_FACT_BODY_BYTES_MAX);
     if (check->failed)
         return 0;
     for (int i = PREFIX_BYTES - 1; i >= 0; i--)
@@ -238,31 +238,45 @@ static size_t take_prefix(struct idn_check *check, const uint8_t *data, size_t s
     return head;
 }
 
+bool idn_fact_kind_is_known(uint32_t kind)
+{
+    return kind >= 1 && kind <= KINDS;
+}
+
+void idn_take_fact_body(struct idn_codec *codec, struct idn_check *check, const uint8_t *body,
+    size_t size, struct idn_fact *fact)
+{
+    size_t used = codec->decoded.used;
+    const void *message;
+
+    check->message = kinds[fact->kind].name;
+    size_t head = take_prefix(check, body, size);
+    if (check->failed)
+        return;
+    const uint8_t *at = body + PREFIX_BYTES;
+    struct tail tail = {.bytes = at + head, .size = size - PREFIX_BYTES - head};
+    if (tail.size > 0 && !kinds[fact->kind].has_tail)
+        idn_check_refuse(check, "bytes", "follow its head");
+    memset(&fact->u, 0, sizeof(fact->u));
+    message = idn_codec_unpack_more(codec, kinds[fact->kind].head, at, head, check);
+    if (message != NULL)
+        kinds[fact->kind].take(check, message, tail, fact);
+    codec->decoded.used = used;
+}
+
 int idn_decode_fact_body(struct idn_codec *codec, const void *data, size_t size,
     struct idn_fact *fact, struct idn_reason *reason)
 {
     struct idn_check check = {.message = "fact", .reason = reason};
     struct idn_fact *decoded = &codec->scratch.fact;
-    const void *message;
 
-    if (fact->kind < 1 || fact->kind > KINDS) {
+    if (!idn_fact_kind_is_known(fact->kind)) {
         idn_check_refuse(&check, "kind", "is unknown to this version");
         return IDN_DECODE_UNSUPPORTED;
     }
-    check.message = kinds[fact->kind].name;
-    size_t head = take_prefix(&check, data, size);
-    if (check.failed)
-        return IDN_DECODE_MALFORMED;
-    const uint8_t *at = (const uint8_t *)data + PREFIX_BYTES;
-    struct tail tail = {.bytes = at + head, .size = size - PREFIX_BYTES - head};
-    if (tail.size > 0 && !kinds[fact->kind].has_tail)
-        idn_check_refuse(&check, "bytes", "follow its head");
     *decoded = *fact;
-    memset(&decoded->u, 0, sizeof(decoded->u));
-    message = idn_codec_unpack(
-        codec, kinds[fact->kind].head, at, head, IDN_CLIENT_MESSAGE_BYTES_MAX, &check);
-    if (message != NULL)
-        kinds[fact->kind].take(&check, message, tail, decoded);
+    idn_arena_reset(&codec->decoded, IDN_ARENA_FACTOR * IDN_CLIENT_MESSAGE_BYTES_MAX);
+    idn_take_fact_body(codec, &check, data, size, decoded);
     if (check.failed)
         return IDN_DECODE_MALFORMED;
     *fact = *decoded;

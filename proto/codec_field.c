@@ -168,6 +168,13 @@ void idn_take_epoch(struct idn_check *check, const Idunno__Epoch *from, struct i
     *to = (struct idn_epoch){.counter = from->counter, .broker = from->broker};
 }
 
+void idn_take_reign(struct idn_check *check, const Idunno__Epoch *from, struct idn_epoch *to)
+{
+    idn_take_epoch(check, from, to);
+    if (to->counter == 0 || to->broker == 0)
+        idn_check_refuse(check, "epoch", "is missing");
+}
+
 void idn_take_lease(struct idn_check *check, enum idn_presence presence,
     const Idunno__LeaseId *from, struct idn_lease_id *to)
 {

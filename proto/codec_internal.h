@@ -35,6 +35,7 @@ struct idn_codec {
         struct idn_worker_beat worker_beat;
         struct idn_broker_beat broker_beat;
         struct idn_fact fact;
+        struct idn_mirror_frame mirror;
     } scratch;
 };
 
@@ -64,6 +65,15 @@ struct idn_bytes idn_codec_pack(
 // spends the budget.
 void *idn_codec_unpack(struct idn_codec *codec, const ProtobufCMessageDescriptor *type,
     const void *data, size_t size, size_t most, struct idn_check *check);
+// The same without a reset: beside what the last one left in the arena.
+void *idn_codec_unpack_more(struct idn_codec *codec, const ProtobufCMessageDescriptor *type,
+    const void *data, size_t size, struct idn_check *check);
+// The union of *fact by its kind, which must be known (idn_fact_kind_is_known), from a body whose
+// memory outlives it; what the body's head needs of the arena is given back. On failure *fact is
+// spoilt.
+bool idn_fact_kind_is_known(uint32_t kind);
+void idn_take_fact_body(struct idn_codec *codec, struct idn_check *check, const uint8_t *body,
+    size_t size, struct idn_fact *fact);
 // A request's id or a worker's nonce as it lies first in an honest message, for one that will not
 // unpack; 0 when it does not.
 uint64_t idn_codec_peek(const uint8_t *data, size_t size);
@@ -103,6 +113,8 @@ void idn_take_key(struct idn_check *check, const char *field, const ProtobufCBin
 void idn_take_sha256(struct idn_check *check, const char *field, const ProtobufCBinaryData *from,
     struct idn_sha256 *to);
 void idn_take_epoch(struct idn_check *check, const Idunno__Epoch *from, struct idn_epoch *to);
+// Must be there: a counter that is not 0.
+void idn_take_reign(struct idn_check *check, const Idunno__Epoch *from, struct idn_epoch *to);
 void idn_take_lease(struct idn_check *check, enum idn_presence presence,
     const Idunno__LeaseId *from, struct idn_lease_id *to);
 void idn_take_enum(struct idn_check *check, const char *field, int value, unsigned least,

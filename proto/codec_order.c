@@ -40,6 +40,7 @@ static void put_lease(
     to->count = message->u.lease.count;
     to->alone = message->u.lease.alone != 0;
     to->first_slice = message->u.lease.first_slice;
+    to->spec_hash = message->u.lease.spec_hash;
     envelope->lease = to;
 }
 
@@ -115,6 +116,7 @@ static void take_lease(struct idn_check *check, const Idunno__Order *envelope, s
     to->u.lease.alone = from->alone != 0;
     idn_check_range(check, "first_slice", from->first_slice, 1, UINT32_MAX);
     to->u.lease.first_slice = from->first_slice;
+    to->u.lease.spec_hash = from->spec_hash;
 }
 
 static void take_trim(struct idn_check *check, const Idunno__Order *envelope, struct idn_order *to)

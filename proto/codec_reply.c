@@ -100,6 +100,24 @@ static void put_datasets(
     to->datasets = put_entries(arena, message);
 }
 
+static Idunno__Reply__Peer *put_peer(struct idn_arena *arena, const struct idn_peer_info *peer)
+{
+    Idunno__Reply__Peer *to;
+
+    if (!peer->configured)
+        return NULL;
+    to = idn_put_message(arena, &idunno__reply__peer__descriptor);
+    to->broker = idn_put_name(arena, peer->broker);
+    to->role = (Idunno__Role)peer->role;
+    to->epoch = idn_put_epoch(arena, peer->epoch);
+    to->in_sight = peer->in_sight;
+    to->exchanged = peer->exchanged;
+    to->in_sync = peer->in_sync;
+    to->silent_ms = peer->silent_ms;
+    to->lag_facts = peer->lag_facts;
+    return to;
+}
+
 static void put_status(struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to)
 {
     const struct idn_status_info *status = &message->u.status;
@@ -122,6 +140,7 @@ static void put_status(struct idn_arena *arena, const struct idn_reply *message,
     to->status->store_bytes = status->store_bytes;
     to->status->free_bytes = status->free_bytes;
     to->status->disk_low = status->disk_low;
+    to->status->peer = put_peer(arena, &status->peer);
 }
 
 static void put_results(struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to)
@@ -234,6 +253,22 @@ static void take_datasets(struct idn_check *check, const Idunno__Reply *from, st
     take_entries(check, from->datasets, to);
 }
 
+static void take_peer(
+    struct idn_check *check, const Idunno__Reply__Peer *from, struct idn_peer_info *to)
+{
+    if (from == NULL)
+        return;
+    to->configured = true;
+    idn_take_name(check, "peer's name", IDN_OPTIONAL, from->broker, to->broker);
+    idn_take_enum(check, "peer's role", (int)from->role, 0, IDN_ROLE_ALONE, &to->role);
+    idn_take_epoch(check, from->epoch, &to->epoch);
+    to->in_sight = from->in_sight;
+    to->exchanged = from->exchanged;
+    to->in_sync = from->in_sync;
+    to->silent_ms = from->silent_ms;
+    to->lag_facts = from->lag_facts;
+}
+
 static void take_status(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to)
 {
     const Idunno__Reply__Status *status = from->status;
@@ -256,6 +291,7 @@ static void take_status(struct idn_check *check, const Idunno__Reply *from, stru
     info->store_bytes = status->store_bytes;
     info->free_bytes = status->free_bytes;
     info->disk_low = status->disk_low;
+    take_peer(check, status->peer, &info->peer);
 }
 
 static void take_results(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to)

@@ -110,6 +110,27 @@ static void put_forget(
     to->forget = idn_put_message(arena, &idunno__request__forget__descriptor);
 }
 
+static void put_hand_over(
+    struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    (void)message;
+    to->hand_over = idn_put_message(arena, &idunno__request__switch__descriptor);
+}
+
+static void put_bootstrap(
+    struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    (void)message;
+    to->bootstrap = idn_put_message(arena, &idunno__request__bootstrap__descriptor);
+}
+
+static void put_retry(
+    struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    (void)message;
+    to->retry = idn_put_message(arena, &idunno__request__retry__descriptor);
+}
+
 // ---- decode
 
 static void take_hello(struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
@@ -212,6 +233,9 @@ static const struct {
     [IDN_REQUEST_RESULTS] = {"RESULTS", PREFIX_BITS_MIN, put_results, take_results},
     [IDN_REQUEST_CANCEL] = {"CANCEL", PREFIX_BITS_MIN, put_cancel, take_nothing},
     [IDN_REQUEST_FORGET] = {"FORGET", PREFIX_BITS_MIN, put_forget, take_nothing},
+    [IDN_REQUEST_SWITCH] = {"SWITCH", 0, put_hand_over, take_nothing},
+    [IDN_REQUEST_BOOTSTRAP] = {"BOOTSTRAP", 0, put_bootstrap, take_nothing},
+    [IDN_REQUEST_RETRY] = {"RETRY", PREFIX_BITS_MIN, put_retry, take_nothing},
 };
 enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
 
@@ -223,6 +247,7 @@ struct idn_bytes idn_encode_request(struct idn_codec *codec, const struct idn_re
     IDN_ASSERT(message->type >= 1 && message->type <= TYPES);
     idn_arena_reset(arena, IDN_ARENA_BYTES);
     envelope.id = message->id;
+    envelope.unheard_ms = message->unheard_ms;
     if (types[message->type].job_bits_min > 0) {
         envelope.job = idn_put_message(arena, &idunno__job_name__descriptor);
         envelope.job->key = idn_put_key(arena, &message->job.key);
@@ -269,6 +294,7 @@ int idn_decode_request(struct idn_codec *codec, const void *data, size_t size,
         return IDN_DECODE_MALFORMED;
     memset(message, 0, sizeof(*message));
     message->id = envelope->id;
+    message->unheard_ms = envelope->unheard_ms;
     message->type = idn_codec_body(
         &envelope->base, envelope->body_case, envelope->hello, TYPES, &check, &result);
     if (message->type == 0)

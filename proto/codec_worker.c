@@ -36,6 +36,7 @@ static Idunno__WorkerMessage__HeldLease **put_held_leases(
         to[i]->first = lease[i].first;
         to[i]->count = lease[i].count;
         to[i]->done = lease[i].done;
+        to[i]->spec_hash = lease[i].spec_hash;
     }
     return to;
 }
@@ -84,6 +85,7 @@ static void put_report(struct idn_arena *arena, const struct idn_worker_message 
     to->n_in_child = in_child;
     to->in_child = idn_put_u32s(arena, message->u.report.image, in_child);
     to->text = idn_put_text(arena, message->u.report.text);
+    to->spec_hash = message->u.report.spec_hash;
     envelope->report = to;
 }
 
@@ -149,6 +151,7 @@ static void take_held_leases(struct idn_check *check, const Idunno__WorkerMessag
         idn_take_span(check, held->first, held->count, &lease->first, &lease->count);
         idn_check_range(check, "done", held->done, 0, held->count);
         lease->done = held->done;
+        lease->spec_hash = held->spec_hash;
     }
 }
 
@@ -192,6 +195,7 @@ static void take_report(
     idn_take_images(
         check, from->in_child, from->n_in_child, &to->u.report.in_child, to->u.report.image);
     idn_take_text(check, "text", from->text, to->u.report.text, sizeof(to->u.report.text));
+    to->u.report.spec_hash = from->spec_hash;
 }
 
 static void take_trimmed(

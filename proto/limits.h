@@ -55,7 +55,8 @@ enum {
     IDN_PAGE_JOBS_MAX = 32,
     IDN_PAGE_WORKERS_MAX = 16,
     IDN_MIRROR_MESSAGE_BYTES_MAX = 1024 * 1024,
-    IDN_MIRROR_FRAME_BYTES = 256 * 1024, // fact bodies in one frame; one body may exceed it
+    IDN_FACT_BODY_BYTES_MAX = 512 * 1024,
+    IDN_MIRROR_FRAME_BYTES = 256 * 1024, // fact bodies in one frame; the last may exceed it
     IDN_MIRROR_FACTS_MAX = 512,          // facts in one frame
     IDN_MIRROR_VECTOR_MAX = 4096,        // entries in one frame
     IDN_MIRROR_FINDS_MAX = 32,           // places a reader looks up before a scan
@@ -98,6 +99,10 @@ enum {
 #define IDN_MIN_FREE_BYTES_DEFAULT (512ull << 20)
 
 static_assert(IDN_LIST_PART_BYTES + 1024 <= IDN_CLIENT_MESSAGE_BYTES_MAX, "an upload part fits");
+static_assert(
+    IDN_MIRROR_FRAME_BYTES + IDN_FACT_BODY_BYTES_MAX + 128 * (IDN_MIRROR_FACTS_MAX + 1) <=
+        IDN_MIRROR_MESSAGE_BYTES_MAX,
+    "a frame whose last body exceeds it fits");
 static_assert(IDN_DEAD_MS == 5 * IDN_BEAT_MS, "dead after five silent beats");
 static_assert(IDN_SUSPECTED_MS < IDN_DEAD_MS, "suspected before dead");
 

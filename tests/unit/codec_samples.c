@@ -159,13 +159,22 @@ static void status_info(struct idn_status_info *to)
     to->store_bytes = next_wide();
     to->free_bytes = next_wide();
     to->disk_low = true;
+    to->peer = (struct idn_peer_info){.configured = true,
+        .in_sight = true,
+        .exchanged = true,
+        .in_sync = true,
+        .role = IDN_ROLE_STANDBY,
+        .epoch = epoch(),
+        .silent_ms = next_wide(),
+        .lag_facts = next_wide()};
+    NAME(to->peer.broker);
 }
 
 static bool names_job(uint32_t type)
 {
     return type == IDN_REQUEST_SUBMIT || type == IDN_REQUEST_UPLOAD || type == IDN_REQUEST_WATCH ||
            type == IDN_REQUEST_JOB || type == IDN_REQUEST_RESULTS || type == IDN_REQUEST_CANCEL ||
-           type == IDN_REQUEST_FORGET;
+           type == IDN_REQUEST_FORGET || type == IDN_REQUEST_RETRY;
 }
 
 static void request_body(struct idn_request *to)
@@ -202,6 +211,7 @@ struct idn_request *sample_request(uint32_t type)
     memset(&message, 0, sizeof(message));
     message.type = type;
     message.id = next_wide();
+    message.unheard_ms = next();
     if (names_job(type)) {
         fill(&message.job.key, sizeof(message.job.key));
         message.job.bits = 128;
@@ -304,6 +314,7 @@ static void hello(struct idn_worker_message *to)
         to->u.hello.lease[i].first = next();
         to->u.hello.lease[i].count = IDN_BATCH_MAX;
         to->u.hello.lease[i].done = IDN_BATCH_MAX - i;
+        to->u.hello.lease[i].spec_hash = next_wide();
     }
 }
 
@@ -323,6 +334,7 @@ static void report(struct idn_worker_message *to)
     for (uint32_t i = 0; i < many(IDN_CHILD_IMAGES_MAX); i++)
         to->u.report.image[i] = next();
     NAME(to->u.report.text);
+    to->u.report.spec_hash = next_wide();
 }
 
 struct idn_worker_message *sample_worker(uint32_t type)
@@ -361,6 +373,7 @@ static void order_lease(struct idn_order *to)
     to->u.lease.count = IDN_BATCH_MAX;
     to->u.lease.alone = 1;
     to->u.lease.first_slice = next();
+    to->u.lease.spec_hash = next_wide();
 }
 
 struct idn_order *sample_order(uint32_t type)
@@ -436,11 +449,13 @@ static void fact_body(struct idn_fact *to)
         to->u.results.rows = sample_rows(IDN_REPORT_ROWS_MAX);
         to->u.results.class_hash = next_wide();
         to->u.results.compute_us = next_wide();
+        to->u.results.spec_hash = next_wide();
         NAME(to->u.results.worker);
     } else if (to->kind == IDN_FACT_QUARANTINED) {
         to->u.quarantined.image = next();
         to->u.quarantined.generation = next();
         to->u.quarantined.reason = IDN_DEATH_HANG;
+        to->u.quarantined.spec_hash = next_wide();
         NAME(to->u.quarantined.worker);
     } else if (to->kind == IDN_FACT_LIFTED) {
         to->u.lifted.generation = next();
@@ -468,4 +483,94 @@ struct idn_fact *sample_fact(uint32_t kind)
     fill(&fact.job, sizeof(fact.job));
     fact_body(&fact);
     return &fact;
+}
+
+// ---- the mirror link
+
+static void greeting(struct idn_mirror_frame *to)
+{
+    to->u.hello.lowest = next();
+    to->u.hello.highest = next();
+    to->u.hello.letter = 'b';
+    NAME(to->u.hello.broker);
+    to->u.hello.incarnation = next_wide();
+}
+
+static void vector(struct idn_mirror_frame *to)
+{
+    static struct idn_held held[IDN_MIRROR_VECTOR_MAX];
+
+    to->u.vector.count = many(IDN_MIRROR_VECTOR_MAX);
+    to->u.vector.last = true;
+    to->u.vector.item = held;
+    for (uint32_t i = 0; i < to->u.vector.count; i++)
+        held[i] = (struct idn_held){.incarnation = next_wide(), .last = next_wide()};
+}
+
+// A body as idn_encode_fact_body makes it of an empty head; with rows it is one of RESULTS.
+static void body(struct idn_stored_fact *to, uint32_t rows)
+{
+    static uint8_t bytes[4 + 10 * IDN_ROW_BYTES];
+
+    memcpy(bytes + 4, sample_rows(10), (size_t)10 * IDN_ROW_BYTES);
+    to->body = bytes;
+    to->size = 4 + rows * IDN_ROW_BYTES;
+}
+
+static void stored(struct idn_stored_fact *to, uint32_t i)
+{
+    static const uint32_t kind[] = {
+        IDN_FACT_RESULTS, IDN_FACT_LIFTED, IDN_FACT_RESULTS, IDN_FACT_LIST_PART + 1};
+
+    to->fact = (struct idn_fact){.origin = {.incarnation = next_wide(), .sequence = next_wide()},
+        .epoch = epoch(),
+        .wall_ms = next_wide(),
+        .kind = kind[i % 4]};
+    fill(&to->fact.job, sizeof(to->fact.job));
+    to->decoded = false;
+    to->emptied = i % 4 == 2;
+    body(to, i % 4 == 0 ? 10 : 0);
+    if (to->emptied)
+        to->size = 0;
+}
+
+static void facts(struct idn_mirror_frame *to)
+{
+    static struct idn_stored_fact item[IDN_MIRROR_FACTS_MAX];
+    static uint8_t large[IDN_FACT_BODY_BYTES_MAX];
+
+    to->u.facts.count = many(IDN_MIRROR_FACTS_MAX);
+    to->u.facts.end = true;
+    to->u.facts.item = item;
+    for (uint32_t i = 0; i < to->u.facts.count; i++)
+        stored(&item[i], i);
+    if (to->u.facts.count == IDN_MIRROR_FACTS_MAX) { // the last one, of the unknown kind
+        memset(large, 0x5a, sizeof(large));
+        item[IDN_MIRROR_FACTS_MAX - 1].body = large;
+        item[IDN_MIRROR_FACTS_MAX - 1].size = sizeof(large);
+    }
+}
+
+struct idn_mirror_frame *sample_mirror(uint32_t type)
+{
+    static struct idn_mirror_frame frame;
+    bool numbered =
+        type == IDN_MIRROR_VECTOR || type == IDN_MIRROR_FACTS || type == IDN_MIRROR_HANDOVER;
+
+    memset(&frame, 0, sizeof(frame));
+    frame.type = type;
+    frame.session = next_wide();
+    frame.number = numbered ? next_wide() : 0;
+    frame.durable = next_wide();
+    frame.role = IDN_ROLE_ALONE;
+    frame.epoch = epoch();
+    if (type == IDN_MIRROR_HELLO || type == IDN_MIRROR_WELCOME)
+        greeting(&frame);
+    else if (type == IDN_MIRROR_VECTOR)
+        vector(&frame);
+    else if (type == IDN_MIRROR_FACTS)
+        facts(&frame);
+    else if (type == IDN_MIRROR_HANDOVER)
+        frame.u.handover.epoch = epoch();
+    return &frame;
 }

@@ -4,16 +4,18 @@
 #define IDN_TESTS_UNIT_CODEC_SAMPLES_H
 
 #include "proto/messages.h"
+#include "proto/mirror.h"
 
 // From here on at most so many rows, items, bytes of a part; UINT32_MAX: as many as can be.
 void sample_at_most(uint32_t most);
 
 enum {
-    SAMPLE_REQUESTS = IDN_REQUEST_FORGET, // types are 1 .. this
+    SAMPLE_REQUESTS = IDN_REQUEST_RETRY, // types are 1 .. this
     SAMPLE_REPLIES = IDN_REPLY_RESULTS,
     SAMPLE_WORKERS = IDN_WORKER_GOODBYE,
     SAMPLE_ORDERS = IDN_ORDER_HELLO_AGAIN,
     SAMPLE_FACTS = IDN_FACT_LIST_PART,
+    SAMPLE_MIRRORS = IDN_MIRROR_HANDOVER,
 };
 
 struct idn_request *sample_request(uint32_t type);
@@ -23,6 +25,8 @@ struct idn_order *sample_order(uint32_t type);
 struct idn_worker_beat *sample_worker_beat(void);
 struct idn_broker_beat *sample_broker_beat(void);
 struct idn_fact *sample_fact(uint32_t kind);
+// FACTS: RESULTS, LIFTED, an emptied one, and a kind of a later version take turns.
+struct idn_mirror_frame *sample_mirror(uint32_t type);
 
 // `count` valid packed rows, at most IDN_PAGE_ROWS_MAX.
 const uint8_t *sample_rows(uint32_t count);

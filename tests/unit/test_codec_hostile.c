@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { MUTATIONS_DEFAULT = 30 * 1000, FAMILIES = 7, MESSAGE_ROOM = 16 * 1024 };
+enum { MUTATIONS_DEFAULT = 30 * 1000, FAMILIES = 8, MESSAGE_ROOM = 16 * 1024 };
 
 static struct idn_codec *codec;
 
@@ -45,6 +45,11 @@ static struct idn_bytes make_broker_beat(uint32_t type)
 {
     (void)type;
     return idn_encode_broker_beat(codec, sample_broker_beat());
+}
+
+static struct idn_bytes make_mirror(uint32_t type)
+{
+    return idn_encode_mirror(codec, sample_mirror(type));
 }
 
 static struct idn_bytes make_fact(uint32_t kind)
@@ -120,6 +125,17 @@ static int pass_broker_beat(uint32_t type, struct idn_bytes bytes, struct idn_by
     return result;
 }
 
+static int pass_mirror(uint32_t type, struct idn_bytes bytes, struct idn_bytes *ret_again)
+{
+    struct idn_mirror_frame out;
+    int result = idn_decode_mirror(codec, bytes.data, bytes.size, &out, NULL);
+
+    (void)type;
+    if (result == 0)
+        *ret_again = idn_encode_mirror(codec, &out);
+    return result;
+}
+
 static int pass_fact(uint32_t kind, struct idn_bytes bytes, struct idn_bytes *ret_again)
 {
     struct idn_fact out = {.kind = kind};
@@ -142,6 +158,7 @@ static const struct family {
     {SAMPLE_ORDERS, IDN_WORKER_MESSAGE_BYTES_MAX, make_order, pass_order},
     {1, IDN_BEAT_BYTES_MAX, make_worker_beat, pass_worker_beat},
     {1, IDN_BEAT_BYTES_MAX, make_broker_beat, pass_broker_beat},
+    {SAMPLE_MIRRORS, IDN_MIRROR_MESSAGE_BYTES_MAX, make_mirror, pass_mirror},
     {SAMPLE_FACTS, IDN_WORKER_MESSAGE_BYTES_MAX, make_fact, pass_fact},
 };
 

@@ -269,6 +269,7 @@ static void test_names_of_jobs(void)
     REQUEST(IDN_REQUEST_CANCEL, m->job = NULL, "CANCEL: job is missing");
     REQUEST(IDN_REQUEST_JOB, m->job->bits = 39, "bits of job is 39, must be 40 to 128");
     REQUEST(IDN_REQUEST_WATCH, m->job->bits = 129, "bits of job is 129");
+    REQUEST(IDN_REQUEST_RETRY, m->job = NULL, "RETRY: job is missing");
     REQUEST(IDN_REQUEST_FORGET, m->job->bits = 120, "job has bits beyond its length");
     REQUEST(IDN_REQUEST_RESULTS, m->job->key.len = 15, "bytes of job is 15, must be 16 to 16");
     REQUEST(IDN_REQUEST_RESULTS, m->job->key.len = 0, "bytes of job is 0");
@@ -311,6 +312,9 @@ static void test_small_replies(void)
     REPLY(IDN_REPLY_STATUS, m->status->role = (Idunno__Role)5, "role is 5");
     REPLY(IDN_REPLY_STATUS, m->status->epoch->broker = 1, "epoch's broker");
     REPLY(IDN_REPLY_STATUS, m->status->images_per_s = -1, "images_per_s is not a rate");
+    REPLY(IDN_REPLY_STATUS, m->status->peer->broker = spaced, "STATUS: peer's name is not");
+    REPLY(IDN_REPLY_STATUS, m->status->peer->role = (Idunno__Role)5, "peer's role is 5");
+    REPLY(IDN_REPLY_STATUS, m->status->peer->epoch->broker = 2, "epoch's broker");
 }
 
 static void test_infos(void)
