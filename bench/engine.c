@@ -4,6 +4,7 @@
 // usage: bench-engine ENGINE auto|direct THREADS CFG WEIGHTS REPEATS BATCH...
 //        bench-engine --machine
 //        bench-engine --steps auto|direct CFG WEIGHTS BATCH
+//        bench-engine --memory auto|direct THREADS (CFG WEIGHTS)...
 //
 // Lines of key=value. wall_ms and cpu_ms (processor time of all threads) are an image's, the median
 // of the repeats after one run to warm up.
@@ -195,6 +196,43 @@ static int run_steps(char **argv)
     return 0;
 }
 
+static void *new_plan(const struct idn_dnnl *dnnl, char *const *files, bool winograd,
+    uint32_t threads, struct idn_reason *reason)
+{
+    struct idn_plan *plan;
+    network *net;
+
+    if (idn_darknet_load(files[0], files[1], 1, &net, reason) != 0 ||
+        idn_plan_new(net, dnnl, winograd, false, threads, &plan, reason) != 0)
+        return NULL;
+    return plan;
+}
+
+// What all the models in memory cost, before any image: weights as they are kept, apart from what
+// each thread has for activations.
+static int run_memory(int argc, char **argv)
+{
+    uint32_t threads = (uint32_t)strtoul(argv[3], NULL, 10);
+    struct idn_dnnl dnnl;
+    struct idn_reason reason = {""};
+    long before = resident_kib(), activations = 0;
+    int status = idn_dnnl_init(&dnnl, threads, &reason) != 0;
+
+    for (int i = 4; i + 1 < argc && status == 0; i += 2) {
+        const struct idn_plan *plan = // kept until the process ends
+            new_plan(&dnnl, argv + i, strcmp(argv[2], "direct") != 0, threads, &reason);
+        status = plan == NULL;
+        if (plan != NULL)
+            activations += (long)((plan->arena_size + plan->scratch_size + plan->workspace_size) *
+                                  threads * sizeof(float) / 1024);
+    }
+    if (status != 0)
+        (void)fprintf(stderr, "bench-engine: %s\n", reason.text);
+    (void)printf("program_kib=%ld models_kib=%ld activations_kib=%ld\n", before,
+        resident_kib() - before - activations, activations);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--machine") == 0) {
@@ -204,9 +242,12 @@ int main(int argc, char **argv)
     }
     if (argc == 6 && strcmp(argv[1], "--steps") == 0)
         return run_steps(argv);
+    if (argc >= 6 && strcmp(argv[1], "--memory") == 0)
+        return run_memory(argc, argv);
     if (argc >= 8)
         return run_engine(argc, argv);
     (void)fprintf(stderr, "usage: bench-engine ENGINE auto|direct THREADS CFG WEIGHTS REPEATS "
-                          "BATCH... | --machine | --steps auto|direct CFG WEIGHTS BATCH\n");
+                          "BATCH... | --machine | --steps auto|direct CFG WEIGHTS BATCH | "
+                          "--memory auto|direct THREADS (CFG WEIGHTS)...\n");
     return 2;
 }

@@ -92,6 +92,17 @@ def print_ratios(rows, machine):
                   f'{flop / time / roof * 100:.0f} % of the roof')
 
 
+def print_memory(bench, files, core):
+    size = sum(weights.stat().st_size for _, weights in files) / 1024
+    for algorithm in ('direct', 'auto'):
+        paths = [path for pair in files for path in pair]
+        row = next(run([bench, '--memory', algorithm, '1', *paths], 1, core))
+        models, activations = int(row['models_kib']), int(row['activations_kib'])
+        print(f'all models in memory, onednn {algorithm}: {models / 1024:.0f} MiB, '
+              f'{models / size:.2f} times their weights files, and {activations / 1024:.0f} MiB a '
+              'thread for activations')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -105,7 +116,7 @@ def main():
     if args.torch and importlib.util.find_spec('torch') is None:
         print('PyTorch is not installed for this Python (Debian: python3-torch): left out')
         args.torch = False
-    bench, rows = args.build / 'bench/bench-engine', []
+    bench, rows, files = args.build / 'bench/bench-engine', [], []
     machine = next(run([bench, '--machine'], 1, args.core))
     print_head()
     with tempfile.TemporaryDirectory() as folder:
@@ -113,9 +124,11 @@ def main():
             cfg, weights = CFGS / f'{model}.cfg', pathlib.Path(folder) / f'{model}.weights'
             subprocess.run([args.build / 'weights/idunno-weights', 'synth', '--cfg', cfg,
                             '--output', weights], check=True, stdout=subprocess.DEVNULL)
+            files.append((cfg, weights))
             for row in measure(bench, model, cfg, weights, args):
                 print_row(row)
                 rows.append(row)
+        print_memory(bench, files, args.core)
     print_ratios(rows, machine)
     if args.csv:
         with args.csv.open('w', newline='') as file:

@@ -10,10 +10,13 @@
 #include <sys/stat.h>
 
 enum {
-    PENDING_MAX = 2,       // as the agent core begins at once
-    LOAD_MS = 120 * 1000,  // a model that takes longer is not to be had
-    LOAD_DEATHS_MAX = 3,   // children that ended loading a model; one alone may be chance
-    MEMORY_OF_WEIGHTS = 3, // times the file: parameters, darknet's training copies, activations
+    PENDING_MAX = 2,      // as the agent core begins at once
+    LOAD_MS = 120 * 1000, // a model that takes longer is not to be had
+    LOAD_DEATHS_MAX = 3,  // children that ended loading a model; one alone may be chance
+    // Of a model: times the file for parameters and, while it loads, darknet's training copies; and
+    // what activations and Winograd's larger weights take beyond that.
+    MEMORY_OF_WEIGHTS = 3,
+    MEMORY_OF_REST = 160 * 1024 * 1024,
 };
 
 static const char too_slow[] = "it took longer than 120 s to load a model";
@@ -127,7 +130,9 @@ static uint64_t memory_of(const struct idn_model *model)
 {
     struct stat status;
 
-    return stat(model->weights, &status) == 0 ? (uint64_t)status.st_size * MEMORY_OF_WEIGHTS : 0;
+    return stat(model->weights, &status) == 0
+               ? (uint64_t)status.st_size * MEMORY_OF_WEIGHTS + MEMORY_OF_REST
+               : 0;
 }
 
 // A free place while memory suffices; else that of the model not used for the longest time, which
