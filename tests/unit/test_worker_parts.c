@@ -332,8 +332,8 @@ static void test_weights_that_changed_are_not_loaded(void)
     models[0] = before;
 }
 
-// Room for two models (three times their files): the third takes the place of the one not used
-// for the longest time.
+// Room for two models (three times their files and 160 MiB each): the third takes the place of the
+// one not used for the longest time.
 static void test_models_share_the_memory(void)
 {
     char folder[] = "/tmp/idunno-feed-XXXXXX";
@@ -342,7 +342,7 @@ static void test_models_share_the_memory(void)
     CHECK(mkdtemp(folder) != NULL);
     for (int i = 0; i < 3; i++)
         write_weights(&models[i], folder, 1000);
-    open_kitchen(7000);
+    open_kitchen(7000 + (2ull * 160 << 20));
     give(1, "m0");
     number[0] = kitchen.said.u.slice.model;
     give(2, "m1");

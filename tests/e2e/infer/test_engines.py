@@ -76,8 +76,8 @@ def check(tools, cfg, images, work):
 
 def pictures(dataset_tool, work):
     folder = work / 'pictures'
-    subprocess.run([dataset_tool, 'make', '--images', '1000', '--seed', '1', folder], check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run([dataset_tool, 'make', '--images', '1000', '--seed', '1',
+                    '--output', folder], check=True, stdout=subprocess.DEVNULL)
     return sorted(folder.rglob('*.jpg'))
 
 
