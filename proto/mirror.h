@@ -17,6 +17,7 @@ enum idn_mirror_type {
     IDN_MIRROR_FACTS = 4,   // numbered: facts that the receiver lacks, in the sender's commit order
     IDN_MIRROR_BEAT = 5,    // every IDN_BEAT_MS, and whenever `durable` grew
     IDN_MIRROR_HANDOVER = 6, // numbered: the active asks the standby to begin this reign
+    IDN_MIRROR_GONE = 7,     // a to b: this session is not known here (any more); no answer
 };
 
 // What a broker has of an incarnation: the facts 1 .. last. A version vector is a set of these.
