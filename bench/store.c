@@ -87,6 +87,13 @@ static struct idn_fact results_of(int job, int part, uint64_t sequence, uint8_t 
     return fact;
 }
 
+static void commit(struct idn_store *store, const struct idn_fact *fact)
+{
+    struct idn_stored_fact own = {.fact = *fact, .decoded = true};
+
+    idn_store_commit(store, &own, 1);
+}
+
 // Jobs are written in turns, as a fair broker would.
 static void fill(const char *directory)
 {
@@ -103,12 +110,12 @@ static void fill(const char *directory)
             .kind = IDN_FACT_ACCEPTED,
             .job = key_of(job)};
         fact.u.accepted = spec_of();
-        idn_store_commit(store, &fact, 1);
+        commit(store, &fact);
     }
     double began = now_s();
     for (int i = 0; i < FACTS; i++) {
         struct idn_fact fact = results_of(i % JOBS, i / JOBS, ++sequence, rows);
-        idn_store_commit(store, &fact, 1);
+        commit(store, &fact);
         if (i % 8 == 7 || i == FACTS - 1)
             await(store, IDN_COMPLETION_STORED, sequence, &done);
     }
@@ -178,7 +185,7 @@ static void summarise_all_but_one(const char *directory)
     double began = now_s();
     for (int job = 1; job < JOBS; job++) {
         struct idn_key key = key_of(job);
-        idn_store_refold(store, &key, &spec);
+        idn_store_refold(store, &key, &spec, false);
         await(store, IDN_COMPLETION_REFOLDED, 0, &done);
         idn_store_summarise(store, &done.summary);
     }

@@ -123,7 +123,8 @@ static void carry(struct idn_loop *loop, const struct idn_action *action)
         break;
     case IDN_ACTION_REFOLD:
         idn_loop_commit(loop); // the late fact is to be folded too
-        idn_store_refold(loop->config.store, &action->u.refold.job, &action->u.refold.spec);
+        idn_store_refold(loop->config.store, &action->u.refold.job, &action->u.refold.spec,
+            action->u.refold.states);
         break;
     case IDN_ACTION_PAGE:
         carry_page(loop, action);
@@ -132,7 +133,12 @@ static void carry(struct idn_loop *loop, const struct idn_action *action)
         carry_list(loop, action);
         break;
     case IDN_ACTION_COPY:
+        idn_batch_copy(&loop->batch, action->u.copy);
+        break;
     case IDN_ACTION_READ_FACTS:
+        idn_store_read_facts(loop->config.store, action->u.read_facts.after,
+            action->u.read_facts.find, action->u.read_facts.finds);
+        break;
     case IDN_ACTION_MIRROR_SEND:
     case IDN_ACTION_MIRROR_RESET:
         break;
@@ -205,6 +211,15 @@ void idn_loop_completed(struct idn_loop *loop, struct idn_completion *completion
     case IDN_COMPLETION_REFOLDED:
         event.type = IDN_EVENT_REFOLDED;
         event.u.refolded.summary = &completion->summary;
+        event.u.refolded.states = completion->bytes;
+        idn_loop_step(loop, &event);
+        break;
+    case IDN_COMPLETION_FACTS:
+        event.type = IDN_EVENT_FACTS_READ;
+        event.u.facts_read.next = completion->next_position;
+        event.u.facts_read.end = completion->end;
+        event.u.facts_read.count = completion->count;
+        event.u.facts_read.item = completion->fact;
         idn_loop_step(loop, &event);
         break;
     case IDN_COMPLETION_PAGE:
@@ -221,5 +236,7 @@ void idn_loop_completed(struct idn_loop *loop, struct idn_completion *completion
         break;
     }
     free(completion->bytes);
+    free(completion->fact);
     completion->bytes = NULL;
+    completion->fact = NULL;
 }

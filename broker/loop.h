@@ -65,7 +65,7 @@ int idn_loop_run(struct idn_loop *loop);
 // carry.c: the core's actions and the store's answers, and every message that goes out.
 void idn_loop_carry(struct idn_loop *loop, const struct idn_event *cause);
 void idn_loop_completed(
-    struct idn_loop *loop, struct idn_completion *completion); // frees its bytes
+    struct idn_loop *loop, struct idn_completion *completion); // frees what it brought
 void idn_loop_answer(struct idn_loop *loop, idn_peer peer, const struct idn_request *request);
 void idn_loop_refuse_client(
     struct idn_loop *loop, idn_peer peer, uint64_t request, uint32_t code, const char *text);

@@ -3,7 +3,6 @@
 #include "broker/store.h"
 
 #include "base/assert.h"
-#include "broker/bytes.h"
 #include "broker/store_internal.h"
 
 #include <errno.h>
@@ -151,6 +150,7 @@ int idn_store_start(struct idn_store *store, struct idn_reason *reason)
 {
     int error = idn_store_connect(store->directory, false, &store->reader_db, reason);
 
+    store->told = store->mark.position;
     if (error == 0) {
         error = start_threads(store);
         if (error < 0)
@@ -162,6 +162,12 @@ int idn_store_start(struct idn_store *store, struct idn_reason *reason)
 
 // ---- close
 
+static void release(const struct idn_completion *completion)
+{
+    free(completion->bytes);
+    free(completion->fact);
+}
+
 static void drain(struct idn_store *store)
 {
     struct idn_queue_item *item;
@@ -171,7 +177,7 @@ static void drain(struct idn_store *store)
     while ((item = idn_queue_take(&store->reads, 0)) != NULL)
         free(item);
     while ((item = idn_queue_take(&store->completions, 0)) != NULL) {
-        free(((struct completion_item *)item)->completion.bytes);
+        release(&((struct completion_item *)item)->completion);
         free(item);
     }
 }
@@ -207,69 +213,6 @@ void idn_store_close(struct idn_store **store)
 
 // ---- commits
 
-static void span_of_rows(const struct idn_fact *fact, struct idn_store_row *row)
-{
-    row->first = INT64_MAX;
-    for (uint32_t i = 0; i < fact->u.results.count; i++) {
-        int64_t image = idn_get_u32(fact->u.results.rows + (size_t)i * IDN_ROW_BYTES);
-        row->first = image < row->first ? image : row->first;
-        row->last = image > row->last ? image : row->last;
-    }
-    if (fact->u.results.count == 0)
-        row->first = 0;
-}
-
-static void span_of(const struct idn_fact *fact, struct idn_store_row *row)
-{
-    switch (fact->kind) {
-    case IDN_FACT_RESULTS:
-        span_of_rows(fact, row);
-        break;
-    case IDN_FACT_QUARANTINED:
-        row->first = row->last = fact->u.quarantined.image;
-        break;
-    case IDN_FACT_LIFTED:
-        row->first = 0, row->last = UINT32_MAX; // of every image
-        break;
-    case IDN_FACT_LIST_PART:
-        row->first = (int64_t)fact->u.list_part.offset;
-        row->last = row->first + fact->u.list_part.size - 1;
-        break;
-    default:
-        break;
-    }
-}
-
-static void row_of(
-    struct idn_codec *codec, const struct idn_fact *fact, struct idn_store_row *ret_row)
-{
-    struct idn_bytes body = idn_encode_fact_body(codec, fact);
-    uint8_t *copy = allocate(body.size + 1);
-
-    if (body.size > 0)
-        memcpy(copy, body.data, body.size);
-    *ret_row = (struct idn_store_row){.origin = fact->origin,
-        .epoch = fact->epoch,
-        .kind = fact->kind,
-        .job = fact->job,
-        .wall_ms = fact->wall_ms,
-        .body = copy,
-        .size = body.size};
-    span_of(fact, ret_row);
-}
-
-void idn_store_commit(struct idn_store *store, const struct idn_fact *facts, size_t count)
-{
-    if (count == 0 || store->failed)
-        return;
-    struct idn_store_commit *commit =
-        allocate(sizeof(*commit) + count * sizeof(struct idn_store_row));
-    commit->count = count;
-    for (size_t i = 0; i < count; i++)
-        row_of(store->codec, &facts[i], &commit->row[i]);
-    (void)idn_queue_push(&store->commits, &commit->item);
-}
-
 void idn_store_summarise(struct idn_store *store, const struct idn_summary *summary)
 {
     if (store->failed)
@@ -278,13 +221,6 @@ void idn_store_summarise(struct idn_store *store, const struct idn_summary *summ
     commit->is_summary = true;
     commit->summary = *summary;
     (void)idn_queue_push(&store->commits, &commit->item);
-}
-
-void idn_store_commit_destroy(struct idn_store_commit *commit)
-{
-    for (size_t i = 0; i < commit->count; i++)
-        free((void *)(uintptr_t)commit->row[i].body);
-    free(commit);
 }
 
 // ---- reads
@@ -318,11 +254,23 @@ void idn_store_read_list(
                          .type = IDN_STORE_READ_LIST, .tag = tag, .job = *job, .offset = offset});
 }
 
-void idn_store_refold(
-    struct idn_store *store, const struct idn_key *job, const struct idn_job_spec *spec)
+void idn_store_refold(struct idn_store *store, const struct idn_key *job,
+    const struct idn_job_spec *spec, bool states)
 {
     push_read(
-        store, &(struct idn_store_read){.type = IDN_STORE_READ_REFOLD, .job = *job, .spec = *spec});
+        store, &(struct idn_store_read){
+                   .type = IDN_STORE_READ_REFOLD, .job = *job, .spec = *spec, .states = states});
+}
+
+void idn_store_read_facts(
+    struct idn_store *store, uint64_t after, const struct idn_origin *find, uint32_t finds)
+{
+    struct idn_store_read read = {.type = IDN_STORE_READ_FACTS, .position = after, .finds = finds};
+
+    IDN_ASSERT(finds <= IDN_MIRROR_FINDS_MAX);
+    if (finds > 0)
+        memcpy(read.find, find, finds * sizeof(*find));
+    push_read(store, &read);
 }
 
 // ---- completions
@@ -330,7 +278,7 @@ void idn_store_refold(
 void idn_store_complete(struct idn_store *store, const struct idn_completion *completion)
 {
     if (store->failed) {
-        free(completion->bytes);
+        release(completion);
         return;
     }
     struct completion_item *item = allocate(sizeof(*item));

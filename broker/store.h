@@ -23,12 +23,13 @@ struct idn_store_config {
     const char *directory; // made (0700) when it does not exist; borrowed for open
     bool accept_lost_tail; // --accept-lost-tail: go on without facts that the high-water file
                            // proves lost
+    bool has_peer;         // another broker may have them: lost ones are no error
 };
 
 // What open found out.
 struct idn_store_report {
     uint64_t facts;    // also the position of the last one
-    uint64_t lost;     // facts that were committed and are gone (only with accept_lost_tail)
+    uint64_t lost;     // facts that were committed and are gone (accept_lost_tail, has_peer)
     uint64_t verified; // rows whose checksums were read before serving
 };
 
@@ -38,11 +39,11 @@ struct idn_store_report {
 int idn_store_open(const struct idn_store_config *config, struct idn_store **ret,
     struct idn_store_report *ret_report, struct idn_reason *reason);
 
-// Feeds everything to the core as FACT and SUMMARY events, in commit order. A summary comes where
-// it was committed; what it covers (RESULTS, QUARANTINED, LIFTED, LIST_PART of its job before that
-// place) is left out, and so are emptied bodies and kinds this version does not know. Call once,
-// before start. `step` is called with events whose pointers live for the call. -EBADMSG: a row is
-// damaged; the sentence names it.
+// Feeds everything to the core: HELD for each incarnation, then FACT and SUMMARY events in commit
+// order. A summary comes where it was committed; what it covers (RESULTS, QUARANTINED, LIFTED,
+// LIST_PART of its job before that place) is left out, and so are emptied bodies and kinds this
+// version does not know. Call once, before start. `step` is called with events whose pointers live
+// for the call. -EBADMSG: a row is damaged; the sentence names it.
 int idn_store_restore(struct idn_store *store,
     void (*step)(void *context, const struct idn_event *event), void *context,
     struct idn_reason *reason);
@@ -51,10 +52,13 @@ int idn_store_restore(struct idn_store *store,
 // begins.
 int idn_store_start(struct idn_store *store, struct idn_reason *reason);
 
-// Queues one transaction: facts in order. Copies. Summaries likewise (latest wins, after earlier
-// commits). A FORGOTTEN fact empties the bodies of the job's results and list parts in the same
-// way.
-void idn_store_commit(struct idn_store *store, const struct idn_fact *facts, size_t count);
+// Queues facts in order; each gets the next position. One that is decoded and has no body is this
+// broker's own and is encoded here; another is the other broker's and is stored byte for byte: a
+// kind that this version knows decoded (for its place in the job), an unknown one and an emptied
+// one not. Copies what it needs. A fact that is there already is a mistake of the caller's, and
+// ends in FAILED. Summaries likewise (latest wins, after earlier commits). Once a key is FORGOTTEN,
+// the bodies of its results and list parts, those that come later too, are emptied.
+void idn_store_commit(struct idn_store *store, const struct idn_stored_fact *facts, size_t count);
 void idn_store_summarise(struct idn_store *store, const struct idn_summary *summary);
 
 // Queues reads; each is answered by one completion with the same tag and sees every commit queued
@@ -65,14 +69,20 @@ void idn_store_read_page(struct idn_store *store, uint64_t tag, const struct idn
     const struct idn_job_spec *spec, uint32_t from, uint32_t most, uint32_t filter);
 void idn_store_read_list(
     struct idn_store *store, uint64_t tag, const struct idn_key *job, uint64_t offset);
-void idn_store_refold(
-    struct idn_store *store, const struct idn_key *job, const struct idn_job_spec *spec);
+// states: also each image's state, as IDN_EVENT_REFOLDED has it.
+void idn_store_refold(struct idn_store *store, const struct idn_key *job,
+    const struct idn_job_spec *spec, bool states);
+// IDN_ACTION_READ_FACTS of broker/core/core.h; no fact beyond the last STORED that was taken before
+// its completion is among those read. A row that is found damaged is left out, and DAMAGED says so.
+void idn_store_read_facts(
+    struct idn_store *store, uint64_t after, const struct idn_origin *find, uint32_t finds);
 
 enum idn_completion_type {
     IDN_COMPLETION_STORED, // facts up to this position are durable
     IDN_COMPLETION_PAGE,
     IDN_COMPLETION_LIST,
     IDN_COMPLETION_REFOLDED,
+    IDN_COMPLETION_FACTS,
     IDN_COMPLETION_DAMAGED, // the scrub found a bad row: text says which; the store goes on
     IDN_COMPLETION_FAILED,  // a write failed: text says why; the caller exits
 };
@@ -85,7 +95,10 @@ struct idn_completion {
     uint64_t offset, total;          // LIST; total 0: not known
     uint32_t size;                   // LIST: bytes
     uint8_t *bytes;                  // PAGE rows, LIST bytes: transferred, free() it; may be NULL
-    struct idn_summary summary;      // REFOLDED
+    struct idn_summary summary;      // REFOLDED; its states, if wanted, are the bytes
+    struct idn_stored_fact *fact; // FACTS: count of them, bodies in bytes; transferred, free() it
+    uint64_t next_position;       // FACTS: of the last one looked at
+    bool end;                     // FACTS: the store holds no more
     char text[IDN_TEXT_SIZE];
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "broker/bytes.h"
+#include "broker/core/images.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,14 @@
 // others have an index of their own. Left to itself SQLite would walk the whole job for them, and
 // reading it page by page would take time by the square of its size.
 static const char near_sql[] = "SELECT " IDN_STORE_COLUMNS " FROM facts INDEXED BY facts_job"
-                               " WHERE job = ?1 AND kind IN (3, 4, 5)"
+                               " WHERE job = ?1 AND kind IN (3, 4)"
                                " AND first BETWEEN max(?2 - 9999, 0) AND ?3 AND last >= ?2"
                                " AND NOT (kind = 3 AND last - first >= 10000)";
 static const char wide_sql[] = "SELECT " IDN_STORE_COLUMNS " FROM facts INDEXED BY facts_wide"
                                " WHERE job = ?1 AND kind = 3 AND last - first >= 10000 AND first "
                                "BETWEEN 0 AND ?3 AND last >= ?2";
+static const char lifted_sql[] = "SELECT " IDN_STORE_COLUMNS " FROM facts INDEXED BY facts_job"
+                                 " WHERE job = ?1 AND kind = 5";
 
 static_assert(IDN_STORE_SPAN == 10000, "as the statements say");
 static_assert(IDN_FACT_RESULTS == 3 && IDN_FACT_QUARANTINED == 4 && IDN_FACT_LIFTED == 5,
@@ -32,6 +35,8 @@ int idn_fold_new(sqlite3 *db, struct idn_codec *codec, struct idn_fold **ret)
     int rc = idn_store_prepare(db, near_sql, &fold->near);
     if (rc == SQLITE_OK)
         rc = idn_store_prepare(db, wide_sql, &fold->wide);
+    if (rc == SQLITE_OK)
+        rc = idn_store_prepare(db, lifted_sql, &fold->lifted);
     if (rc != SQLITE_OK)
         idn_fold_destroy(&fold);
     else
@@ -45,6 +50,7 @@ void idn_fold_destroy(struct idn_fold **fold)
         return;
     (void)sqlite3_finalize((*fold)->near);
     (void)sqlite3_finalize((*fold)->wide);
+    (void)sqlite3_finalize((*fold)->lifted);
     free(*fold);
     *fold = NULL;
 }
@@ -67,17 +73,13 @@ static void see(struct idn_fold_image *image, uint64_t wall_ms)
         image->since_wall_ms = wall_ms;
 }
 
-static enum idn_fold_rank rank_of(const uint8_t *row)
-{
-    if (row[4] == IDN_STATUS_OK)
-        return IDN_FOLD_OK;
-    return row[4] == IDN_STATUS_QUARANTINED ? IDN_FOLD_QUARANTINED : IDN_FOLD_ERROR;
-}
-
+// Workers cannot quarantine: such a row is no result.
 static void offer(struct idn_fold_image *image, const struct idn_fact *fact, const uint8_t *row)
 {
-    enum idn_fold_rank rank = rank_of(row);
+    enum idn_fold_rank rank = row[4] == IDN_STATUS_OK ? IDN_FOLD_OK : IDN_FOLD_ERROR;
 
+    if (row[4] == IDN_STATUS_QUARANTINED)
+        return;
     see(image, fact->wall_ms);
     if (rank == IDN_FOLD_OK && image->rank == IDN_FOLD_OK &&
         memcmp(row, image->row, IDN_ROW_BYTES) != 0)
@@ -112,6 +114,8 @@ static struct idn_fold_image *image_of(struct idn_fold *fold, uint32_t index)
 
 static void apply_results(struct idn_fold *fold, const struct idn_fact *fact, int64_t begins)
 {
+    if (fact->u.results.spec_hash != fold->job.spec_hash)
+        return;
     for (uint32_t i = 0; i < fact->u.results.count; i++) {
         const uint8_t *row = fact->u.results.rows + (size_t)i * IDN_ROW_BYTES;
         struct idn_fold_image *image = image_of(fold, idn_get_u32(row));
@@ -126,19 +130,20 @@ static void apply_quarantined(struct idn_fold *fold, const struct idn_fact *fact
 {
     struct idn_fold_image *image = image_of(fold, fact->u.quarantined.image);
 
-    if (image == NULL)
+    if (image == NULL || fact->u.quarantined.spec_hash != fold->job.spec_hash ||
+        fact->u.quarantined.generation <= fold->job.lifted)
         return;
     see(image, fact->wall_ms);
-    if (fact->u.quarantined.generation > image->quarantined)
-        image->quarantined = fact->u.quarantined.generation;
+    image->quarantined = true;
 }
 
 static void apply_lifted(struct idn_fold *fold, const struct idn_fact *fact)
 {
-    if (fact->u.lifted.generation > fold->lifted)
-        fold->lifted = fact->u.lifted.generation;
+    if (fact->u.lifted.generation > fold->job.lifted)
+        fold->job.lifted = fact->u.lifted.generation;
 }
 
+// The statement's current row, unless it is damaged.
 static void apply(struct idn_fold *fold, sqlite3_stmt *statement)
 {
     struct idn_store_row row;
@@ -159,20 +164,35 @@ static void apply(struct idn_fold *fold, sqlite3_stmt *statement)
         apply_lifted(fold, &fact);
 }
 
-static int apply_all(struct idn_fold *fold, sqlite3_stmt *statement, const struct idn_key *job)
+static int apply_all(struct idn_fold *fold, sqlite3_stmt *statement)
 {
-    int rc = sqlite3_bind_blob(statement, 1, job->bytes, IDN_KEY_SIZE, SQLITE_STATIC);
+    int rc = sqlite3_bind_blob(statement, 1, fold->job.key.bytes, IDN_KEY_SIZE, SQLITE_STATIC);
 
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(statement, 2, fold->first);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(statement, 3, (int64_t)fold->first + fold->count - 1);
     while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
         apply(fold, statement);
         rc = SQLITE_OK;
     }
     (void)sqlite3_reset(statement);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int apply_window(struct idn_fold *fold, sqlite3_stmt *statement)
+{
+    int rc = sqlite3_bind_int64(statement, 2, fold->first);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 3, (int64_t)fold->first + fold->count - 1);
+    return rc == SQLITE_OK ? apply_all(fold, statement) : rc;
+}
+
+int idn_fold_job(struct idn_fold *fold, const struct idn_key *key, const struct idn_job_spec *spec,
+    struct idn_fold_job *ret)
+{
+    fold->damaged = 0;
+    fold->job = (struct idn_fold_job){.key = *key, .spec_hash = idn_spec_hash(spec)};
+    int rc = apply_all(fold, fold->lifted);
+    *ret = fold->job;
+    return rc;
 }
 
 static void pack_without_class(uint32_t index, uint8_t status, uint8_t row[static IDN_ROW_BYTES])
@@ -184,31 +204,31 @@ static void pack_without_class(uint32_t index, uint8_t status, uint8_t row[stati
     idn_result_pack(&result, row);
 }
 
-// A quarantine that still counts answers for an image that nothing else answers.
-static void settle(const struct idn_fold *fold, struct idn_fold_image *image, uint32_t index)
+// A quarantine answers for an image that nothing else answers.
+static void settle(struct idn_fold_image *image, uint32_t index)
 {
-    if (image->rank == IDN_FOLD_NONE && image->quarantined > (int64_t)fold->lifted) {
+    if (image->rank == IDN_FOLD_NONE && image->quarantined) {
         image->rank = IDN_FOLD_QUARANTINED;
         pack_without_class(index, IDN_STATUS_QUARANTINED, image->row);
     }
 }
 
-int idn_fold_load(struct idn_fold *fold, const struct idn_key *job, uint32_t first, uint32_t count)
+int idn_fold_load(
+    struct idn_fold *fold, const struct idn_fold_job *job, uint32_t first, uint32_t count)
 {
     IDN_ASSERT(count > 0 && count <= IDN_FOLD_WINDOW);
+    fold->job = *job;
     fold->first = first;
     fold->count = count;
-    fold->damaged = 0;
-    fold->lifted = 0;
     fold->totals = (struct idn_fold_totals){0};
     for (uint32_t i = 0; i < count; i++)
-        fold->image[i] = (struct idn_fold_image){
-            .quarantined = -1, .since_wall_ms = UINT64_MAX, .rank = IDN_FOLD_NONE};
-    int rc = apply_all(fold, fold->near, job);
+        fold->image[i] =
+            (struct idn_fold_image){.since_wall_ms = UINT64_MAX, .rank = IDN_FOLD_NONE};
+    int rc = apply_window(fold, fold->near);
     if (rc == SQLITE_OK)
-        rc = apply_all(fold, fold->wide, job);
+        rc = apply_window(fold, fold->wide);
     for (uint32_t i = 0; i < count; i++)
-        settle(fold, &fold->image[i], first + i);
+        settle(&fold->image[i], first + i);
     return rc;
 }
 
@@ -221,6 +241,8 @@ static bool passes(const struct idn_fold_image *image, uint32_t filter)
         return image->rank == IDN_FOLD_ERROR || image->rank == IDN_FOLD_QUARANTINED;
     case IDN_FILTER_MISSING:
         return image->rank == IDN_FOLD_NONE;
+    case IDN_FILTER_QUARANTINED:
+        return image->rank == IDN_FOLD_QUARANTINED;
     default:
         return image->rank != IDN_FOLD_NONE;
     }
@@ -255,12 +277,13 @@ static uint32_t window_size(uint64_t left, uint32_t rows_left, uint32_t filter)
     return (uint32_t)(size < left ? size : left);
 }
 
-int idn_fold_page(struct idn_fold *fold, const struct idn_key *job, const struct idn_job_spec *spec,
+int idn_fold_page(struct idn_fold *fold, const struct idn_key *key, const struct idn_job_spec *spec,
     uint32_t from, uint32_t most, uint32_t filter, struct idn_completion *ret)
 {
     uint64_t at = from > spec->first ? from : spec->first, end = (uint64_t)spec->last + 1;
     uint64_t until = at + IDN_FOLD_SCAN;
-    int rc = SQLITE_OK;
+    struct idn_fold_job job;
+    int rc = idn_fold_job(fold, key, spec, &job);
 
     most = most < 1 ? 1 : (most > IDN_PAGE_ROWS_MAX ? IDN_PAGE_ROWS_MAX : most);
     ret->bytes = malloc((size_t)most * IDN_ROW_BYTES);
@@ -268,7 +291,7 @@ int idn_fold_page(struct idn_fold *fold, const struct idn_key *job, const struct
     ret->count = ret->conflicts = 0;
     while (rc == SQLITE_OK && at < end && at < until && ret->count < most) {
         uint32_t size = window_size(end - at, most - ret->count, filter);
-        rc = idn_fold_load(fold, job, (uint32_t)at, size);
+        rc = idn_fold_load(fold, &job, (uint32_t)at, size);
         if (rc == SQLITE_OK)
             at += take_window(fold, most, filter, ret);
     }
@@ -278,23 +301,43 @@ int idn_fold_page(struct idn_fold *fold, const struct idn_key *job, const struct
 
 // ---- summaries
 
-void idn_refold_init(
-    struct idn_refold *refold, const struct idn_key *job, const struct idn_job_spec *spec)
+void idn_refold_init(struct idn_refold *refold, const struct idn_key *job,
+    const struct idn_job_spec *spec, bool states)
 {
-    *refold = (struct idn_refold){.summary = {.job = *job}, .at = spec->first, .last = spec->last};
+    *refold = (struct idn_refold){.spec = *spec, .summary = {.job = *job}, .at = spec->first};
+    if (states) {
+        refold->states = calloc(((size_t)spec->last - spec->first) / 2 + 1, 1);
+        IDN_ASSERT(refold->states != NULL);
+    }
 }
 
-static void count_image(struct idn_refold *refold, const struct idn_fold_image *image)
+// As broker/core/fold.c would leave the image; an OK one with check bits of its row's hash.
+static void put_state(struct idn_refold *refold, uint32_t index, enum idn_fold_rank rank,
+    const struct idn_digest *digest)
+{
+    static const uint8_t states[] = {[IDN_FOLD_OK] = IDN_IMAGE_OK,
+        [IDN_FOLD_ERROR] = IDN_IMAGE_ERROR,
+        [IDN_FOLD_QUARANTINED] = IDN_IMAGE_QUARANTINED};
+    unsigned state = states[rank];
+
+    if (refold->states == NULL)
+        return;
+    if (rank == IDN_FOLD_OK)
+        state |= digest->low & IDN_IMAGE_CHECK_BITS;
+    refold->states[index / 2] |= (uint8_t)(state << (index % 2 * 4));
+}
+
+// index: from the job's first image.
+static void count_image(
+    struct idn_refold *refold, uint32_t index, const struct idn_fold_image *image)
 {
     struct idn_summary *summary = &refold->summary;
     struct idn_result result;
     struct idn_digest digest;
 
     summary->conflicts += image->conflict;
-    if (image->rank == IDN_FOLD_NONE) {
-        refold->missing++;
-        return;
-    }
+    if (image->rank == IDN_FOLD_NONE)
+        return; // IDN_IMAGE_PENDING, which is 0
     summary->ok += image->rank == IDN_FOLD_OK;
     summary->failed += image->rank == IDN_FOLD_ERROR;
     summary->quarantined += image->rank == IDN_FOLD_QUARANTINED;
@@ -304,6 +347,7 @@ static void count_image(struct idn_refold *refold, const struct idn_fold_image *
     IDN_ASSERT(idn_result_unpack(image->row, &result));
     idn_digest_of(&result, &digest);
     idn_digest_add(&summary->digest, &digest);
+    put_state(refold, index, image->rank, &digest);
 }
 
 static void merge_totals(struct idn_refold *refold, const struct idn_fold_totals *window)
@@ -319,18 +363,24 @@ static void merge_totals(struct idn_refold *refold, const struct idn_fold_totals
 
 int idn_refold_step(struct idn_refold *refold, struct idn_fold *fold, bool *ret_done)
 {
-    uint64_t left = refold->last + 1 - refold->at;
+    uint64_t left = (uint64_t)refold->spec.last + 1 - refold->at;
     uint32_t count = left < IDN_FOLD_WINDOW ? (uint32_t)left : IDN_FOLD_WINDOW;
-    int rc = idn_fold_load(fold, &refold->summary.job, (uint32_t)refold->at, count);
+    int rc = SQLITE_OK;
 
+    fold->damaged = 0;
+    if (refold->at == refold->spec.first)
+        rc = idn_fold_job(fold, &refold->summary.job, &refold->spec, &refold->job);
+    if (rc == SQLITE_OK)
+        rc = idn_fold_load(fold, &refold->job, (uint32_t)refold->at, count);
     if (rc != SQLITE_OK)
         return rc;
     for (uint32_t i = 0; i < count; i++)
-        count_image(refold, &fold->image[i]);
+        count_image(refold, (uint32_t)refold->at - refold->spec.first + i, &fold->image[i]);
     merge_totals(refold, &fold->totals);
     refold->at += count;
-    *ret_done = refold->at > refold->last;
+    *ret_done = refold->at > refold->spec.last;
     if (*ret_done) {
+        refold->summary.lifted = refold->job.lifted;
         refold->summary.compute_us = refold->totals.compute_us;
         refold->summary.class_hash = refold->totals.class_hash;
     }

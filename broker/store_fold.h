@@ -3,7 +3,8 @@
 //
 // Which result of an image wins: ok before error before quarantine; then the lowest (epoch,
 // incarnation, sequence). Unequal ok results of an image are a conflict. A quarantine counts while
-// its generation is higher than every lifted one.
+// its generation is higher than every one that the job's LIFTED facts name. Results and quarantines
+// of another specification than the job's are not its own.
 #ifndef IDN_BROKER_STORE_FOLD_H
 #define IDN_BROKER_STORE_FOLD_H
 
@@ -22,10 +23,9 @@ enum idn_fold_rank { IDN_FOLD_OK, IDN_FOLD_ERROR, IDN_FOLD_QUARANTINED, IDN_FOLD
 struct idn_fold_image {
     struct idn_epoch epoch;
     struct idn_origin origin;
-    int64_t quarantined;    // generation; -1 none
     uint64_t since_wall_ms; // first answer of any kind
     enum idn_fold_rank rank;
-    bool conflict;
+    bool quarantined, conflict;
     uint8_t row[IDN_ROW_BYTES];
 };
 
@@ -37,13 +37,20 @@ struct idn_fold_totals {
     struct idn_origin origin;
 };
 
+// Which facts count: the job's, of this specification, quarantines above this generation.
+struct idn_fold_job {
+    struct idn_key key;
+    uint64_t spec_hash;
+    uint32_t lifted;
+};
+
 struct idn_fold {
     sqlite3 *db;             // borrowed
     struct idn_codec *codec; // borrowed
-    sqlite3_stmt *near, *wide;
-    int64_t damaged;       // position of a row left out because its checksum differs; 0 none
-    uint32_t lifted;       // highest generation of quarantines that was lifted
-    uint32_t first, count; // of the window
+    sqlite3_stmt *near, *wide, *lifted;
+    int64_t damaged;         // position of a row left out because its checksum differs; 0 none
+    struct idn_fold_job job; // being loaded
+    uint32_t first, count;   // of the window
     struct idn_fold_totals totals;
     struct idn_fold_image image[IDN_FOLD_WINDOW];
 };
@@ -52,9 +59,13 @@ struct idn_fold {
 int idn_fold_new(sqlite3 *db, struct idn_codec *codec, struct idn_fold **ret);
 void idn_fold_destroy(struct idn_fold **fold);
 
-// Loads images first .. first + count - 1 (count <= IDN_FOLD_WINDOW). Returns a SQLite result code;
-// damaged says whether a row had to be left out.
-int idn_fold_load(struct idn_fold *fold, const struct idn_key *job, uint32_t first, uint32_t count);
+// Reads what was lifted so far. Returns a SQLite result code, as the next does; fold->damaged says
+// whether a row had to be left out since here.
+int idn_fold_job(struct idn_fold *fold, const struct idn_key *key, const struct idn_job_spec *spec,
+    struct idn_fold_job *ret);
+// Loads images first .. first + count - 1 (count <= IDN_FOLD_WINDOW).
+int idn_fold_load(
+    struct idn_fold *fold, const struct idn_fold_job *job, uint32_t first, uint32_t count);
 
 // A result page (broker/store.h): rows of at most `most` images from `from` on that pass the
 // filter. A page looks at no more than IDN_FOLD_SCAN images, so that it may have fewer rows though
@@ -63,16 +74,17 @@ enum { IDN_FOLD_SCAN = 16 * IDN_FOLD_WINDOW };
 int idn_fold_page(struct idn_fold *fold, const struct idn_key *job, const struct idn_job_spec *spec,
     uint32_t from, uint32_t most, uint32_t filter, struct idn_completion *ret);
 
-// A summary in steps, so that pages are served in between.
+// A summary in steps, so that pages are served in between. What is lifted meanwhile does not count.
 struct idn_refold {
+    struct idn_job_spec spec;
+    struct idn_fold_job job;
     struct idn_summary summary;
     struct idn_fold_totals totals;
-    uint64_t at; // next image
-    uint64_t last;
-    uint64_t missing;
+    uint64_t at;     // next image
+    uint8_t *states; // IDN_EVENT_REFOLDED's; NULL: not wanted. To be freed by whoever ends it
 };
-void idn_refold_init(
-    struct idn_refold *refold, const struct idn_key *job, const struct idn_job_spec *spec);
+void idn_refold_init(struct idn_refold *refold, const struct idn_key *job,
+    const struct idn_job_spec *spec, bool states);
 // One window. *ret_done: the summary is complete.
 int idn_refold_step(struct idn_refold *refold, struct idn_fold *fold, bool *ret_done);
 

@@ -29,7 +29,8 @@ struct idn_store {
     struct idn_queue completions;
     pthread_t writer, reader;
     bool started;
-    atomic_bool failed; // FAILED was sent: nothing is accepted or answered any more
+    atomic_bool failed;         // FAILED was sent: nothing is accepted or answered any more
+    atomic_uint_least64_t told; // position of the last STORED that waits or was taken
 };
 
 // One transaction's part; freed with idn_store_commit_destroy.
@@ -42,7 +43,12 @@ struct idn_store_commit {
 };
 void idn_store_commit_destroy(struct idn_store_commit *commit);
 
-enum idn_store_read_type { IDN_STORE_READ_PAGE, IDN_STORE_READ_LIST, IDN_STORE_READ_REFOLD };
+enum idn_store_read_type {
+    IDN_STORE_READ_PAGE,
+    IDN_STORE_READ_LIST,
+    IDN_STORE_READ_REFOLD,
+    IDN_STORE_READ_FACTS,
+};
 struct idn_store_read {
     struct idn_queue_item item;
     enum idn_store_read_type type;
@@ -52,6 +58,10 @@ struct idn_store_read {
     struct idn_job_spec spec;
     uint32_t from, most, filter;
     uint64_t offset;
+    bool states;
+    uint64_t position; // FACTS: after it, or from the first of the places to find
+    uint32_t finds;
+    struct idn_origin find[IDN_MIRROR_FINDS_MAX];
 };
 
 // Queues a completion for idn_store_next; its bytes are transferred. Dropped after a failure.
@@ -83,10 +93,21 @@ int idn_store_repair(struct idn_store *store, const struct idn_store_evidence *e
 const char *idn_store_row_problem(
     const struct idn_store_row *row, int64_t position, uint32_t before);
 
+// store_tail.c: facts in commit order, for the other broker.
+struct idn_store_tail {
+    sqlite3_stmt *find, *next;
+};
+int idn_store_tail_prepare(sqlite3 *db, struct idn_store_tail *ret); // SQLite's result code
+void idn_store_tail_fini(struct idn_store_tail *tail);
+// Gathers what a READ_FACTS wants, up to this position, into *ret. Returns SQLite's result code.
+// *ret_damaged: position of a row that was left out because it is damaged, or 0.
+int idn_store_tail_read(const struct idn_store_tail *tail, const struct idn_store_read *read,
+    uint64_t until, struct idn_completion *ret, int64_t *ret_damaged);
+
 // store_summary.c: one row of table summaries.
 #define IDN_STORE_SUMMARY_COLUMNS                                                              \
     "summaries.job, covers, ok, failed, quarantined, conflicts, low, high, finished_wall_ms, " \
-    "compute_us, class_hash, summaries.crc"
+    "compute_us, class_hash, lifted, summaries.crc"
 int idn_store_summary_bind(
     sqlite3_stmt *statement, const struct idn_summary *summary, int64_t covers);
 // False: the row is damaged.

@@ -1,6 +1,6 @@
-// The reader thread: result pages and list parts as they are asked for, long folds one window at a
-// time between them, and when nothing is wanted a slow scrub of the old rows. Each step is a read
-// transaction of its own, so that checkpoints find a moment without readers.
+// The reader thread: result pages, list parts and facts as they are asked for, long folds one
+// window at a time between them, and when nothing is wanted a slow scrub of the old rows. Each step
+// is a read transaction of its own, so that checkpoints find a moment without readers.
 #include "broker/store_fold.h"
 #include "broker/store_internal.h"
 
@@ -26,6 +26,7 @@ struct reader {
     struct idn_store *store;
     sqlite3 *db;
     struct idn_fold *fold;
+    struct idn_store_tail tail;
     sqlite3_stmt *list, *scrub;
     struct pending *refolds;       // oldest first
     struct idn_store_row scrubbed; // the last row of the scrub, without its body
@@ -37,6 +38,8 @@ static int prepare(struct reader *reader)
 {
     int rc = idn_fold_new(reader->db, reader->store->reader_codec, &reader->fold);
 
+    if (rc == SQLITE_OK)
+        rc = idn_store_tail_prepare(reader->db, &reader->tail);
     if (rc == SQLITE_OK)
         rc = idn_store_prepare(reader->db,
             "SELECT " IDN_STORE_COLUMNS " FROM facts WHERE job = ?1 AND kind = 9"
@@ -137,13 +140,30 @@ static int read_list(struct reader *reader, const struct idn_store_read *read)
     return SQLITE_OK;
 }
 
+static int read_facts(struct reader *reader, const struct idn_store_read *read)
+{
+    struct idn_completion facts = {.type = IDN_COMPLETION_FACTS};
+    int64_t damaged = 0;
+    int rc = idn_store_tail_read(&reader->tail, read, reader->store->told, &facts, &damaged);
+
+    if (damaged > 0)
+        say_damaged(reader, damaged, "its checksum differs");
+    if (rc == SQLITE_OK) {
+        idn_store_complete(reader->store, &facts);
+        return SQLITE_OK;
+    }
+    free(facts.bytes);
+    free(facts.fact);
+    return rc;
+}
+
 static void begin_refold(struct reader *reader, const struct idn_store_read *read)
 {
     struct pending **end = &reader->refolds;
     struct pending *pending = calloc(1, sizeof(*pending));
 
     IDN_ASSERT(pending != NULL);
-    idn_refold_init(&pending->refold, &read->job, &read->spec);
+    idn_refold_init(&pending->refold, &read->job, &read->spec, read->states);
     while (*end != NULL)
         end = &(*end)->next;
     *end = pending;
@@ -159,7 +179,8 @@ static int go_on_refolding(struct reader *reader)
     if (rc != SQLITE_OK || !done)
         return rc;
     idn_store_complete(reader->store, &(struct idn_completion){.type = IDN_COMPLETION_REFOLDED,
-                                          .summary = pending->refold.summary});
+                                          .summary = pending->refold.summary,
+                                          .bytes = pending->refold.states});
     reader->refolds = pending->next;
     free(pending);
     return SQLITE_OK;
@@ -212,6 +233,8 @@ static int serve(struct reader *reader, const struct idn_store_read *read)
     case IDN_STORE_READ_REFOLD:
         begin_refold(reader, read);
         return SQLITE_OK;
+    case IDN_STORE_READ_FACTS:
+        return read_facts(reader, read);
     }
     return SQLITE_OK;
 }
@@ -250,9 +273,11 @@ void *idn_store_reader_main(void *context)
         fail(&reader);
     (void)sqlite3_finalize(reader.list);
     (void)sqlite3_finalize(reader.scrub);
+    idn_store_tail_fini(&reader.tail);
     idn_fold_destroy(&reader.fold);
     while (reader.refolds != NULL) {
         struct pending *next = reader.refolds->next;
+        free(reader.refolds->refold.states);
         free(reader.refolds);
         reader.refolds = next;
     }

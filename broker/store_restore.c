@@ -9,7 +9,7 @@
 
 struct restore {
     struct idn_store *store;
-    sqlite3_stmt *facts, *summaries;
+    sqlite3_stmt *held, *facts, *summaries;
     void (*step)(void *context, const struct idn_event *event);
     void *context;
     struct idn_summary summary; // the next to come
@@ -29,6 +29,32 @@ static void feed(struct restore *restore, struct idn_event *event)
     event->now_ms = clock_ms(CLOCK_MONOTONIC);
     event->wall_ms = clock_ms(CLOCK_REALTIME);
     restore->step(restore->context, event);
+}
+
+// One incarnation after the other, through the index alone: its highest sequence is what is held.
+static int feed_held(struct restore *restore)
+{
+    int64_t up_to = INT64_MAX;
+    int rc = idn_store_prepare(restore->store->writer_db,
+        "SELECT incarnation, sequence FROM facts WHERE incarnation <= ?1"
+        " ORDER BY incarnation DESC, sequence DESC LIMIT 1",
+        &restore->held);
+
+    while (rc == SQLITE_OK) {
+        rc = sqlite3_bind_int64(restore->held, 1, up_to);
+        if (rc != SQLITE_OK || (rc = sqlite3_step(restore->held)) != SQLITE_ROW)
+            break;
+        int64_t incarnation = sqlite3_column_int64(restore->held, 0);
+        struct idn_held held = {.incarnation = (uint64_t)incarnation,
+            .last = (uint64_t)sqlite3_column_int64(restore->held, 1)};
+        rc = sqlite3_reset(restore->held);
+        if (incarnation != 0) // set aside by a repair
+            feed(restore, &(struct idn_event){.type = IDN_EVENT_HELD, .u = {.held = held}});
+        if (incarnation == INT64_MIN)
+            return rc;
+        up_to = incarnation - 1;
+    }
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 static int next_summary(struct restore *restore)
@@ -119,6 +145,8 @@ static int prepare(struct restore *restore)
     sqlite3 *db = restore->store->writer_db;
     int rc = check_summaries(db);
 
+    if (rc == SQLITE_OK)
+        rc = feed_held(restore);
     if (rc != SQLITE_OK)
         return rc;
     rc = idn_store_prepare(db,
@@ -156,6 +184,7 @@ int idn_store_restore(struct idn_store *store,
     struct restore restore = {.store = store, .step = step, .context = context};
 
     int error = restore_all(&restore, reason);
+    (void)sqlite3_finalize(restore.held);
     (void)sqlite3_finalize(restore.facts);
     (void)sqlite3_finalize(restore.summaries);
     return error;

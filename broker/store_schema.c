@@ -24,10 +24,11 @@ static const char schema[] =
     "CREATE TABLE summaries(job BLOB PRIMARY KEY, covers INTEGER NOT NULL, ok INTEGER NOT NULL,"
     " failed INTEGER NOT NULL, quarantined INTEGER NOT NULL, conflicts INTEGER NOT NULL,"
     " low INTEGER NOT NULL, high INTEGER NOT NULL, finished_wall_ms INTEGER NOT NULL,"
-    " compute_us INTEGER NOT NULL, class_hash INTEGER NOT NULL, crc INTEGER NOT NULL)"
+    " compute_us INTEGER NOT NULL, class_hash INTEGER NOT NULL, lifted INTEGER NOT NULL,"
+    " crc INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE INDEX summaries_covers ON summaries(covers);"
-    "CREATE TABLE forgetting(job BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE forgetting(job BLOB PRIMARY KEY) WITHOUT ROWID;"
     "PRAGMA application_id = 0x4944756e;"
     "PRAGMA user_version = 1;"
     "COMMIT;";
@@ -85,6 +86,13 @@ void idn_store_row_get(sqlite3_stmt *statement, bool body, struct idn_store_row 
         ret->body = sqlite3_column_blob(statement, 12);
         ret->size = (size_t)sqlite3_column_bytes(statement, 12);
     }
+}
+
+void idn_store_row_empty(struct idn_store_row *row)
+{
+    row->first = row->last = -1;
+    row->emptied = true;
+    row->size = 0;
 }
 
 void idn_store_row_to_fact(const struct idn_store_row *row, struct idn_fact *ret)

@@ -10,16 +10,16 @@
 //                0: a damaged fact that --accept-lost-tail left behind
 //   job          its key, 16 bytes
 //   wall_ms
-//   first, last  RESULTS: lowest and highest image. QUARANTINED: the image. LIFTED: 0 to 2^32 - 1.
-//   LIST_PART: its
-//                first and last byte. Others 0. Emptied rows: -1
+//   first, last  RESULTS: lowest and highest image. QUARANTINED: the image. LIST_PART: its first
+//                and last byte. Others 0. Emptied rows: -1
 //   chain        running CRC-32C: of the previous row's chain (4 bytes, little-endian, continued)
 //                and the crc that this row was stored with
 //   crc          CRC-32C of all columns but chain and of the body (idn_store_row_crc)
 //   body         proto/codec.h, idn_encode_fact_body; NULL: emptied, its job was forgotten
+// Facts of this broker's and of the other's lie side by side. Those of an incarnation follow each
+// other by sequence, from 1 without a gap.
 // summaries: one row a job that ended; derived from the facts up to position `covers`.
-// forgetting: jobs whose bodies before position `until`, that of their FORGOTTEN fact, are not all
-// emptied yet.
+// forgetting: jobs that are forgotten and whose bodies are not all emptied yet.
 //
 // PRAGMA application_id is "IDun", user_version the version of this schema.
 #ifndef IDN_BROKER_STORE_SCHEMA_H
@@ -64,6 +64,9 @@ uint32_t idn_store_chain(uint32_t before, uint32_t crc);
 // The first IDN_STORE_COLUMNS of the statement's current row. With `body` false, body is left NULL
 // and unread (SQLite reads it only when asked).
 void idn_store_row_get(sqlite3_stmt *statement, bool body, struct idn_store_row *ret);
+// Its job was forgotten: no body any more, nor a place in the job. The bytes of `body` stay whose
+// they were.
+void idn_store_row_empty(struct idn_store_row *row);
 // Everything but the body's union of a fact.
 void idn_store_row_to_fact(const struct idn_store_row *row, struct idn_fact *ret);
 // Binds parameters 1 .. 13 in the order of IDN_STORE_COLUMNS. The body must live until reset.

@@ -8,7 +8,7 @@
 
 static uint32_t crc_of(const struct idn_summary *summary, int64_t covers)
 {
-    uint8_t bytes[80];
+    uint8_t bytes[84];
 
     memcpy(bytes, summary->job.bytes, IDN_KEY_SIZE);
     idn_put_u64(bytes + 16, (uint64_t)covers);
@@ -21,6 +21,7 @@ static uint32_t crc_of(const struct idn_summary *summary, int64_t covers)
     idn_put_u64(bytes + 56, summary->finished_wall_ms);
     idn_put_u64(bytes + 64, summary->compute_us);
     idn_put_u64(bytes + 72, summary->class_hash);
+    idn_put_u32(bytes + 80, summary->lifted);
     return idn_crc32c(0, bytes, sizeof(bytes));
 }
 
@@ -30,10 +31,10 @@ int idn_store_summary_bind(
     const int64_t numbers[] = {covers, summary->ok, summary->failed, summary->quarantined,
         summary->conflicts, (int64_t)summary->digest.low, (int64_t)summary->digest.high,
         (int64_t)summary->finished_wall_ms, (int64_t)summary->compute_us,
-        (int64_t)summary->class_hash, crc_of(summary, covers)};
+        (int64_t)summary->class_hash, summary->lifted, crc_of(summary, covers)};
     int rc = sqlite3_bind_blob(statement, 1, summary->job.bytes, IDN_KEY_SIZE, SQLITE_STATIC);
 
-    for (int i = 0; i < 11 && rc == SQLITE_OK; i++)
+    for (int i = 0; i < 12 && rc == SQLITE_OK; i++)
         rc = sqlite3_bind_int64(statement, i + 2, numbers[i]);
     return rc;
 }
@@ -50,6 +51,7 @@ bool idn_store_summary_get(sqlite3_stmt *statement, struct idn_summary *ret, int
         .finished_wall_ms = (uint64_t)sqlite3_column_int64(statement, 8),
         .compute_us = (uint64_t)sqlite3_column_int64(statement, 9),
         .class_hash = (uint64_t)sqlite3_column_int64(statement, 10),
+        .lifted = (uint32_t)sqlite3_column_int64(statement, 11),
     };
     int64_t covers = sqlite3_column_int64(statement, 1);
     const void *job = sqlite3_column_blob(statement, 0);
@@ -57,7 +59,7 @@ bool idn_store_summary_get(sqlite3_stmt *statement, struct idn_summary *ret, int
     if (job == NULL || sqlite3_column_bytes(statement, 0) != IDN_KEY_SIZE)
         return false;
     memcpy(summary.job.bytes, job, IDN_KEY_SIZE);
-    if (crc_of(&summary, covers) != (uint32_t)sqlite3_column_int64(statement, 11))
+    if (crc_of(&summary, covers) != (uint32_t)sqlite3_column_int64(statement, 12))
         return false;
     *ret = summary;
     *ret_covers = covers;

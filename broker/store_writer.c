@@ -20,7 +20,7 @@ struct writer {
     struct idn_store *store;
     sqlite3 *db;
     sqlite3_stmt *insert, *summarise, *drop_summary, *begin_forgetting;
-    sqlite3_stmt *forgotten, *bodies, *empty, *end_forgetting;
+    sqlite3_stmt *is_forgotten, *forgotten, *bodies, *empty, *end_forgetting;
     int log_fd;
     struct idn_highwater_mark next; // as this transaction will leave it
     uint32_t frames;                // in the log
@@ -50,18 +50,19 @@ static int prepare(struct writer *writer)
     } wanted[] = {
         {&writer->insert, "INSERT INTO facts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"},
         {&writer->summarise,
-            "INSERT OR REPLACE INTO summaries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"},
+            "INSERT OR REPLACE INTO summaries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"},
         {&writer->drop_summary, "DELETE FROM summaries WHERE job = ?1"},
-        {&writer->begin_forgetting, "INSERT OR REPLACE INTO forgetting VALUES (?1,?2)"},
-        {&writer->forgotten, "SELECT job, until FROM forgetting LIMIT 1"},
+        {&writer->begin_forgetting, "INSERT OR REPLACE INTO forgetting VALUES (?1)"},
+        {&writer->is_forgotten, "SELECT 1 FROM facts WHERE job = ?1 AND kind = 8 LIMIT 1"},
+        {&writer->forgotten, "SELECT job FROM forgetting LIMIT 1"},
         {&writer->bodies, "SELECT " IDN_STORE_COLUMNS " FROM facts"
-                          " WHERE job = ?1 AND kind IN (3, 9) AND first >= 0 AND position < ?2"
-                          " LIMIT ?3"},
+                          " WHERE job = ?1 AND kind IN (3, 9) AND first >= 0 LIMIT ?2"},
         {&writer->empty, "UPDATE facts SET first = -1, last = -1, body = NULL, crc = ?2"
                          " WHERE position = ?1"},
         {&writer->end_forgetting, "DELETE FROM forgetting WHERE job = ?1"},
     };
-    static_assert(IDN_FACT_RESULTS == 3 && IDN_FACT_LIST_PART == 9, "as the statement says");
+    static_assert(IDN_FACT_RESULTS == 3 && IDN_FACT_LIST_PART == 9 && IDN_FACT_FORGOTTEN == 8,
+        "as the statements say");
 
     for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
         int rc = idn_store_prepare(writer->db, wanted[i].sql, wanted[i].statement);
@@ -87,29 +88,43 @@ static int run_for_job(sqlite3_stmt *statement, const struct idn_key *job)
     return rc == SQLITE_OK ? run(statement) : rc;
 }
 
-// What comes after the row under the same key is another job's.
-static int begin_forgetting(struct writer *writer, const struct idn_store_row *row)
+static int begin_forgetting(struct writer *writer, const struct idn_key *job)
 {
-    int rc = sqlite3_bind_int64(writer->begin_forgetting, 2, row->position);
+    int rc = run_for_job(writer->begin_forgetting, job);
 
     writer->forgetting = true;
+    return rc == SQLITE_OK ? run_for_job(writer->drop_summary, job) : rc;
+}
+
+// A key is forgotten for ever: what the other broker recorded of it comes too late to matter.
+static int empty_if_forgotten(struct writer *writer, struct idn_store_row *row)
+{
+    if (row->emptied || (row->kind != IDN_FACT_RESULTS && row->kind != IDN_FACT_LIST_PART))
+        return SQLITE_OK;
+    int rc =
+        sqlite3_bind_blob(writer->is_forgotten, 1, row->job.bytes, IDN_KEY_SIZE, SQLITE_TRANSIENT);
     if (rc == SQLITE_OK)
-        rc = run_for_job(writer->begin_forgetting, &row->job);
-    return rc == SQLITE_OK ? run_for_job(writer->drop_summary, &row->job) : rc;
+        rc = sqlite3_step(writer->is_forgotten);
+    if (rc == SQLITE_ROW)
+        idn_store_row_empty(row);
+    (void)sqlite3_reset(writer->is_forgotten);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 static int insert_row(struct writer *writer, struct idn_store_row *row)
 {
     struct idn_highwater_mark *next = &writer->next;
+    int rc = empty_if_forgotten(writer, row);
 
     row->position = (int64_t)next->position + 1;
     row->crc = idn_store_row_crc(row);
     row->chain = idn_store_chain(next->chain, row->crc);
-    int rc = idn_store_row_bind(writer->insert, row);
+    if (rc == SQLITE_OK)
+        rc = idn_store_row_bind(writer->insert, row);
     if (rc == SQLITE_OK)
         rc = run(writer->insert);
     if (rc == SQLITE_OK && row->kind == IDN_FACT_FORGOTTEN)
-        rc = begin_forgetting(writer, row);
+        rc = begin_forgetting(writer, &row->job);
     next->position++;
     next->chain = row->chain;
     next->incarnation = row->origin.incarnation;
@@ -176,10 +191,12 @@ static int write_batch(
         error = mark(writer, reason);
     if (error < 0)
         return error;
-    idn_queue_done(&store->commits);
+    // In this order: who reads facts after a commit is told of the commit first.
     if (facts)
         idn_store_complete(store, &(struct idn_completion){.type = IDN_COMPLETION_STORED,
                                       .position = writer->next.position});
+    store->told = writer->next.position;
+    idn_queue_done(&store->commits);
     return 0;
 }
 
@@ -192,16 +209,14 @@ static void destroy_items(struct idn_queue_item *items)
     }
 }
 
-static int find_bodies(struct writer *writer, const struct idn_key *job, int64_t until,
+static int find_bodies(struct writer *writer, const struct idn_key *job,
     struct idn_store_row row[static FORGET_ROWS], int *ret_count)
 {
     int count = 0;
     int rc = sqlite3_bind_blob(writer->bodies, 1, job->bytes, IDN_KEY_SIZE, SQLITE_TRANSIENT);
 
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(writer->bodies, 2, until);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int(writer->bodies, 3, FORGET_ROWS);
+        rc = sqlite3_bind_int(writer->bodies, 2, FORGET_ROWS);
     while (rc == SQLITE_OK && (rc = sqlite3_step(writer->bodies)) == SQLITE_ROW) {
         idn_store_row_get(writer->bodies, false, &row[count++]);
         rc = SQLITE_OK;
@@ -213,19 +228,18 @@ static int find_bodies(struct writer *writer, const struct idn_key *job, int64_t
 
 static int empty_row(struct writer *writer, struct idn_store_row *row)
 {
-    row->first = row->last = -1;
-    row->emptied = true;
+    idn_store_row_empty(row);
     int rc = sqlite3_bind_int64(writer->empty, 1, row->position);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_int64(writer->empty, 2, idn_store_row_crc(row));
     return rc == SQLITE_OK ? run(writer->empty) : rc;
 }
 
-static int empty_some(struct writer *writer, const struct idn_key *job, int64_t until)
+static int empty_some(struct writer *writer, const struct idn_key *job)
 {
     struct idn_store_row row[FORGET_ROWS];
     int count = 0;
-    int rc = find_bodies(writer, job, until, row, &count);
+    int rc = find_bodies(writer, job, row, &count);
 
     for (int i = 0; i < count && rc == SQLITE_OK; i++)
         rc = empty_row(writer, &row[i]);
@@ -238,7 +252,6 @@ static int empty_some(struct writer *writer, const struct idn_key *job, int64_t 
 static int forget_some(struct writer *writer, struct idn_reason *reason)
 {
     struct idn_key job = {0};
-    int64_t until = 0;
     bool found = false;
     int rc = idn_store_sql(writer->db, "BEGIN IMMEDIATE");
 
@@ -246,11 +259,10 @@ static int forget_some(struct writer *writer, struct idn_reason *reason)
         found = sqlite3_column_bytes(writer->forgotten, 0) == IDN_KEY_SIZE;
         if (found)
             memcpy(job.bytes, sqlite3_column_blob(writer->forgotten, 0), IDN_KEY_SIZE);
-        until = sqlite3_column_int64(writer->forgotten, 1);
     }
     (void)sqlite3_reset(writer->forgotten);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-        rc = found ? empty_some(writer, &job, until) : SQLITE_OK;
+        rc = found ? empty_some(writer, &job) : SQLITE_OK;
     if (rc == SQLITE_OK)
         rc = idn_store_sql(writer->db, "COMMIT");
     writer->forgetting = found;

@@ -14,20 +14,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KIT_DEADLINE_MS = 20 * 1000, KIT_SEEN_MAX = 20 * 1000 };
+enum { KIT_DEADLINE_MS = 20 * 1000, KIT_SEEN_MAX = 20 * 1000, KIT_HELD_MAX = 16 };
 
 struct kit {
     char directory[256];
     struct idn_store *store;
     struct idn_store_report report;
     struct idn_reason reason;
+    struct idn_job_spec spec;       // of whatever job: its results are of this one
     uint64_t incarnation, sequence; // of the last fact committed
+    uint64_t copies;                // facts committed since the start that are another broker's
     uint32_t failed, damaged;       // completions seen while waiting for others
     char text[IDN_TEXT_SIZE];       // of the last of these
 };
 
 // What a restore fed.
 struct kit_seen {
+    uint32_t held_count; // before the first fact
+    struct idn_held held[KIT_HELD_MAX];
     uint32_t count, summaries;
     uint32_t kind[KIT_SEEN_MAX]; // of each fact; 0: a summary
     struct idn_origin origin[KIT_SEEN_MAX];
@@ -39,11 +43,21 @@ struct kit_seen {
 
 static const struct idn_epoch kit_epoch = {.counter = 3, .broker = 'a'};
 
+static inline struct idn_job_spec kit_spec(uint32_t first, uint32_t last)
+{
+    return (struct idn_job_spec){.model = "alexnet",
+        .dataset = "photos",
+        .first = first,
+        .last = last,
+        .client = "c",
+        .weight = 1};
+}
+
 static inline void kit_init(struct kit *kit)
 {
     const char *parent = getenv("TMPDIR");
 
-    *kit = (struct kit){.incarnation = 0xfedcba9876543210u};
+    *kit = (struct kit){.incarnation = 0xfedcba9876543210u, .spec = kit_spec(0, 9)};
     (void)snprintf(kit->directory, sizeof(kit->directory), "%s/idn-store-XXXXXX",
         parent != NULL ? parent : "/tmp");
     CHECK(mkdtemp(kit->directory) != NULL);
@@ -55,7 +69,7 @@ static inline int kit_open_only(struct kit *kit, bool accept_lost_tail)
         .directory = kit->directory, .accept_lost_tail = accept_lost_tail};
 
     kit->reason.text[0] = '\0';
-    kit->incarnation++, kit->sequence = 0; // as every start draws a fresh one
+    kit->incarnation++, kit->sequence = kit->copies = 0; // as every start draws a fresh one
     return idn_store_open(&config, &kit->store, &kit->report, &kit->reason);
 }
 
@@ -101,16 +115,6 @@ static inline struct idn_key kit_key(uint8_t number)
     return (struct idn_key){.bytes = {[0] = number, [15] = 1}};
 }
 
-static inline struct idn_job_spec kit_spec(uint32_t first, uint32_t last)
-{
-    return (struct idn_job_spec){.model = "alexnet",
-        .dataset = "photos",
-        .first = first,
-        .last = last,
-        .client = "c",
-        .weight = 1};
-}
-
 static inline struct idn_fact kit_fact(struct kit *kit, uint32_t kind, uint8_t job)
 {
     return (struct idn_fact){
@@ -151,20 +155,34 @@ static inline struct idn_fact kit_results(
     fact.u.results.rows = mine;
     fact.u.results.class_hash = 77;
     fact.u.results.compute_us = 1000;
+    fact.u.results.spec_hash = idn_spec_hash(&kit->spec);
     (void)snprintf(fact.u.results.worker, IDN_NAME_SIZE, "host/0");
     return fact;
 }
 
 static inline void kit_commit(struct kit *kit, struct idn_fact fact)
 {
-    idn_store_commit(kit->store, &fact, 1);
+    struct idn_stored_fact own = {.fact = fact, .decoded = true};
+
+    idn_store_commit(kit->store, &own, 1);
+}
+
+// Several in one transaction.
+static inline void kit_commit_all(struct kit *kit, const struct idn_fact *facts, size_t count)
+{
+    struct idn_stored_fact own[8] = {0};
+
+    CHECK(count <= 8);
+    for (size_t i = 0; i < count; i++)
+        own[i] = (struct idn_stored_fact){.fact = facts[i], .decoded = true};
+    idn_store_commit(kit->store, own, count);
 }
 
 static inline void kit_accept(struct kit *kit, uint8_t job, uint32_t first, uint32_t last)
 {
     struct idn_fact fact = kit_fact(kit, IDN_FACT_ACCEPTED, job);
 
-    fact.u.accepted = kit_spec(first, last);
+    kit->spec = fact.u.accepted = kit_spec(first, last);
     kit_commit(kit, fact);
 }
 
@@ -184,6 +202,7 @@ static inline bool kit_wait(
             if (ret->type == type)
                 return true;
             free(ret->bytes);
+            free(ret->fact);
             if (ret->type == IDN_COMPLETION_FAILED)
                 return false;
         }
@@ -196,30 +215,30 @@ static inline void kit_wait_stored(struct kit *kit)
 {
     struct idn_completion done = {0};
 
-    while (done.position < kit->report.facts + kit->sequence)
+    while (done.position < kit->report.facts + kit->sequence + kit->copies)
         CHECK(kit_wait(kit, IDN_COMPLETION_STORED, &done));
 }
 
 // One page, waited for; its bytes are to be freed.
-static inline struct idn_completion kit_page(struct kit *kit, uint8_t job, struct idn_job_spec spec,
-    uint32_t from, uint32_t most, uint32_t filter)
+static inline struct idn_completion kit_page(
+    struct kit *kit, uint8_t job, uint32_t from, uint32_t most, uint32_t filter)
 {
     static uint64_t tag;
     struct idn_key key = kit_key(job);
     struct idn_completion page;
 
-    idn_store_read_page(kit->store, ++tag, &key, &spec, from, most, filter);
+    idn_store_read_page(kit->store, ++tag, &key, &kit->spec, from, most, filter);
     CHECK(kit_wait(kit, IDN_COMPLETION_PAGE, &page));
     CHECK_INT(page.tag, tag);
     return page;
 }
 
-static inline struct idn_summary kit_refold(struct kit *kit, uint8_t job, struct idn_job_spec spec)
+static inline struct idn_summary kit_refold(struct kit *kit, uint8_t job)
 {
     struct idn_key key = kit_key(job);
     struct idn_completion done;
 
-    idn_store_refold(kit->store, &key, &spec);
+    idn_store_refold(kit->store, &key, &kit->spec, false);
     CHECK(kit_wait(kit, IDN_COMPLETION_REFOLDED, &done));
     return done.summary;
 }
@@ -229,6 +248,11 @@ static inline void kit_see(void *context, const struct idn_event *event)
     struct kit_seen *seen = context;
 
     CHECK(seen->count < KIT_SEEN_MAX);
+    if (event->type == IDN_EVENT_HELD) {
+        CHECK(seen->count == 0 && seen->held_count < KIT_HELD_MAX);
+        seen->held[seen->held_count++] = event->u.held;
+        return;
+    }
     if (event->type == IDN_EVENT_SUMMARY) {
         seen->summary = *event->u.summary;
         seen->summaries++;
@@ -263,6 +287,7 @@ static inline void kit_copy(const struct kit *kit, struct kit *ret)
 
     kit_init(ret);
     ret->incarnation = kit->incarnation;
+    ret->spec = kit->spec;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         int from = open(kit_path(kit, names[i]), O_RDONLY | O_CLOEXEC);
         int to = open(kit_path(ret, names[i]), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

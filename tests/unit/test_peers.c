@@ -236,8 +236,8 @@ static void test_a_batch_owns_its_bytes(void)
     memset(rows, 2, sizeof(rows));
     part[0] = 0;
     CHECK_INT(batch.count, 200);
-    CHECK_INT(batch.fact[198].u.results.rows[IDN_ROW_BYTES - 1], 1);
-    CHECK(memcmp(batch.fact[199].u.list_part.bytes, "xy", 3) == 0);
+    CHECK_INT(batch.fact[198].fact.u.results.rows[IDN_ROW_BYTES - 1], 1);
+    CHECK(memcmp(batch.fact[199].fact.u.list_part.bytes, "xy", 3) == 0);
     idn_batch_clear(&batch);
     CHECK_INT(batch.count, 0);
     idn_batch_fini(&batch);

@@ -48,7 +48,7 @@ static void commit_batch(void)
 
     for (uint32_t i = 0; i < BATCH; i++)
         batch[i] = kit_results(&kit, 1, i * 500, 500, IDN_STATUS_OK, i);
-    idn_store_commit(kit.store, batch, BATCH);
+    kit_commit_all(&kit, batch, BATCH);
 }
 
 // Commits batches for ever, up to four at once, and tells each STORED on the pipe.

@@ -3,7 +3,6 @@
 #include "tests/unit/store_kit.h"
 
 static struct kit kit;
-static const struct idn_job_spec ten = {.first = 0, .last = 9};
 
 static void begin(void)
 {
@@ -28,6 +27,7 @@ static void commit_quarantine(uint32_t kind, uint32_t image, uint32_t generation
         fact.u.quarantined.image = image;
         fact.u.quarantined.generation = generation;
         fact.u.quarantined.reason = IDN_DEATH_SIGNAL;
+        fact.u.quarantined.spec_hash = idn_spec_hash(&kit.spec);
     } else {
         fact.u.lifted.generation = generation;
     }
@@ -46,13 +46,11 @@ static struct idn_result row_of(const struct idn_completion *page, uint32_t i)
 // The one image's winner as a class id, 1000 + status when it is not OK, or -1.
 static int winner(uint32_t image)
 {
-    struct idn_job_spec only = {.first = image, .last = image};
-    struct idn_completion page = kit_page(&kit, 1, only, image, 1, IDN_FILTER_ALL);
+    struct idn_completion page = kit_page(&kit, 1, image, 1, IDN_FILTER_ALL);
     int answer = -1;
 
-    if (page.count > 0) {
+    if (page.count > 0 && row_of(&page, 0).index == image) {
         struct idn_result row = row_of(&page, 0);
-        CHECK_INT(row.index, image);
         answer = row.status == IDN_STATUS_OK ? (int)row.class_id[0] : 1000 + row.status;
     }
     free(page.bytes);
@@ -92,17 +90,51 @@ static void test_lowest_epoch_then_origin_wins(void)
     kit_fini(&kit);
 }
 
+// Every image's, however far in the job, and whichever came first.
 static void test_lifted_quarantine_is_no_answer(void)
 {
     begin();
+    kit.spec = kit_spec(0, 999999);
     commit_quarantine(IDN_FACT_QUARANTINED, 3, 1);
-    commit_quarantine(IDN_FACT_LIFTED, 3, 1);
+    commit_quarantine(IDN_FACT_QUARANTINED, 900000, 1);
+    CHECK_INT(kit_refold(&kit, 1).quarantined, 2);
+    CHECK_INT(kit_refold(&kit, 1).lifted, 0);
+    commit_quarantine(IDN_FACT_LIFTED, 0, 1);
     CHECK_INT(winner(3), -1);
+    CHECK_INT(winner(900000), -1);
+    CHECK_INT(kit_refold(&kit, 1).quarantined, 0);
+    CHECK_INT(kit_refold(&kit, 1).lifted, 1);
     commit_quarantine(IDN_FACT_QUARANTINED, 3, 2);
     CHECK_INT(winner(3), 1000 + IDN_STATUS_QUARANTINED);
-    commit_quarantine(IDN_FACT_LIFTED, 4, 1); // came before what it voids
-    commit_quarantine(IDN_FACT_QUARANTINED, 4, 1);
-    CHECK_INT(winner(4), -1);
+    commit_quarantine(IDN_FACT_QUARANTINED, 500000, 1); // came after what voids it
+    CHECK_INT(winner(500000), -1);
+    kit_fini(&kit);
+}
+
+// Two brokers accepted the key, each with its own specification: those of the one that lost are
+// void.
+static void test_results_of_another_specification_do_not_count(void)
+{
+    begin();
+    commit_results(0, 4, IDN_STATUS_OK, 5, 3);
+    commit_quarantine(IDN_FACT_QUARANTINED, 8, 1);
+    kit.spec = kit_spec(0, 99);
+    commit_results(2, 4, IDN_STATUS_OK, 6, 3);
+    commit_quarantine(IDN_FACT_QUARANTINED, 9, 1);
+    CHECK_INT(winner(0), -1);
+    CHECK_INT(winner(3), 6);
+    CHECK_INT(winner(8), -1);
+    CHECK_INT(winner(9), 1000 + IDN_STATUS_QUARANTINED);
+    struct idn_summary summary = kit_refold(&kit, 1);
+    CHECK_INT(summary.ok, 4);
+    CHECK_INT(summary.quarantined, 1);
+    CHECK_INT(summary.conflicts, 0);
+    CHECK_INT(summary.compute_us, 1000);
+    kit.spec = kit_spec(0, 9);
+    summary = kit_refold(&kit, 1);
+    CHECK_INT(summary.ok, 4);
+    CHECK_INT(winner(0), 5);
+    CHECK_INT(winner(9), -1);
     kit_fini(&kit);
 }
 
@@ -114,11 +146,11 @@ static void test_unequal_ok_rows_are_conflicts(void)
     commit_results(2, 3, IDN_STATUS_OK, 6, 3);
     commit_results(2, 3, IDN_STATUS_OK, 6, 3);
     commit_results(8, 2, IDN_STATUS_CORRUPT, 0, 3); // nor is an error
-    struct idn_completion page = kit_page(&kit, 1, ten, 0, 10, IDN_FILTER_ALL);
+    struct idn_completion page = kit_page(&kit, 1, 0, 10, IDN_FILTER_ALL);
     CHECK_INT(page.count, 10);
     CHECK_INT(page.conflicts, 3);
     free(page.bytes);
-    CHECK_INT(kit_refold(&kit, 1, ten).conflicts, 3);
+    CHECK_INT(kit_refold(&kit, 1).conflicts, 3);
     kit_fini(&kit);
 }
 
@@ -128,23 +160,28 @@ static void test_filters(void)
     commit_results(0, 3, IDN_STATUS_OK, 5, 3);
     commit_results(4, 2, IDN_STATUS_TOO_LARGE, 0, 3);
     commit_quarantine(IDN_FACT_QUARANTINED, 8, 1);
-    struct idn_completion page = kit_page(&kit, 1, ten, 0, 10, IDN_FILTER_ALL);
+    struct idn_completion page = kit_page(&kit, 1, 0, 10, IDN_FILTER_ALL);
     CHECK_INT(page.count, 6);
     CHECK_INT(page.next, 10);
     free(page.bytes);
-    page = kit_page(&kit, 1, ten, 0, 10, IDN_FILTER_FAILED);
+    page = kit_page(&kit, 1, 0, 10, IDN_FILTER_FAILED);
     CHECK_INT(page.count, 3);
     CHECK_INT(row_of(&page, 0).index, 4);
     CHECK_INT(row_of(&page, 2).index, 8);
     CHECK_INT(row_of(&page, 2).status, IDN_STATUS_QUARANTINED);
     free(page.bytes);
-    page = kit_page(&kit, 1, ten, 0, 2, IDN_FILTER_MISSING);
+    page = kit_page(&kit, 1, 0, 10, IDN_FILTER_QUARANTINED);
+    CHECK_INT(page.count, 1);
+    CHECK_INT(row_of(&page, 0).index, 8);
+    CHECK_INT(page.next, 10);
+    free(page.bytes);
+    page = kit_page(&kit, 1, 0, 2, IDN_FILTER_MISSING);
     CHECK_INT(page.count, 2);
     CHECK_INT(row_of(&page, 0).index, 3);
     CHECK_INT(row_of(&page, 1).index, 6);
     CHECK_INT(page.next, 7);
     free(page.bytes);
-    page = kit_page(&kit, 1, ten, page.next, 9, IDN_FILTER_MISSING);
+    page = kit_page(&kit, 1, page.next, 9, IDN_FILTER_MISSING);
     CHECK_INT(page.count, 2);
     CHECK_INT(row_of(&page, 1).index, 9);
     CHECK_INT(page.next, 10);
@@ -154,20 +191,19 @@ static void test_filters(void)
 
 static void test_page_outside_the_job(void)
 {
-    struct idn_job_spec spec = {.first = 5, .last = 6};
-
     begin();
+    kit.spec = kit_spec(5, 6);
     commit_results(4, 4, IDN_STATUS_OK, 5, 3);
-    struct idn_completion page = kit_page(&kit, 1, spec, 0, 10, IDN_FILTER_ALL);
+    struct idn_completion page = kit_page(&kit, 1, 0, 10, IDN_FILTER_ALL);
     CHECK_INT(page.count, 2);
     CHECK_INT(row_of(&page, 0).index, 5);
     CHECK_INT(page.next, 7);
     free(page.bytes);
-    page = kit_page(&kit, 1, spec, 7, 10, IDN_FILTER_ALL);
+    page = kit_page(&kit, 1, 7, 10, IDN_FILTER_ALL);
     CHECK_INT(page.count, 0);
     CHECK_INT(page.next, 7);
     free(page.bytes);
-    page = kit_page(&kit, 2, spec, 5, 10, IDN_FILTER_ALL); // another job
+    page = kit_page(&kit, 2, 5, 10, IDN_FILTER_ALL); // another job
     CHECK_INT(page.count, 0);
     free(page.bytes);
     kit_fini(&kit);
@@ -177,13 +213,13 @@ static void test_page_outside_the_job(void)
 // up.
 static void test_sparse_job_is_read_in_bounded_steps(void)
 {
-    struct idn_job_spec spec = {.first = 0, .last = IDN_JOB_IMAGES_MAX - 1};
     uint32_t from = 0, pages = 0, rows = 0;
 
     begin();
+    kit.spec = kit_spec(0, IDN_JOB_IMAGES_MAX - 1);
     commit_results(9000000, 1, IDN_STATUS_CORRUPT, 0, 3);
-    while (from <= spec.last) {
-        struct idn_completion page = kit_page(&kit, 1, spec, from, 1000, IDN_FILTER_FAILED);
+    while (from <= kit.spec.last) {
+        struct idn_completion page = kit_page(&kit, 1, from, 1000, IDN_FILTER_FAILED);
         CHECK(page.next > from);
         from = page.next;
         rows += page.count;
@@ -225,15 +261,15 @@ static void commit_many(uint8_t *expected)
 static void test_pages_over_many_overlapping_facts(void)
 {
     static uint8_t expected[MANY];
-    struct idn_job_spec spec = {.first = 0, .last = MANY - 1};
     struct idn_summary folded, paged = {0};
     uint32_t at = 0;
 
     begin();
+    kit.spec = kit_spec(0, MANY - 1);
     memset(expected, 0, sizeof(expected));
     commit_many(expected);
     for (uint32_t from = 0; from < MANY;) {
-        struct idn_completion page = kit_page(&kit, 1, spec, from, 777, IDN_FILTER_ALL);
+        struct idn_completion page = kit_page(&kit, 1, from, 777, IDN_FILTER_ALL);
         for (uint32_t i = 0; i < page.count; i++, at++) {
             struct idn_result row = row_of(&page, i);
             struct idn_digest term;
@@ -250,7 +286,7 @@ static void test_pages_over_many_overlapping_facts(void)
     }
     for (; at < MANY; at++)
         CHECK_INT(expected[at], 0);
-    folded = kit_refold(&kit, 1, spec);
+    folded = kit_refold(&kit, 1);
     CHECK_INT(folded.ok, paged.ok);
     CHECK(idn_digest_equal(&folded.digest, &paged.digest));
     CHECK_INT(folded.conflicts, 0);
@@ -272,7 +308,7 @@ static void test_summary_tells_all(void)
     struct idn_fact late = kit_results(&kit, 1, 7, 1, IDN_STATUS_OK, 6);
     late.u.results.class_hash = 99;
     kit_commit(&kit, late);
-    struct idn_summary summary = kit_refold(&kit, 1, ten);
+    struct idn_summary summary = kit_refold(&kit, 1);
     struct idn_key key = kit_key(1);
     CHECK(idn_key_equal(&summary.job, &key));
     CHECK_INT(summary.ok, 8);
@@ -281,7 +317,7 @@ static void test_summary_tells_all(void)
     CHECK_INT(summary.compute_us, 4000);
     CHECK_INT(summary.class_hash, 77);
     CHECK_INT(summary.finished_wall_ms, 1700000000005);
-    page = kit_page(&kit, 1, ten, 7, 1, IDN_FILTER_ALL);
+    page = kit_page(&kit, 1, 7, 1, IDN_FILTER_ALL);
     kit_row(seven, 7, IDN_STATUS_OK, 6);
     CHECK(memcmp(page.bytes, seven, sizeof(seven)) == 0);
     free(page.bytes);
@@ -342,6 +378,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_ok_beats_error_beats_quarantine),
         CHECK_TEST(test_lowest_epoch_then_origin_wins),
         CHECK_TEST(test_lifted_quarantine_is_no_answer),
+        CHECK_TEST(test_results_of_another_specification_do_not_count),
         CHECK_TEST(test_unequal_ok_rows_are_conflicts),
         CHECK_TEST(test_filters),
         CHECK_TEST(test_page_outside_the_job),
