@@ -19,6 +19,7 @@
 #define LOOPBACK       "127.0.0.1"
 #define STATE          "/var/lib/idunno"
 #define POLICY         "fair-time"
+#define MIRROR         "preferred"
 #define MIN_FREE_MIB   512
 #define ENGINE         "onednn"
 #define ALGORITHM      "auto"
@@ -37,10 +38,12 @@ const struct idn_config_key idn_settings_keys[] = {
     {"cluster/port_beats_out", "port for the broker's beats (" TEXT(PORT_BEATS_OUT) ")"},
     {"cluster/port_mirror", "port of the link between brokers (" TEXT(PORT_MIRROR) ")"},
     {"broker/letter", "which broker this is: a or b (a)"},
-    {"broker/bind", "address to bind (" LOOPBACK ")"},
+    {"broker/bind", "address to bind (cluster/LETTER where that may be bound, else " LOOPBACK ")"},
     {"broker/security", "none: written out, allows a bind that is not loopback"},
     {"broker/state", "directory of the durable state (" STATE ")"},
     {"broker/policy", "how jobs share the workers: fair-time or fifo (" POLICY ")"},
+    {"broker/mirror",
+        "required: nothing is accepted while the standby lacks anything (" MIRROR ")"},
     {"broker/min_free", "below this much free disk, nothing is taken on (" TEXT(MIN_FREE_MIB) "M)"},
     {"worker/name", "name of this worker (hostname/instance)"},
     {"worker/engine", "onednn, darknet, or replay for tests (" ENGINE ")"},
@@ -149,25 +152,71 @@ bool idn_host_is_loopback(const char *host)
     return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
+bool idn_settings_has_peer(const struct idn_settings *settings)
+{
+    return settings->host[1][0] != '\0';
+}
+
+// Where this broker is to be found, if that can be bound: a name cannot, and an address that is not
+// loopback only where that was asked for.
+static const char *default_bind(const struct idn_settings *settings)
+{
+    const char *host = settings->host[settings->broker_letter - 'a'];
+    struct in_addr address;
+
+    if (inet_pton(AF_INET, host, &address) != 1)
+        return LOOPBACK;
+    return settings->broker_open || idn_host_is_loopback(host) ? host : LOOPBACK;
+}
+
 static int read_bind(
     const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
 {
     static const char *const securities[] = {"none"};
     const char *security = NULL;
-    int error = read_host(config, "broker/bind", LOOPBACK, settings->broker_bind, reason);
+    int error = 0;
 
-    if (error < 0)
-        return error;
     if (idn_config_string(config, "broker/security", NULL) != NULL)
         error = read_word(config, "broker/security", NULL, securities, 1, &security, reason);
     if (error < 0)
         return error;
     settings->broker_open = security != NULL;
+    error = read_host(config, "broker/bind", default_bind(settings), settings->broker_bind, reason);
+    if (error < 0)
+        return error;
     if (!settings->broker_open && !idn_host_is_loopback(settings->broker_bind))
         return idn_reason_set(reason, -EINVAL,
             "%s: broker/bind = '%s' is not a loopback address, and anyone who reaches it could use "
             "this broker; write broker/security = none to accept that, or bind " LOOPBACK,
             idn_config_file(config), settings->broker_bind);
+    return 0;
+}
+
+int idn_settings_set_letter(const struct idn_config *config, uint32_t letter,
+    struct idn_settings *settings, struct idn_reason *reason)
+{
+    if (letter == 'b' && !idn_settings_has_peer(settings))
+        return idn_reason_set(reason, -EINVAL,
+            "%s: this is to be broker b, but cluster/b names no host; write where broker b is",
+            idn_config_file(config));
+    settings->broker_letter = letter;
+    return read_bind(config, settings, reason);
+}
+
+static int read_mirror(
+    const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
+{
+    static const char *const mirrors[] = {"preferred", "required"};
+    const char *mirror = mirrors[0];
+    int error = read_word(config, "broker/mirror", MIRROR, mirrors, 2, &mirror, reason);
+
+    if (error < 0)
+        return error;
+    settings->mirror_required = mirror == mirrors[1];
+    if (settings->mirror_required && !idn_settings_has_peer(settings))
+        return idn_reason_set(reason, -EINVAL,
+            "%s: broker/mirror = required, but cluster/b names no host; write where the standby is",
+            idn_config_file(config));
     return 0;
 }
 
@@ -178,10 +227,8 @@ static int read_broker(
     const char *letter = letters[0];
     int error = read_word(config, "broker/letter", "a", letters, 2, &letter, reason);
 
-    if (error < 0)
-        return error;
-    settings->broker_letter = (uint32_t)letter[0];
-    error = read_bind(config, settings, reason);
+    if (error == 0)
+        error = idn_settings_set_letter(config, (uint32_t)letter[0], settings, reason);
     if (error < 0)
         return error;
     settings->broker_state = idn_config_string(config, "broker/state", STATE);
@@ -189,6 +236,8 @@ static int read_broker(
         return idn_config_refuse(config, "broker/state", "the path of a directory", reason);
     error =
         read_word(config, "broker/policy", POLICY, policies, 2, &settings->broker_policy, reason);
+    if (error == 0)
+        error = read_mirror(config, settings, reason);
     if (error < 0)
         return error;
     return idn_config_size(config, "broker/min_free", (uint64_t)MIN_FREE_MIB << 20,
@@ -228,14 +277,27 @@ static int read_worker(
     return idn_config_size(config, "worker/memory", 0, &settings->worker_memory, reason);
 }
 
+static int read_hosts(
+    const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
+{
+    int error = read_host(config, "cluster/a", LOOPBACK, settings->host[0], reason);
+
+    if (error == 0)
+        error = read_host(config, "cluster/b", "", settings->host[1], reason);
+    if (error == 0 && strcmp(settings->host[0], settings->host[1]) == 0)
+        return idn_reason_set(reason, -EINVAL,
+            "%s: cluster/a and cluster/b are both '%s'; each broker needs a host, or on one host "
+            "an address, of its own (such as 127.0.0.1 and 127.0.0.2)",
+            idn_config_file(config), settings->host[0]);
+    return error;
+}
+
 int idn_settings_read(
     const struct idn_config *config, struct idn_settings *ret, struct idn_reason *reason)
 {
     struct idn_settings settings = {0};
-    int error = read_host(config, "cluster/a", LOOPBACK, settings.host[0], reason);
+    int error = read_hosts(config, &settings, reason);
 
-    if (error == 0)
-        error = read_host(config, "cluster/b", "", settings.host[1], reason);
     if (error == 0)
         error = read_ports(config, &settings, reason);
     if (error == 0)

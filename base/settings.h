@@ -24,6 +24,7 @@ struct idn_settings {
     const char *broker_state;  // state directory; borrowed from the configuration
     const char *broker_policy; // fair-time, fifo
     uint64_t broker_min_free;  // bytes
+    bool mirror_required;      // broker/mirror = required: accept nothing without a standby in sync
     // worker
     const char *worker_name;      // "" : hostname/instance
     const char *worker_engine;    // onednn, darknet, replay
@@ -38,6 +39,12 @@ struct idn_settings {
 // -EINVAL with a sentence.
 int idn_settings_read(
     const struct idn_config *config, struct idn_settings *ret, struct idn_reason *reason);
+
+// As if broker/letter were this one: what follows from it is read again.
+int idn_settings_set_letter(const struct idn_config *config, uint32_t letter,
+    struct idn_settings *settings, struct idn_reason *reason);
+
+bool idn_settings_has_peer(const struct idn_settings *settings); // a second broker is configured
 
 // "localhost" or an address in 127.0.0.0/8; other names are not looked up.
 bool idn_host_is_loopback(const char *host);

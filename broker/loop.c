@@ -313,11 +313,31 @@ static void notice_stall(struct idn_loop *loop, uint64_t before_ms)
     idn_loop_step(loop, &event);
 }
 
-static void turn(struct idn_loop *loop, zmq_pollitem_t *items, int count)
+// What the loop waits for; returns how many. The mirror link's socket comes and goes.
+enum { SIGNAL_ITEM, STORE_ITEM, CLIENTS_ITEM, WORKERS_ITEM, BEATS_ITEM, MIRROR_ITEM, ITEMS };
+
+static int poll_items(const struct idn_loop *loop, zmq_pollitem_t items[static ITEMS])
+{
+    void *const *socket = loop->config.ports->socket;
+    void *mirror = loop->config.mirror != NULL ? loop->config.mirror->socket : NULL;
+
+    items[SIGNAL_ITEM] = (zmq_pollitem_t){.fd = loop->config.signal_fd};
+    items[STORE_ITEM] = (zmq_pollitem_t){.fd = idn_store_fd(loop->config.store)};
+    items[CLIENTS_ITEM] = (zmq_pollitem_t){.socket = socket[IDN_PORT_CLIENTS]};
+    items[WORKERS_ITEM] = (zmq_pollitem_t){.socket = socket[IDN_PORT_WORKERS]};
+    items[BEATS_ITEM] = (zmq_pollitem_t){.socket = socket[IDN_PORT_BEATS_IN]};
+    items[MIRROR_ITEM] = (zmq_pollitem_t){.socket = mirror};
+    for (int i = 0; i < ITEMS; i++)
+        items[i].events = ZMQ_POLLIN;
+    return mirror != NULL ? ITEMS : MIRROR_ITEM;
+}
+
+static void turn(struct idn_loop *loop)
 {
     uint64_t before_ms = loop->now_ms;
+    zmq_pollitem_t items[ITEMS];
 
-    if (zmq_poll(items, count, wait_ms(loop)) < 0)
+    if (zmq_poll(items, poll_items(loop, items), wait_ms(loop)) < 0)
         IDN_ASSERT(zmq_errno() == EINTR);
     read_clocks(loop);
     notice_stall(loop, before_ms);
@@ -325,7 +345,7 @@ static void turn(struct idn_loop *loop, zmq_pollitem_t *items, int count)
     drain_beats(loop);
     drain_workers(loop);
     drain_clients(loop);
-    if (items[count - 1].revents != 0)
+    if (items[SIGNAL_ITEM].revents != 0)
         take_signal(loop);
     run_timers(loop);
     idn_loop_commit(loop);
@@ -334,16 +354,8 @@ static void turn(struct idn_loop *loop, zmq_pollitem_t *items, int count)
 // Until `done`, or until the loop is to stop.
 static void run_until(struct idn_loop *loop, bool (*done)(const struct idn_loop *loop))
 {
-    zmq_pollitem_t items[] = {
-        {.socket = loop->config.ports->socket[IDN_PORT_CLIENTS], .events = ZMQ_POLLIN},
-        {.socket = loop->config.ports->socket[IDN_PORT_WORKERS], .events = ZMQ_POLLIN},
-        {.socket = loop->config.ports->socket[IDN_PORT_BEATS_IN], .events = ZMQ_POLLIN},
-        {.fd = idn_store_fd(loop->config.store), .events = ZMQ_POLLIN},
-        {.fd = loop->config.signal_fd, .events = ZMQ_POLLIN},
-    };
-
     while (!loop->stop && !done(loop))
-        turn(loop, items, (int)(sizeof(items) / sizeof(*items)));
+        turn(loop);
 }
 
 static bool is_reigning(const struct idn_loop *loop)
@@ -353,6 +365,12 @@ static bool is_reigning(const struct idn_loop *loop)
 
     idn_core_answer(loop->config.core, loop->now_ms, &request, NULL, &reply);
     return reply.u.status.role == IDN_ROLE_ACTIVE || reply.u.status.role == IDN_ROLE_ALONE;
+}
+
+// With another broker, whether this one reigns is decided later.
+static bool has_begun(const struct idn_loop *loop)
+{
+    return loop->config.mirror != NULL || is_reigning(loop);
 }
 
 static bool never(const struct idn_loop *loop)
@@ -369,7 +387,7 @@ void idn_loop_begin(struct idn_loop *loop, uint64_t incarnation)
     read_clocks(loop);
     idn_loop_step(loop, &event);
     idn_loop_commit(loop);
-    run_until(loop, is_reigning);
+    run_until(loop, has_begun);
 }
 
 int idn_loop_run(struct idn_loop *loop)

@@ -10,6 +10,7 @@
 #include "broker/batch.h"
 #include "broker/core/core.h"
 #include "broker/journal.h"
+#include "broker/mirror_port.h"
 #include "broker/peers.h"
 #include "broker/ports.h"
 #include "broker/reads.h"
@@ -20,11 +21,12 @@
 #include <stdint.h>
 
 struct idn_loop_config {
-    struct idn_core *core;   // borrowed
-    struct idn_store *store; // borrowed
-    struct idn_ports *ports; // borrowed
-    int signal_fd;           // SIGTERM and SIGINT end the loop; borrowed
-    uint64_t facts;          // in the store when it was opened
+    struct idn_core *core;          // borrowed
+    struct idn_store *store;        // borrowed
+    struct idn_ports *ports;        // borrowed
+    struct idn_mirror_port *mirror; // borrowed; NULL: there is no other broker
+    int signal_fd;                  // SIGTERM and SIGINT end the loop; borrowed
+    uint64_t facts;                 // in the store when it was opened
 };
 
 struct idn_loop {
@@ -51,8 +53,9 @@ void idn_loop_destroy(struct idn_loop **loop); // NULL-safe, sets NULL
 // loop: fits idn_store_restore.
 void idn_loop_step(void *context, const struct idn_event *event);
 
-// After the restore: begins a reign under this incarnation, and returns when it is durable (or when
-// the loop is to stop).
+// After the restore: starts the core under this incarnation. Without another broker a reign begins;
+// this returns when it is durable (or when the loop is to stop). With one it returns at once: who
+// reigns is found out while everyone is served.
 void idn_loop_begin(struct idn_loop *loop, uint64_t incarnation);
 
 // Hands the facts gathered so far to the store.

@@ -17,6 +17,7 @@ enum { EXIT_USAGE = 2 };
 
 struct options {
     const char *config, *state, *policy;
+    uint32_t letter; // 0: as the configuration says
     bool accept_lost_tail, check, verbose;
 };
 
@@ -30,6 +31,7 @@ struct broker {
     size_t core_bytes;
     struct idn_store *store;
     struct idn_ports ports;
+    struct idn_mirror_port mirror; // zeroed without a second broker
     struct idn_loop *loop;
 };
 
@@ -41,6 +43,7 @@ static const char help[] =
     "\n"
     "  --config FILE        configuration (else $IDUNNO_CONFIG, ./idunno.conf,\n"
     "                       ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf)\n"
+    "  --letter LETTER      a or b, instead of broker/letter: which broker of two this is\n"
     "  --state DIR          directory of the durable state, instead of broker/state\n"
     "  --policy NAME        fair-time or fifo, instead of broker/policy\n"
     "  --accept-lost-tail   go on although the store lost facts that it had committed\n"
@@ -67,6 +70,7 @@ enum { OPTION_HELP = 256, OPTION_VERSION, OPTION_HELP_CONFIG, OPTION_LOST_TAIL, 
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
+    {"letter", required_argument, NULL, 'l'},
     {"state", required_argument, NULL, 's'},
     {"policy", required_argument, NULL, 'p'},
     {"verbose", no_argument, NULL, 'v'},
@@ -98,6 +102,11 @@ static int set_option(int option, struct options *options)
     case 'c':
         options->config = optarg;
         return -1;
+    case 'l':
+        options->letter = (uint8_t)optarg[0];
+        if (strcmp(optarg, "a") == 0 || strcmp(optarg, "b") == 0)
+            return -1;
+        return usage("--letter is a or b, not ", optarg);
     case 's':
         options->state = optarg;
         return *optarg == '\0' ? usage("--state needs a directory", "") : -1;
@@ -149,6 +158,8 @@ static int read_configuration(
 
     if (error == 0)
         error = idn_settings_read(broker->config, &broker->settings, reason);
+    if (error == 0 && options->letter != 0)
+        error = idn_settings_set_letter(broker->config, options->letter, &broker->settings, reason);
     if (error == 0)
         error = idn_registry_new(broker->config, &broker->registry, reason);
     if (error < 0)
@@ -187,6 +198,18 @@ static void tell_entries(const struct idn_registry *registry)
                 registry->dataset[i].problem);
 }
 
+static void print_brokers(const struct idn_settings *settings)
+{
+    if (!idn_settings_has_peer(settings)) {
+        (void)printf("one broker, no standby (cluster/b names no host)\n");
+        return;
+    }
+    (void)printf("two brokers: a at %s, b at %s; link on port %" PRIu32 "; mirror %s\n",
+        settings->host[0], settings->host[1], settings->port_mirror,
+        settings->mirror_required ? "required: nothing is accepted without a standby in sync"
+                                  : "preferred");
+}
+
 // What --check prints. An entry with a problem is no error: the others serve.
 static void print_check(const struct broker *broker)
 {
@@ -196,6 +219,7 @@ static void print_check(const struct broker *broker)
         idn_config_file(broker->config), (char)broker->settings.broker_letter,
         broker->settings.broker_state, broker->settings.broker_policy,
         broker->settings.broker_bind);
+    print_brokers(&broker->settings);
     for (uint32_t i = 0; i < registry->models; i++) {
         const struct idn_model *model = &registry->model[i];
         const char *problem = idn_start_model_problem(model);
@@ -240,6 +264,9 @@ static int open_all(const struct options *options, struct broker *broker, struct
 
     if (error == 0)
         error = idn_ports_open(&broker->settings, &broker->ports, reason);
+    if (error == 0 && idn_settings_has_peer(&broker->settings))
+        error =
+            idn_mirror_port_open(broker->ports.context, &broker->settings, &broker->mirror, reason);
     if (error == 0)
         error = open_store(options, broker, &facts, reason);
     if (error < 0)
@@ -248,6 +275,7 @@ static int open_all(const struct options *options, struct broker *broker, struct
         .core = broker->core,
         .store = broker->store,
         .ports = &broker->ports,
+        .mirror = idn_settings_has_peer(&broker->settings) ? &broker->mirror : NULL,
         .signal_fd = broker->signal_fd,
         .facts = facts,
     };
@@ -272,29 +300,57 @@ static int restore_and_begin(struct broker *broker, struct idn_reason *reason)
     return error;
 }
 
+static const char *epoch_text(struct idn_epoch epoch, char text[static IDN_NAME_SIZE])
+{
+    if (epoch.counter == 0)
+        return "no epoch yet";
+    (void)snprintf(text, IDN_NAME_SIZE, "epoch %" PRIu64 "%c", epoch.counter, (char)epoch.broker);
+    return text;
+}
+
+// What an operator who reads the first lines of a second broker's log wants to know.
+static void tell_role(const struct idn_settings *settings, uint32_t role)
+{
+    char other = settings->broker_letter == 'a' ? 'b' : 'a';
+    const char *host = settings->host[other - 'a'];
+
+    if (role == IDN_ROLE_LEARNER)
+        idn_info("learner: the store here is empty or has lost facts, so this broker never reigns "
+                 "before it has heard broker %c at %s, or you say idunno-ctl bootstrap",
+            other, host);
+    else if (role == IDN_ROLE_STANDBY)
+        idn_info(
+            "standby: takes over when broker %c at %s is silent for its workers too", other, host);
+}
+
 static void tell_ready(const struct broker *broker)
 {
     const struct idn_request request = {.type = IDN_REQUEST_STATUS};
     static union idn_core_items items;
     struct idn_reply reply = {0};
     const uint32_t *port = broker->ports.number;
+    char epoch[IDN_NAME_SIZE], mirror[32] = "";
 
     idn_core_answer(broker->core, broker->loop->now_ms, &request, &items, &reply);
     const struct idn_status_info *status = &reply.u.status;
-    idn_info("ready: %s, epoch %" PRIu64 "%c, %s ports %" PRIu32 " (clients) %" PRIu32
-             " (workers) %" PRIu32 " %" PRIu32 " (beats), state %s, policy %s, %" PRIu32
-             " jobs open of %" PRIu32 " known, %" PRIu64 " images pending",
-        idn_role_name(status->role), status->epoch.counter, (char)status->epoch.broker,
-        broker->settings.broker_bind, port[IDN_PORT_CLIENTS], port[IDN_PORT_WORKERS],
-        port[IDN_PORT_BEATS_IN], port[IDN_PORT_BEATS_OUT], broker->settings.broker_state,
+    if (broker->mirror.context != NULL)
+        (void)snprintf(mirror, sizeof(mirror), " %" PRIu32 " (mirror)", broker->mirror.number);
+    idn_info("ready: %s, %s, %s ports %" PRIu32 " (clients) %" PRIu32 " (workers) %" PRIu32
+             " %" PRIu32 " (beats)%s, state %s, policy %s, %" PRIu32 " jobs open of %" PRIu32
+             " known, %" PRIu64 " images pending",
+        idn_role_name(status->role), epoch_text(status->epoch, epoch), broker->settings.broker_bind,
+        port[IDN_PORT_CLIENTS], port[IDN_PORT_WORKERS], port[IDN_PORT_BEATS_IN],
+        port[IDN_PORT_BEATS_OUT], mirror, broker->settings.broker_state,
         broker->settings.broker_policy, status->jobs_open, status->jobs_known,
         status->images_pending);
+    tell_role(&broker->settings, status->role);
 }
 
 static void broker_close(struct broker *broker)
 {
     idn_loop_destroy(&broker->loop);
     idn_store_close(&broker->store);
+    idn_mirror_port_close(&broker->mirror);
     idn_ports_close(&broker->ports);
     idn_start_core_free(broker->core, broker->core_bytes);
     idn_registry_destroy(&broker->registry);

@@ -45,48 +45,54 @@ static const struct port {
 };
 
 // An option that libzmq refuses is our mistake.
-static void set_option(void *socket, int name, int value)
+void idn_ports_set_option(void *socket, int name, int value)
 {
     int error = zmq_setsockopt(socket, name, &value, sizeof(value));
     IDN_ASSERT(error == 0);
 }
 
-static void set_options(void *socket, const struct port *port)
+void idn_ports_set_options(void *socket, int queue, int64_t message_bytes_max)
 {
     for (size_t i = 0; i < sizeof(common_options) / sizeof(*common_options); i++)
-        set_option(socket, common_options[i].name, common_options[i].value);
-    int error = zmq_setsockopt(
-        socket, ZMQ_MAXMSGSIZE, &port->message_bytes_max, sizeof(port->message_bytes_max));
+        idn_ports_set_option(socket, common_options[i].name, common_options[i].value);
+    int error =
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max));
     IDN_ASSERT(error == 0);
-    set_option(socket, ZMQ_SNDHWM, port->queue);
+    idn_ports_set_option(socket, ZMQ_SNDHWM, queue);
+}
+
+static void set_options(void *socket, const struct port *port)
+{
+    idn_ports_set_options(socket, port->queue, port->message_bytes_max);
     if (port->type != ZMQ_PUB)
-        set_option(socket, ZMQ_RCVHWM, 0);
+        idn_ports_set_option(socket, ZMQ_RCVHWM, 0);
     if (port->type == ZMQ_ROUTER)
-        set_option(socket, ZMQ_ROUTER_MANDATORY, 1);
+        idn_ports_set_option(socket, ZMQ_ROUTER_MANDATORY, 1);
     if (port->type == ZMQ_SUB) {
-        error = zmq_setsockopt(socket, ZMQ_SUBSCRIBE, IDN_TOPIC_WORKER, strlen(IDN_TOPIC_WORKER));
+        int error =
+            zmq_setsockopt(socket, ZMQ_SUBSCRIBE, IDN_TOPIC_WORKER, strlen(IDN_TOPIC_WORKER));
         IDN_ASSERT(error == 0);
     }
 }
 
-static int refuse_bind(int error, const char *host, uint32_t number, const struct port *port,
-    struct idn_reason *reason)
+int idn_ports_refuse_bind(
+    int error, const char *host, uint32_t number, const char *key, struct idn_reason *reason)
 {
     if (error == EADDRINUSE)
         return idn_reason_set(reason, -error,
             "port %u of %s is in use: stop the program that holds it or set another %s", number,
-            host, port->key);
+            host, key);
     if (error == EADDRNOTAVAIL || error == ENODEV)
         return idn_reason_set(reason, -error,
             "cannot bind %s: no address of this machine (broker/bind must be one, or 0.0.0.0)",
             host);
     return idn_reason_set(reason, -error, "cannot bind port %u of %s (%s, broker/bind): %s", number,
-        host, port->key, zmq_strerror(error));
+        host, key, zmq_strerror(error));
 }
 
-static uint32_t bound_number(void *socket)
+uint32_t idn_ports_bound_number(void *socket)
 {
-    char endpoint[IDN_SETTINGS_HOST_SIZE + 32] = "";
+    char endpoint[IDN_PORTS_ENDPOINT_SIZE] = "";
     size_t size = sizeof(endpoint);
     unsigned number = 0;
 
@@ -98,23 +104,28 @@ static uint32_t bound_number(void *socket)
     return number;
 }
 
+// libzmq binds addresses and interfaces, not names.
+void idn_ports_endpoint(const char *host, uint32_t number, char ret[static IDN_PORTS_ENDPOINT_SIZE])
+{
+    (void)snprintf(ret, IDN_PORTS_ENDPOINT_SIZE, "tcp://%s:%u",
+        strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, number);
+}
+
 static int open_port(struct idn_ports *ports, enum idn_port which, const char *host,
     uint32_t number, struct idn_reason *reason)
 {
     const struct port *port = &port_table[which];
-    char address[IDN_SETTINGS_HOST_SIZE + 32];
+    char endpoint[IDN_PORTS_ENDPOINT_SIZE];
 
     void *socket = zmq_socket(ports->context, port->type);
     if (socket == NULL)
         return idn_reason_set(reason, -errno, "cannot make a socket: %s", zmq_strerror(errno));
     ports->socket[which] = socket;
     set_options(socket, port);
-    // libzmq binds addresses and interfaces, not names.
-    (void)snprintf(address, sizeof(address), "tcp://%s:%u",
-        strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, number);
-    if (zmq_bind(socket, address) != 0)
-        return refuse_bind(zmq_errno(), host, number, port, reason);
-    ports->number[which] = bound_number(socket);
+    idn_ports_endpoint(host, number, endpoint);
+    if (zmq_bind(socket, endpoint) != 0)
+        return idn_ports_refuse_bind(zmq_errno(), host, number, port->key, reason);
+    ports->number[which] = idn_ports_bound_number(socket);
     return 0;
 }
 
@@ -187,6 +198,22 @@ static void skip_frames(void *socket)
     }
 }
 
+int idn_ports_receive_last(void *socket, struct idn_incoming *ret)
+{
+    int more = receive_frame(socket, &ret->message);
+
+    if (more < 0)
+        return IDN_RECEIVE_NONE;
+    if (more > 0) {
+        (void)zmq_msg_close(&ret->message);
+        skip_frames(socket);
+        return IDN_RECEIVE_FRAMES;
+    }
+    ret->data = zmq_msg_data(&ret->message);
+    ret->size = zmq_msg_size(&ret->message);
+    return 0;
+}
+
 // The first frame: 0 and the route (0 for a beat), or that it is not one of ours.
 static int read_head(enum idn_port port, zmq_msg_t *head, uint32_t *ret_route)
 {
@@ -220,17 +247,7 @@ int idn_ports_receive(struct idn_ports *ports, enum idn_port port, struct idn_in
         skip_frames(socket);
         return error;
     }
-    more = receive_frame(socket, &ret->message);
-    if (more < 0)
-        return IDN_RECEIVE_FRAMES;
-    if (more > 0) {
-        (void)zmq_msg_close(&ret->message);
-        skip_frames(socket);
-        return IDN_RECEIVE_FRAMES;
-    }
-    ret->data = zmq_msg_data(&ret->message);
-    ret->size = zmq_msg_size(&ret->message);
-    return 0;
+    return idn_ports_receive_last(socket, ret) == 0 ? 0 : IDN_RECEIVE_FRAMES;
 }
 
 int idn_ports_send(

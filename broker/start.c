@@ -138,6 +138,8 @@ int idn_start_core(const struct idn_settings *settings, const struct idn_registr
         .policy =
             strcmp(settings->broker_policy, "fifo") == 0 ? IDN_POLICY_FIFO : IDN_POLICY_FAIR_TIME,
         .min_free_bytes = settings->broker_min_free,
+        .has_peer = idn_settings_has_peer(settings),
+        .mirror_required = settings->mirror_required,
         .tell = idn_journal_tell,
         .models = registry->models,
         .datasets = registry->datasets,

@@ -23,6 +23,7 @@ SUBMIT, CTL = BUILD / 'client/idunno-submit', BUILD / 'client/idunno-ctl'
 WEIGHTS, DATASET = BUILD / 'weights/idunno-weights', BUILD / 'bench/idunno-dataset'
 DEADLINE_S = 120
 
+HOSTS = ('127.0.0.1', '127.0.0.2')  # of broker a and broker b
 PORTS = ('port_clients', 'port_workers', 'port_beats_in', 'port_beats_out', 'port_mirror')
 
 
@@ -38,16 +39,17 @@ def wait_for(condition, what, deadline_s=DEADLINE_S):
         time.sleep(0.02)
 
 
-def free_ports(count):
-    """Ports nobody listens on, below the range the kernel gives to connections."""
+def free_ports(count, hosts=HOSTS):
+    """Ports nobody listens on at any of the hosts, below the range the kernel gives to connections."""
     with contextlib.ExitStack() as stack:
         ports = []
         candidate = 10000 + (os.getpid() * 37 + int(time.time() * 1000)) % 20000
         while len(ports) < count:
             candidate = 10000 + (candidate - 10000 + 1) % 20000
-            s = stack.enter_context(socket.socket())
+            sockets = [stack.enter_context(socket.socket()) for _ in hosts]
             try:
-                s.bind(('127.0.0.1', candidate))
+                for s, host in zip(sockets, hosts):
+                    s.bind((host, candidate))
             except OSError:
                 continue
             ports.append(candidate)
@@ -90,15 +92,18 @@ def photos(count):
 
 
 class Cluster(contextlib.AbstractContextManager):
-    """One broker and any number of workers. Models: 'tiny' (real darknet, milliseconds an image)."""
+    """One broker or two and any number of workers. Models: 'tiny' (real darknet, milliseconds an
+    image). Brokers are 'a' and 'b'; what names no broker is about a."""
 
     def __init__(self, images=200, lists=None, engine='darknet', replay_us=1000, batch=50,
-                 models=None):
+                 models=None, brokers=1, broker_keys=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='idunno-e2e-'))
-        self.state = self.folder / 'state'
         self.engine, self.replay_us = engine, replay_us
-        self.broker, self.workers = None, {}
+        self.hosts = HOSTS[:brokers]
+        self.state = self.folder / 'state'
+        self.brokers, self.workers = {}, {}
         self.worker_env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
+        self.broker_keys = broker_keys  # lines of section broker
         self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.lists = {'photos': photos(images)} if lists is None else lists
         self.models = {'tiny': {'cfg': SOURCE / 'tests/e2e/tiny.cfg', 'weights': tiny_weights(),
@@ -106,10 +111,17 @@ class Cluster(contextlib.AbstractContextManager):
         self.config = self.folder / 'idunno.conf'
         self.write_config()
 
+    @property
+    def broker(self):
+        return self.brokers.get('a')
+
+    def state_of(self, letter):
+        return self.state if letter == 'a' else self.state.with_name(self.state.name + '-b')
+
     def write_config(self, extra=''):
-        lines = ['cluster', '    a = "127.0.0.1"']
+        lines = ['cluster'] + [f'    {l} = "{host}"' for l, host in zip('ab', self.hosts)]
         lines += [f'    {key} = {port}' for key, port in self.ports.items()]
-        lines += ['broker', f'    state = "{self.state}"', 'models']
+        lines += ['broker', f'    state = "{self.state}"', *self.broker_keys, 'models']
         for name, values in self.models.items():
             lines += [f'    {name}'] + [f'        {k} = "{v}"' for k, v in values.items()]
         lines += ['datasets']
@@ -118,8 +130,8 @@ class Cluster(contextlib.AbstractContextManager):
         self.config.write_text('\n'.join(lines) + '\n' + extra)
 
     def __exit__(self, kind, value, traceback):
-        for process in [*self.workers.values(), self.broker]:
-            if process is not None and process.poll() is None:
+        for process in [*self.workers.values(), *self.brokers.values()]:
+            if process.poll() is None:
                 process.kill()
                 process.wait()
         if kind is not None:
@@ -134,11 +146,14 @@ class Cluster(contextlib.AbstractContextManager):
             return subprocess.Popen([str(c) for c in command], stdout=log, stderr=log, env=env,
                                     stdin=subprocess.DEVNULL)
 
-    def start_broker(self, *options, ready=True):
-        self.broker = self._spawn('broker', BROKER, '--config', self.config, *options)
+    def start_broker(self, *options, ready=True, letter='a', env=None):
+        name = 'broker' if letter == 'a' else 'broker-b'
+        command = [BROKER, '--config', self.config, '--letter', letter]
+        command += ['--state', self.state_of(letter)]
+        self.brokers[letter] = self._spawn(name, *command, *options, env=env)
         if ready:
-            wait_for(self.status, 'the broker to answer')
-        return self.broker
+            wait_for(lambda: self.status(letter), f'broker {letter} to answer')
+        return self.brokers[letter]
 
     def start_worker(self, instance, *options, env=None):
         options = ['--config', self.config, '--instance', instance, '--engine', self.engine,
@@ -149,9 +164,13 @@ class Cluster(contextlib.AbstractContextManager):
                                              env={**self.worker_env, **(env or {})})
         return self.workers[instance]
 
-    def kill_broker(self):
-        self.broker.kill()
-        self.broker.wait()
+    def kill_broker(self, letter='a'):
+        self.brokers[letter].kill()
+        self.brokers[letter].wait()
+
+    def kill_worker(self, instance):
+        self.workers[instance].kill()
+        self.workers[instance].wait()
 
     def stop(self, process):
         """Clean shutdown; returns the exit status."""
@@ -184,9 +203,14 @@ class Cluster(contextlib.AbstractContextManager):
     def json(self, *arguments):
         return json.loads(self.ctl(*arguments, '--json').stdout)
 
-    def status(self):
-        """The broker's status, or None while it does not answer."""
-        done = run(CTL, '--config', self.config, '--timeout', '1', 'status', '--json', expect=None)
+    def at(self, letter):
+        """Options that make a client ask one broker only."""
+        return ['--broker', f"{self.hosts['ab'.index(letter)]}:{self.ports['port_clients']}"]
+
+    def status(self, letter='a'):
+        """A broker's own status, or None while it does not answer."""
+        done = run(CTL, '--config', self.config, '--timeout', '1', *self.at(letter), 'status',
+                   '--json', expect=None)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def job(self, job):

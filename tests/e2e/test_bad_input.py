@@ -91,6 +91,20 @@ class AtTheBroker(unittest.TestCase):
             wait_for(lambda: 'broker/bind' in c.log('broker'), 'the warning')
             self.assertIn('cluster/a is 192.0.2.1, but 127.0.0.1 is bound', c.log('broker'))
 
+    def test_letter(self):
+        with Cluster() as c:
+            self.fails(c, 'broker b', 'cluster/b names no host', options=['--letter', 'b'])
+            self.fails(c, '--letter is a or b, not x', options=['--letter', 'x'], status=2)
+            out = run(BROKER, '--config', c.config, '--check').stdout
+            self.assertIn('no standby (cluster/b names no host)', out)
+        with Cluster(brokers=2) as c:
+            out = run(BROKER, '--config', c.config, '--letter', 'b', '--check').stdout
+            self.assertIn('bind 127.0.0.2', out)
+            self.assertIn('a at 127.0.0.1, b at 127.0.0.2', out)
+        with Cluster(brokers=2, broker_keys=['    bind = "127.0.0.1"']) as c:
+            c.start_broker()  # the same address for both is only found out when both are there
+            self.fails(c, 'in use', options=['--letter', 'b', '--state', c.state_of('b')])
+
     def test_state_directory_in_use(self):
         with Cluster() as c:
             c.start_broker()

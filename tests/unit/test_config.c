@@ -64,6 +64,8 @@ static void test_defaults(void)
     CHECK(!settings.broker_open);
     CHECK_STRING(settings.broker_state, "/var/lib/idunno");
     CHECK_STRING(settings.broker_policy, "fair-time");
+    CHECK(!settings.mirror_required);
+    CHECK(!idn_settings_has_peer(&settings));
     CHECK_INT(settings.broker_min_free, 512 << 20);
     CHECK_STRING(settings.worker_name, "");
     CHECK_STRING(settings.worker_engine, "onednn");
@@ -95,6 +97,7 @@ static void test_every_setting(void)
                                "    security = none\n"
                                "    state = '/srv/a b'\n"
                                "    policy = fifo\n"
+                               "    mirror = required\n"
                                "    min_free = 2G\n"
                                "worker\r\n"
                                "    name = host/0\n"
@@ -119,6 +122,8 @@ static void test_every_setting(void)
     CHECK(settings.broker_open);
     CHECK_STRING(settings.broker_state, "/srv/a b");
     CHECK_STRING(settings.broker_policy, "fifo");
+    CHECK(settings.mirror_required);
+    CHECK(idn_settings_has_peer(&settings));
     CHECK_INT(settings.broker_min_free, 2ll << 30);
     CHECK_STRING(settings.worker_name, "host/0");
     CHECK_STRING(settings.worker_engine, "replay");
@@ -159,7 +164,7 @@ static void test_unknown_keys(void)
         ":3: unknown key 'models/alexnet/bach'; the nearest is 'models/alexnet/batch'");
     CHECK_STRING(refusal("broker\n    quux = x\n"),
         ":2: unknown key 'broker/quux'; known here are letter, bind, security, state, policy, "
-        "min_free");
+        "mirror, min_free");
     CHECK_STRING(refusal("quux\n"),
         ":1: unknown section 'quux'; known here are cluster, broker, worker, models, datasets");
     CHECK_STRING(refusal("broker\n    state = x\n        deeper = y\n"),
@@ -252,6 +257,45 @@ static void test_open_bind(void)
     CHECK(!settings.broker_open);
 }
 
+// One file serves both brokers: what they bind follows from which of them they are.
+static void test_bind_follows_the_letter(void)
+{
+    static const char two[] = "cluster\n    a = 127.0.0.1\n    b = 127.0.0.2\n";
+    static const char lan[] = "cluster\n    a = 10.0.0.1\n    b = 10.0.0.2\n";
+    struct idn_config *config = NULL;
+    struct idn_settings settings;
+    char text[200];
+
+    CHECK_INT(try_settings(two, &settings), 0);
+    CHECK_STRING(settings.broker_bind, "127.0.0.1");
+    (void)snprintf(text, sizeof(text), "%sbroker\n    letter = b\n", two);
+    CHECK_INT(try_settings(text, &settings), 0);
+    CHECK_STRING(settings.broker_bind, "127.0.0.2");
+    CHECK_INT(try_settings(lan, &settings), 0);
+    CHECK_STRING(settings.broker_bind, "127.0.0.1"); // nobody wrote that it may be open
+    (void)snprintf(text, sizeof(text), "%sbroker\n    security = none\n", lan);
+    CHECK_INT(try_settings(text, &settings), 0);
+    CHECK_STRING(settings.broker_bind, "10.0.0.1");
+    CHECK_INT(idn_config_load(file, idn_settings_keys, &config, &reason), 0);
+    CHECK_INT(idn_settings_set_letter(config, 'b', &settings, &reason), 0);
+    CHECK_STRING(settings.broker_bind, "10.0.0.2");
+    idn_config_destroy(&config);
+    (void)snprintf(text, sizeof(text), "cluster\n    a = h.example\nbroker\n    security = none\n");
+    CHECK_INT(try_settings(text, &settings), 0);
+    CHECK_STRING(settings.broker_bind, "127.0.0.1"); // a name cannot be bound
+}
+
+static void test_the_second_broker(void)
+{
+    CHECK_STRING(refusal("broker\n    letter = b\n"),
+        ": this is to be broker b, but cluster/b names no host; write where broker b is");
+    CHECK_STRING(refusal("broker\n    mirror = required\n"),
+        ": broker/mirror = required, but cluster/b names no host; write where the standby is");
+    CHECK_CONTAINS(refusal("broker\n    mirror = maybe\n"), "is not preferred or required");
+    CHECK_CONTAINS(refusal("cluster\n    b = 127.0.0.1\n"),
+        ": cluster/a and cluster/b are both '127.0.0.1'; each broker needs a host");
+}
+
 static void test_find(void)
 {
     CHECK_INT(setenv("IDUNNO_CONFIG", "/some/where.conf", 1), 0);
@@ -283,6 +327,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_not_text),
         CHECK_TEST(test_values),
         CHECK_TEST(test_open_bind),
+        CHECK_TEST(test_bind_follows_the_letter),
+        CHECK_TEST(test_the_second_broker),
         CHECK_TEST(test_find),
         CHECK_TEST(test_signals_stay_ours),
     };
