@@ -14,7 +14,7 @@ enum { RIG_NONCE = 77 };
 struct rig {
     struct idn_agent *agent; // lives in memory
     void *memory;            // owned; freed by the next rig_new or at exit
-    uint64_t now;
+    uint64_t now, beats;
 };
 
 static struct rig rig;
@@ -142,6 +142,7 @@ static inline void rig_beat(uint32_t broker, uint64_t incarnation, uint64_t coun
 {
     struct idn_broker_beat beat = {.name = "broker",
         .incarnation = incarnation,
+        .sequence = ++rig.beats,
         .epoch = {.counter = counter, .broker = 'a' + broker},
         .role = role,
         .beat_ms = IDN_BEAT_MS};
@@ -209,6 +210,7 @@ static inline struct idn_order rig_a_lease(uint64_t serial, uint32_t first, uint
 
     order.u.lease.id = rig_id(serial);
     order.u.lease.job.bytes[0] = (uint8_t)serial;
+    order.u.lease.spec_hash = 1000 + serial;
     memcpy(order.u.lease.model, model.name, sizeof(model.name));
     memcpy(order.u.lease.dataset, dataset.name, sizeof(dataset.name));
     order.u.lease.model_digest = model.digest;

@@ -130,68 +130,6 @@ static void test_hello_again_to_a_new_incarnation(void)
     CHECK(rig_sent(IDN_WORKER_HELLO, 0) != NULL);
 }
 
-// A broker whose state was lost reigns again from a low epoch; its workers must not be stale for
-// ever.
-static void test_a_restarted_broker_may_begin_lower(void)
-{
-    rig_new();
-    rig_beat(0, 101, 7, IDN_ROLE_ALONE);
-    rig_beat(0, 102, 1, IDN_ROLE_ALONE);
-    CHECK(rig_sent(IDN_WORKER_HELLO, 0) != NULL);
-    struct idn_agent_view view;
-    idn_agent_look(rig.agent, &view);
-    CHECK_INT(view.epoch.counter, 1);
-}
-
-static void test_obeys_the_highest_epoch(void)
-{
-    start(2);
-    rig_ready_class(5);
-    rig_beat(0, 100, 3, IDN_ROLE_ALONE);
-    rig_beat(1, 200, 2, IDN_ROLE_ALONE); // an older reign elsewhere
-    struct idn_agent_view view;
-    idn_agent_look(rig.agent, &view);
-    CHECK_INT(view.broker, 0);
-    rig_beat(1, 200, 4, IDN_ROLE_ALONE);
-    idn_agent_look(rig.agent, &view);
-    CHECK_INT(view.broker, 1);
-    CHECK_INT(rig_act(IDN_AGENT_SEND)->u.send.broker, 1);
-    CHECK_INT(rig_act(IDN_AGENT_SEND)->u.send.message->type, IDN_WORKER_HELLO);
-    rig_tick(200);
-    rig_beat(0, 100, 3, IDN_ROLE_ALONE); // the lower one is not heard as the active
-    rig_tick(IDN_BEAT_MS);
-    CHECK_INT(rig_act(IDN_AGENT_BEAT)->u.beat.active_silent_ms, 200 + IDN_BEAT_MS);
-    CHECK_INT(rig_act(IDN_AGENT_BEAT)->u.beat.obeyed.counter, 4);
-}
-
-static void test_a_lower_epochs_order_is_answered_stale(void)
-{
-    start(2);
-    rig_ready_class(5);
-    rig_beat(1, 200, 4, IDN_ROLE_ALONE);
-    struct idn_order order = rig_a_lease(1, 0, 10); // epoch 1
-    rig_order(0, &order);
-    const struct idn_worker_message *stale = rig_sent(IDN_WORKER_STALE, 0);
-    CHECK(stale != NULL);
-    CHECK_INT(stale->u.stale.obeyed.counter, 4);
-    CHECK_INT(rig_act(IDN_AGENT_SEND)->u.send.broker, 0);
-    struct idn_agent_view view;
-    idn_agent_look(rig.agent, &view);
-    CHECK_INT(view.leases, 0);
-}
-
-static void test_a_higher_epochs_order_is_obeyed(void)
-{
-    start(2);
-    rig_ready_class(5);
-    rig_beat(0, 100, 1, IDN_ROLE_ALONE);
-    struct idn_order order = rig_an_order(IDN_ORDER_HELLO_AGAIN);
-    order.epoch = (struct idn_epoch){.counter = 2, .broker = 'b'};
-    rig_order(1, &order);
-    CHECK_INT(rig_act(IDN_AGENT_SEND)->u.send.broker, 1);
-    CHECK_INT(rig_act(IDN_AGENT_SEND)->u.send.message->type, IDN_WORKER_HELLO);
-}
-
 static void refuse(uint32_t code, const char *text)
 {
     struct idn_order order = rig_an_order(IDN_ORDER_REFUSED);
@@ -373,10 +311,6 @@ int main(int argc, char **argv)
         CHECK_TEST(test_hello_again_after_silence),
         CHECK_TEST(test_hello_again_when_idle_and_no_order_comes),
         CHECK_TEST(test_hello_again_to_a_new_incarnation),
-        CHECK_TEST(test_a_restarted_broker_may_begin_lower),
-        CHECK_TEST(test_obeys_the_highest_epoch),
-        CHECK_TEST(test_a_lower_epochs_order_is_answered_stale),
-        CHECK_TEST(test_a_higher_epochs_order_is_obeyed),
         CHECK_TEST(test_refused_for_long_is_the_end),
         CHECK_TEST(test_a_refusal_that_passes_is_forgotten),
         CHECK_TEST(test_a_report_refused_for_long_is_the_end),

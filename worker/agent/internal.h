@@ -39,6 +39,7 @@ struct idn_agent_lease {
     bool used;
     struct idn_lease_id id;
     struct idn_key job;
+    uint64_t spec_hash;
     char model[IDN_NAME_SIZE], dataset[IDN_NAME_SIZE];
     struct idn_sha256 list_digest;
     uint64_t list_bytes;
@@ -72,7 +73,7 @@ struct idn_agent_slice {
 struct idn_agent_report {
     struct idn_lease_id lease;
     struct idn_key job;
-    uint64_t class_hash, compute_us;
+    uint64_t spec_hash, class_hash, compute_us;
     uint32_t count, end, death, alone, in_child;
     uint32_t image[IDN_CHILD_IMAGES_MAX];
     char text[IDN_TEXT_SIZE];
@@ -82,6 +83,11 @@ struct idn_agent_report {
 struct idn_agent_model {
     struct idn_holding holding;
     uint64_t image_us; // mean time an image; 0: not measured
+};
+
+// The last beat of a broker.
+struct idn_agent_heard {
+    uint64_t incarnation, sequence;
 };
 
 // Joining the obeyed broker.
@@ -115,8 +121,8 @@ struct idn_agent {
     bool obeys;
     uint32_t broker; // obeyed
     struct idn_epoch epoch;
-    uint64_t incarnation[IDN_BROKERS_MAX]; // last heard in beats; 0 none
-    uint64_t active_ms;                    // when the obeyed broker was heard last
+    struct idn_agent_heard heard[IDN_BROKERS_MAX];
+    uint64_t active_ms; // when the obeyed broker was heard last; before any was: our start
     enum idn_agent_join join;
     uint64_t hello_ms;   // next
     uint64_t quiet_ms;   // when to say hello into the silence

@@ -107,6 +107,7 @@ static void fill(struct idn_agent_lease *lease, const struct idn_order *order, u
     lease->used = true;
     lease->id = order->u.lease.id;
     lease->job = order->u.lease.job;
+    lease->spec_hash = order->u.lease.spec_hash;
     idn_agent_text(lease->model, sizeof(lease->model), order->u.lease.model);
     idn_agent_text(lease->dataset, sizeof(lease->dataset), order->u.lease.dataset);
     lease->list_digest = order->u.lease.list_digest;

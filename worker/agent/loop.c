@@ -64,6 +64,16 @@ static void tell_refusal(struct idn_loop *loop, const struct idn_order *order)
     idn_warning("refused by the broker: %s", text);
 }
 
+// What a lower reign does not have, the obeyed one may.
+static bool is_obeyed(struct idn_loop *loop, uint32_t broker, const struct idn_order *order)
+{
+    struct idn_agent_view view;
+
+    idn_agent_look(loop->agent, &view);
+    return order->nonce == loop->nonce && view.obeys && view.broker == broker &&
+           idn_epoch_compare(order->epoch, view.epoch) == 0;
+}
+
 static void take_order(struct idn_loop *loop, uint32_t broker, const void *data, size_t size)
 {
     struct idn_order order;
@@ -77,8 +87,6 @@ static void take_order(struct idn_loop *loop, uint32_t broker, const void *data,
     }
     if (order.nonce == loop->nonce && order.type == IDN_ORDER_REFUSED)
         tell_refusal(loop, &order);
-    if (order.nonce == loop->nonce && order.type == IDN_ORDER_LIST_PART)
-        idn_lists_part(loop->lists, loop->now_ms, &order);
     if (order.type == IDN_ORDER_LEASE)
         idn_debug("lease %" PRIu64 ": images %" PRIu32 " to %" PRIu32 " of model %s",
             order.u.lease.id.serial, order.u.lease.first,
@@ -87,6 +95,8 @@ static void take_order(struct idn_loop *loop, uint32_t broker, const void *data,
     event.u.order.broker = broker;
     event.u.order.message = &order;
     idn_loop_step(loop, &event);
+    if (order.type == IDN_ORDER_LIST_PART && is_obeyed(loop, broker, &order))
+        idn_lists_part(loop->lists, loop->now_ms, &order);
 }
 
 // Beats come, and hellos are answered where they should be.

@@ -1,5 +1,8 @@
 // Which broker is obeyed: the one of the highest epoch heard, in beats of an active or in orders;
 // and joining it: hello until welcome, and again whenever it may not know us any more.
+//
+// The epoch obeyed never decreases, whatever becomes of its holder: a reign below it is none of
+// ours, and our beats tell its broker what to rise above (docs/PROTOCOL.md, "Roles").
 #include "worker/agent/internal.h"
 
 static bool is_active(uint32_t role)
@@ -31,23 +34,28 @@ static void heard(struct idn_agent *agent)
         idn_obey_hello_again(agent);
 }
 
+// A beat that was overtaken by a later one, or came twice, is no sign of life.
+static bool is_news(struct idn_agent *agent, uint32_t broker, const struct idn_broker_beat *beat)
+{
+    struct idn_agent_heard *last = &agent->heard[broker];
+
+    if (beat->incarnation == last->incarnation && beat->sequence <= last->sequence)
+        return false;
+    *last = (struct idn_agent_heard){.incarnation = beat->incarnation, .sequence = beat->sequence};
+    return true;
+}
+
 void idn_obey_beat(struct idn_agent *agent, uint32_t broker, const struct idn_broker_beat *beat)
 {
     IDN_ASSERT(broker < agent->brokers);
-    uint64_t before = agent->incarnation[broker];
-    bool restarted = before != 0 && before != beat->incarnation;
-    bool obeyed = agent->obeys && broker == agent->broker;
+    if (!is_news(agent, broker, beat) || !is_active(beat->role))
+        return;
+    int newer = agent->obeys ? idn_epoch_compare(beat->epoch, agent->epoch) : 1;
 
-    agent->incarnation[broker] = beat->incarnation;
-    if (!is_active(beat->role))
-        return;
-    // A restarted process cannot be the reign that we obeyed, even when its epoch is lower (its
-    // state was lost or exchanged by the operator): nothing of that reign will be heard again.
-    if (!agent->obeys || idn_epoch_compare(beat->epoch, agent->epoch) > 0 || (obeyed && restarted))
+    if (newer > 0)
         obey(agent, broker, beat->epoch);
-    else if (!obeyed || idn_epoch_compare(beat->epoch, agent->epoch) < 0)
-        return;
-    heard(agent);
+    if (newer >= 0)
+        heard(agent);
 }
 
 static void welcome(struct idn_agent *agent, const struct idn_order *order)
@@ -145,7 +153,8 @@ static void state_leases(struct idn_agent *agent, struct idn_worker_message *hel
                 .job = lease->job,
                 .first = lease->first,
                 .count = lease->count,
-                .done = lease->reported};
+                .done = lease->reported,
+                .spec_hash = lease->spec_hash};
     }
     hello->u.hello.leases = count;
 }

@@ -66,6 +66,7 @@ static void make(struct idn_agent *agent, struct idn_agent_lease *lease, bool en
 
     report->lease = lease->id;
     report->job = lease->job;
+    report->spec_hash = lease->spec_hash;
     report->class_hash = rows > 0 ? lease->class_hash : agent->class_hash;
     report->compute_us = rows > 0 ? lease->compute_us : 0;
     report->count = rows;
@@ -126,6 +127,7 @@ static void send_one(struct idn_agent *agent, uint64_t number)
     message->u.report.number = number;
     message->u.report.lease = report->lease;
     message->u.report.job = report->job;
+    message->u.report.spec_hash = report->spec_hash;
     message->u.report.count = report->count;
     message->u.report.rows = report->rows;
     message->u.report.class_hash = report->class_hash;
