@@ -10,6 +10,7 @@
 #include "broker/core/promises.h"
 #include "broker/core/reports.h"
 #include "broker/core/requests.h"
+#include "broker/core/silence.h"
 #include "broker/core/uploads.h"
 #include "broker/core/watches.h"
 #include "broker/core/workers.h"
@@ -201,16 +202,17 @@ static void end_grace(struct idn_core *core)
 static void run_timers(struct idn_core *core)
 {
     end_grace(core);
-    idn_workers_judge(core);
+    idn_silence_judge(core);
     idn_leases_resend(core);
     if (core->now >= core->next_sweep_ms) {
         core->next_sweep_ms = core->now + SWEEP_MS;
-        idn_workers_sweep(core);
+        idn_silence_sweep(core);
         idn_uploads_sweep(core);
     }
     if (core->now >= core->next_beat_ms) {
         send_beat(core);
-        idn_dispatch_steal(core);
+        idn_silence_doubt(core);
+        idn_dispatch_at_beat(core);
     }
 }
 
@@ -250,7 +252,7 @@ uint64_t idn_core_deadline(const struct idn_core *core)
         due = idn_min_u64(due, core->more ? core->now : core->next_beat_ms);
         due = idn_min_u64(due, core->grace_over ? due : core->started_ms + IDN_DEAD_MS);
         due = idn_min_u64(due, core->next_sweep_ms);
-        due = idn_min_u64(due, idn_workers_deadline(core));
+        due = idn_min_u64(due, idn_silence_deadline(core));
         due = idn_min_u64(due, idn_leases_deadline(core));
         due = idn_min_u64(due, idn_watches_deadline(core));
     }

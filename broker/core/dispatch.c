@@ -8,13 +8,18 @@
 //   IDN_REFILL_MS
 //   a worker reported, and its job is     that worker         its leases are trimmed to what it
 //   ahead of another by IDN_SHARE_MS                          has begun; then it is refilled
+//   images came back from a silent       the worker with     its leases are trimmed to what it
+//   worker, and nobody is idle            the most left       has begun; it gets those images next
 //   a job that never had a lease finds    the worker whose    likewise: a newcomer is served at
 //   no idle worker                        job is most ahead   once
-//   an idle worker finds nothing pending  the worker with     its lease is trimmed by half
-//                                         the most left, if
-//                                         over IDN_STEAL_MS
+//   an idle worker finds nothing pending  the live worker     its lease is trimmed by half
+//                                         with the most left,
+//                                         if over IDN_STEAL_MS
 //   the disk is nearly full; or the       nobody              nothing
 //   broker has not begun its reign
+//
+// Whoever gets a lease gets images that came back from a silent worker before all others
+// (urgent.h).
 //
 // A lease: from the job's first image that is free, to the end of its task (the batch-aligned range
 // it lies in) or to the first image that is not. A suspect is leased alone (poison.c). The first
@@ -25,9 +30,11 @@
 #include "broker/core/leases.h"
 #include "broker/core/poison.h"
 #include "broker/core/policy.h"
+#include "broker/core/silence.h"
+#include "broker/core/urgent.h"
 #include "broker/core/workers.h"
 
-enum { STEAL_TRIES = 32 };
+enum { STEAL_TRIES = 32, URGENT_TRIES = 16 };
 
 bool idn_dispatch_is_open(const struct idn_core *core)
 {
@@ -44,26 +51,36 @@ static uint32_t first_slice(const struct idn_worker *worker, const struct idn_jo
     return images == 0 ? 1 : (uint32_t)images;
 }
 
-static void cut_lease(struct idn_core *core, struct idn_worker *worker, struct idn_job *job)
+static void cut_lease(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
+    uint32_t first, bool urgent)
 {
-    uint32_t first = idn_poison_next(core, job, worker), total = idn_job_total(job),
-             batch = core->model[job->model].batch, left = batch - first % batch, count = 1;
+    uint32_t total = idn_job_total(job), batch = core->model[job->model].batch,
+             left = batch - first % batch, count = 1;
 
     IDN_ASSERT(first < total);
     bool alone = idn_images_get(&core->pages, &job->images, first) == IDN_IMAGE_SUSPECT;
     if (!alone)
         count = idn_images_run(
             &core->pages, &job->images, first, total - first < left ? total : first + left);
-    idn_lease_grant(core, worker, job, first, count, alone, first_slice(worker, job));
+    idn_lease_grant(core, worker, job, first, count, alone, first_slice(worker, job))->urgent =
+        urgent;
 }
 
 static bool refill(struct idn_core *core, struct idn_worker *worker)
 {
-    struct idn_job *job = idn_policy_choose(core, worker);
+    uint32_t first;
 
-    if (job == NULL || !idn_actions_room(core))
+    if (!idn_actions_room(core))
         return false;
-    cut_lease(core, worker, job);
+    struct idn_job *job = idn_urgent_take(core, worker, &first);
+    if (job != NULL) {
+        cut_lease(core, worker, job, first, true);
+        return true;
+    }
+    job = idn_policy_choose(core, worker);
+    if (job == NULL)
+        return false;
+    cut_lease(core, worker, job, idn_poison_next(core, job, worker), false);
     return true;
 }
 
@@ -156,6 +173,77 @@ static void serve_newcomers(struct idn_core *core)
     }
 }
 
+static bool can_be_trimmed(const struct idn_lease *lease)
+{
+    return idn_worker_is_live(lease->worker) && !lease->trimming && !lease->spent;
+}
+
+// Who has the model of the job loaded comes first, then who has the most left.
+static bool is_better_helper(
+    const struct idn_lease *a, const struct idn_lease *b, const struct idn_job *job)
+{
+    bool ready_a = idn_worker_image_us(a->worker, job) > 0,
+         ready_b = idn_worker_image_us(b->worker, job) > 0;
+
+    if (ready_a != ready_b)
+        return ready_a;
+    return worth_us(a) != worth_us(b) ? worth_us(a) > worth_us(b) : a->left > b->left;
+}
+
+static struct idn_worker *find_helper(struct idn_core *core, const struct idn_job *job)
+{
+    struct idn_lease *best = NULL;
+
+    IDN_EACH(link, &core->open)
+    IDN_EACH(held, &IDN_ENTRY(link, struct idn_job, in_open)->lease_list)
+    {
+        struct idn_lease *lease = IDN_ENTRY(held, struct idn_lease, in_job);
+        const struct idn_lease *next = lease->worker->lease[1];
+        if (lease != lease->worker->lease[0] || !can_be_trimmed(lease) || lease->urgent ||
+            (next != NULL && next->urgent) || !idn_worker_can_serve(core, lease->worker, job))
+            continue;
+        if (best == NULL || is_better_helper(lease, best, job))
+            best = lease;
+    }
+    return best == NULL ? NULL : best->worker;
+}
+
+// Those for which a worker was trimmed lately wait for it.
+static struct idn_urgent *next_due(struct idn_core *core)
+{
+    IDN_EACH_SAFE(link, after, &core->urgents)
+    {
+        struct idn_urgent *urgent = IDN_ENTRY(link, struct idn_urgent, in_urgents);
+        if (idn_urgent_job(core, urgent) != NULL && core->now >= urgent->next_ms)
+            return urgent;
+    }
+    return NULL;
+}
+
+static void serve_urgent(struct idn_core *core)
+{
+    struct idn_urgent *urgent;
+    uint32_t tries = 0;
+
+    if (idn_silence_is_reunion(core))
+        return; // they may be about to come back for it
+    while ((urgent = next_due(core)) != NULL) {
+        // A few at a time: with many dead at once the others are asked in the next steps.
+        if (tries++ == URGENT_TRIES || !idn_actions_room(core)) {
+            core->look = core->more = true;
+            return;
+        }
+        struct idn_worker *helper = find_helper(core, urgent->job);
+        urgent->next_ms = core->now + (helper != NULL ? IDN_ORDER_MS : IDN_BEAT_MS);
+        if (helper == NULL)
+            continue;
+        for (uint32_t i = 0; i < helper->leases; i++)
+            idn_lease_trim(core, helper->lease[i], 0, 0);
+        if (wants_second(helper))
+            refill(core, helper);
+    }
+}
+
 static bool nothing_pending(const struct idn_core *core)
 {
     IDN_EACH_CONST(link, &core->open)
@@ -177,7 +265,7 @@ static void steal_for(struct idn_core *core, const struct idn_worker *worker)
         IDN_EACH(held, &job->lease_list)
         {
             struct idn_lease *lease = IDN_ENTRY(held, struct idn_lease, in_job);
-            if (lease->trimming || lease->spent || lease->left < 2)
+            if (!can_be_trimmed(lease) || lease->left < 2)
                 continue;
             if (largest == NULL || worth_us(lease) > worth_us(largest))
                 largest = lease;
@@ -188,14 +276,12 @@ static void steal_for(struct idn_core *core, const struct idn_worker *worker)
     idn_lease_trim(core, largest, largest->count - largest->left / 2, 0);
 }
 
-void idn_dispatch_steal(struct idn_core *core)
+// A few at each beat, in turn: some may never find anything.
+static void steal(struct idn_core *core)
 {
     uint32_t tries = 0;
 
-    if (!idn_dispatch_is_open(core))
-        return;
-    // Who is idle still finds nothing pending. A few at each beat, in turn: some may never find
-    // anything.
+    // Who is idle still finds nothing pending.
     const struct idn_link *last = core->idle.prev;
     IDN_EACH_SAFE(link, after, &core->idle)
     {
@@ -235,7 +321,16 @@ void idn_dispatch(struct idn_core *core)
         return;
     core->look = false;
     serve_idle(core);
+    serve_urgent(core);
     if (core->newcomers && idn_policy_preempts(core))
         serve_newcomers(core);
-    idn_dispatch_steal(core);
+    steal(core);
+}
+
+void idn_dispatch_at_beat(struct idn_core *core)
+{
+    if (!idn_dispatch_is_open(core))
+        return;
+    serve_urgent(core);
+    steal(core);
 }

@@ -8,8 +8,8 @@
 // At the end of each step.
 void idn_dispatch(struct idn_core *core);
 
-// Work stealing at the tail, tried again at each beat.
-void idn_dispatch_steal(struct idn_core *core);
+// What is tried again at each beat: urgent work, and work stealing at the tail.
+void idn_dispatch_at_beat(struct idn_core *core);
 
 // Whether leases are granted at all now.
 bool idn_dispatch_is_open(const struct idn_core *core);

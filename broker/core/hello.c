@@ -4,6 +4,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/leases.h"
+#include "broker/core/silence.h"
 #include "broker/core/workers.h"
 #include "proto/version.h"
 
@@ -186,6 +187,8 @@ void idn_worker_hello(
         idn_tell(core, "worker %s joined: %s, %u threads, %u leases held", worker->name,
             message->u.hello.class_name, message->u.hello.threads, message->u.hello.leases);
     worker->peer = peer;
+    worker->bereft = false;
+    idn_silence_broken(core);
     take_hello(core, worker, message);
     idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
     idn_worker_progressed(core, worker);

@@ -106,8 +106,8 @@ static void send_orders(struct idn_core *core, struct idn_lease *lease)
     idn_link_append(&core->unanswered, &lease->in_unanswered);
 }
 
-void idn_lease_grant(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
-    uint32_t first, uint32_t count, bool alone, uint32_t first_slice)
+struct idn_lease *idn_lease_grant(struct idn_core *core, struct idn_worker *worker,
+    struct idn_job *job, uint32_t first, uint32_t count, bool alone, uint32_t first_slice)
 {
     struct idn_lease *lease = hold(core, worker, job, first, count);
 
@@ -117,6 +117,7 @@ void idn_lease_grant(struct idn_core *core, struct idn_worker *worker, struct id
     lease_images(core, lease);
     IDN_ASSERT(lease->left == count && (!alone || count == 1));
     send_orders(core, lease);
+    return lease;
 }
 
 static bool can_adopt(

@@ -13,8 +13,8 @@
 #include "broker/core/state.h"
 
 // Images first .. first + count - 1 (indexes in the job) must be free; they become leased.
-void idn_lease_grant(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
-    uint32_t first, uint32_t count, bool alone, uint32_t first_slice);
+struct idn_lease *idn_lease_grant(struct idn_core *core, struct idn_worker *worker,
+    struct idn_job *job, uint32_t first, uint32_t count, bool alone, uint32_t first_slice);
 
 // Takes over a lease that the worker says it holds. False: it does not fit (unknown or ended job,
 // other class, an image leased to somebody else, nothing left of it).

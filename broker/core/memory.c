@@ -74,6 +74,8 @@ static void cut_workers(struct idn_core *core, struct cutter *cutter)
     core->worker_index_mask = index - 1;
     core->lease =
         cut(cutter, (size_t)core->workers_max * IDN_WORKER_LEASES_MAX, sizeof(*core->lease));
+    core->urgent =
+        cut(cutter, (size_t)core->workers_max * IDN_WORKER_LEASES_MAX, sizeof(*core->urgent));
 }
 
 static void cut_small_tables(struct idn_core *core, struct cutter *cutter)
@@ -107,7 +109,7 @@ static void init_lists(struct idn_core *core)
 {
     struct idn_link *heads[] = {&core->known, &core->open, &core->free_jobs, &core->changed,
         &core->due, &core->idle, &core->acks, &core->free_leases, &core->unanswered,
-        &core->free_watches, NULL};
+        &core->free_watches, &core->urgents, &core->free_urgents, NULL};
 
     for (struct idn_link **head = heads; *head != NULL; head++)
         idn_link_init(*head);

@@ -108,10 +108,10 @@ void idn_poison_death(struct idn_core *core, const struct idn_worker *worker, st
 
 void idn_poison_host_died(struct idn_core *core, struct idn_worker *worker)
 {
-    const struct idn_lease *lease = idn_lease_find(worker, worker->beat_lease);
-    struct idn_job *job = lease == NULL ? NULL : lease->job;
+    struct idn_job *job = worker->child_job;
 
-    idn_leases_close_all(core, worker);
+    if (worker->child_serial == 0 || job->serial != worker->child_serial)
+        job = NULL;
     for (uint32_t i = 0; job != NULL && i < worker->in_child; i++) {
         uint32_t image = worker->image[i], index = image - job->spec.first;
         if (image >= job->spec.first && image <= job->spec.last && job->images.pages > 0)

@@ -10,8 +10,8 @@
 void idn_poison_death(struct idn_core *core, const struct idn_worker *worker, struct idn_job *job,
     const struct idn_worker_message *message);
 
-// The whole worker fell silent: closes its leases. What was in its child becomes suspect, but no
-// death is counted: it is not known what died.
+// The whole worker fell silent and its leases are closed. What was in its child becomes suspect,
+// but no death is counted: it is not known what died.
 void idn_poison_host_died(struct idn_core *core, struct idn_worker *worker);
 
 // The first image of the job that may be leased to this worker; its total when there is none.

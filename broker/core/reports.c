@@ -146,6 +146,8 @@ void idn_worker_message(
     }
     worker->peer = peer;
     idn_worker_heard(core, worker);
+    if (worker->bereft)
+        idn_worker_ask_hello(core, worker);
     switch ((enum idn_worker_message_type)message->type) {
     case IDN_WORKER_REPORT:
         take_report(core, worker, message);
@@ -177,8 +179,8 @@ void idn_worker_beat(struct idn_core *core, const struct idn_worker_beat *beat)
     if (beat->images_done > worker->beat_images)
         idn_worker_progressed(core, worker);
     worker->beat_sequence = beat->sequence;
-    if (worker->presence == IDN_PRESENCE_DEAD && worker->peer != 0)
-        idn_order_add(core, worker, IDN_ORDER_HELLO_AGAIN);
+    if (worker->presence == IDN_PRESENCE_DEAD || worker->bereft)
+        idn_worker_ask_hello(core, worker);
     worker->beat_images = beat->images_done;
     worker->beat_lease = beat->lease;
     worker->in_child =
@@ -186,8 +188,11 @@ void idn_worker_beat(struct idn_core *core, const struct idn_worker_beat *beat)
     for (uint32_t i = 0; i < worker->in_child; i++)
         worker->image[i] = beat->image[i];
     struct idn_lease *lease = idn_lease_find(worker, beat->lease);
-    if (lease != NULL)
-        idn_lease_confirm(lease);
+    worker->child_serial = lease == NULL ? 0 : lease->job->serial;
+    if (lease == NULL)
+        return;
+    worker->child_job = lease->job;
+    idn_lease_confirm(lease);
 }
 
 void idn_worker_gone(struct idn_core *core, idn_peer peer)

@@ -76,6 +76,7 @@ struct idn_lease {
     bool confirmed;   // the worker has spoken of it
     bool trimming;    // TRIM is unanswered
     bool spent;       // nothing more can be trimmed off it
+    bool urgent;      // of images that came back from a silent worker
     uint32_t keep;    // of the TRIM
     uint64_t wanted;  // serial of the job that the TRIM is for, or 0
     uint64_t sent_ms; // of the unanswered order
@@ -114,11 +115,15 @@ struct idn_worker {
     struct idn_refused_pair refused[IDN_REFUSED_PAIRS_MAX];
     uint32_t refused_count, differing; // differing: holdings stated that are not the broker's
     uint64_t heard_ms, progress_ms;
+    bool bereft; // SUSPECTED, and its leases went to others: it must say hello
+    uint64_t hello_asked_ms;
     bool wedged; // held a lease without progress; gets nothing until there is some
     uint64_t beat_sequence, beat_images;
     struct idn_lease_id beat_lease;
     uint32_t in_child;
     uint32_t image[IDN_CHILD_IMAGES_MAX];
+    struct idn_job *child_job;     // of these images, if its serial is still
+    uint64_t child_serial;         // or 0
     uint64_t folded, acknowledged; // report numbers
     struct idn_ack ack[2];         // the older and the newest, number 0: none
     struct idn_lease *lease[IDN_WORKER_LEASES_MAX];
@@ -163,6 +168,15 @@ struct idn_suspect {
     uint32_t deaths;  // alone
     uint64_t nonce;   // of the first worker that it died on
     bool two_workers; // died on another one too
+};
+
+// A run of images that came back from a worker that fell silent (urgent.h).
+struct idn_urgent {
+    struct idn_job *job; // if its serial is still
+    uint64_t serial;
+    uint32_t first, end; // indexes in the job
+    uint64_t next_ms;    // not before this another worker is trimmed for it
+    struct idn_link in_urgents;
 };
 
 struct idn_watch {
@@ -229,6 +243,7 @@ struct idn_core {
     uint32_t worker_index_mask;
     struct idn_link presence[IDN_PRESENCE_COUNT]; // by when last heard; FREE: returned slots
     struct idn_link idle, acks;
+    uint64_t heard_ms, reunion_ms; // any worker; one after all were silent (silence.c)
     struct idn_rate rate;
 
     struct idn_lease *lease;
@@ -238,6 +253,9 @@ struct idn_core {
     bool look;                 // work or an idle worker appeared: dispatch to the idle
     bool newcomers;            // and a job or worker appeared, or a trim was answered
     bool grace_over;
+    struct idn_urgent *urgent;
+    uint32_t urgents_touched;
+    struct idn_link urgents, free_urgents; // the oldest first
 
     struct idn_promise *promise; // ring
     uint32_t promise_first, promises;

@@ -2,7 +2,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/leases.h"
-#include "broker/core/poison.h"
+#include "broker/core/silence.h"
 
 #include <string.h>
 
@@ -108,8 +108,20 @@ void idn_worker_set_presence(
 
 void idn_worker_heard(struct idn_core *core, struct idn_worker *worker)
 {
-    if (worker->presence == IDN_PRESENCE_ALIVE || worker->presence == IDN_PRESENCE_SUSPECTED)
-        idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
+    idn_silence_broken(core);
+    if (worker->presence != IDN_PRESENCE_ALIVE && worker->presence != IDN_PRESENCE_SUSPECTED)
+        return;
+    idn_worker_set_presence(
+        core, worker, worker->bereft ? IDN_PRESENCE_SUSPECTED : IDN_PRESENCE_ALIVE);
+    worker->heard_ms = core->now;
+}
+
+void idn_worker_ask_hello(struct idn_core *core, struct idn_worker *worker)
+{
+    if (worker->peer == 0 || core->now < worker->hello_asked_ms + IDN_BEAT_MS)
+        return;
+    worker->hello_asked_ms = core->now;
+    idn_order_add(core, worker, IDN_ORDER_HELLO_AGAIN);
 }
 
 void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker)
@@ -215,87 +227,4 @@ uint32_t idn_workers_beat_ms(const struct idn_core *core)
     uint32_t many = core->workers / 10;
 
     return many > IDN_BEAT_MS ? many : IDN_BEAT_MS;
-}
-
-// The longest silent of a list, if it is silent for that long.
-static struct idn_worker *silent(
-    const struct idn_core *core, enum idn_presence presence, uint64_t limit_ms)
-{
-    const struct idn_link *list = &core->presence[presence];
-
-    if (idn_link_empty(list))
-        return NULL;
-    struct idn_worker *worker = IDN_ENTRY(list->next, struct idn_worker, in_presence);
-    return core->now - worker->heard_ms >= limit_ms ? worker : NULL;
-}
-
-void idn_workers_judge(struct idn_core *core)
-{
-    uint64_t suspected_ms = idn_workers_beat_ms(core) * (uint64_t)(IDN_SUSPECTED_MS / IDN_BEAT_MS),
-             dead_ms = idn_workers_beat_ms(core) * (uint64_t)(IDN_DEAD_MS / IDN_BEAT_MS);
-    struct idn_worker *worker;
-
-    while ((worker = silent(core, IDN_PRESENCE_ALIVE, suspected_ms)) != NULL)
-        idn_worker_set_presence(core, worker, IDN_PRESENCE_SUSPECTED);
-    while ((worker = silent(core, IDN_PRESENCE_SUSPECTED, dead_ms)) != NULL) {
-        idn_tell(core, "worker %s died: silent for %lu ms, with %u leases", worker->name,
-            core->now - worker->heard_ms, worker->leases);
-        idn_worker_set_presence(core, worker, IDN_PRESENCE_DEAD);
-        idn_poison_host_died(core, worker);
-    }
-    while ((worker = silent(core, IDN_PRESENCE_LEAVING, dead_ms)) != NULL)
-        idn_workers_remove(core, worker);
-    while ((worker = silent(core, IDN_PRESENCE_DEAD, IDN_DEAD_SHOWN_MS)) != NULL)
-        idn_workers_remove(core, worker);
-}
-
-static uint64_t due(const struct idn_core *core, enum idn_presence presence, uint64_t limit_ms)
-{
-    const struct idn_link *list = &core->presence[presence];
-
-    if (idn_link_empty(list))
-        return UINT64_MAX;
-    return IDN_ENTRY_CONST(list->next, struct idn_worker, in_presence)->heard_ms + limit_ms;
-}
-
-uint64_t idn_workers_deadline(const struct idn_core *core)
-{
-    uint64_t beat_ms = idn_workers_beat_ms(core), dead_ms = beat_ms * (IDN_DEAD_MS / IDN_BEAT_MS),
-             first = due(core, IDN_PRESENCE_ALIVE, beat_ms * (IDN_SUSPECTED_MS / IDN_BEAT_MS));
-
-    first = idn_min_u64(first, due(core, IDN_PRESENCE_SUSPECTED, dead_ms));
-    first = idn_min_u64(first, due(core, IDN_PRESENCE_LEAVING, dead_ms));
-    return idn_min_u64(first, due(core, IDN_PRESENCE_DEAD, IDN_DEAD_SHOWN_MS));
-}
-
-static bool is_stuck(const struct idn_core *core, const struct idn_worker *worker)
-{
-    uint64_t image_us = idn_worker_image_us(worker, worker->lease[0]->job),
-             limit_ms = IDN_WEDGED_IMAGES * image_us / 1000;
-
-    if (image_us == 0)
-        limit_ms = IDN_WEDGED_FIRST_MS;
-    else if (limit_ms < IDN_WEDGED_MS_MIN)
-        limit_ms = IDN_WEDGED_MS_MIN;
-    // The agent judges by the same rule and knows better, so it goes first: its report names the
-    // images that hang.
-    return core->now - worker->progress_ms >= limit_ms + 2 * (uint64_t)IDN_DEAD_MS;
-}
-
-void idn_workers_sweep(struct idn_core *core)
-{
-    for (uint32_t i = 0; i < core->workers_touched; i++) {
-        struct idn_worker *worker = &core->worker[i];
-        if (worker->presence != IDN_PRESENCE_ALIVE || worker->wedged || worker->leases == 0 ||
-            !is_stuck(core, worker))
-            continue;
-        if (!idn_actions_room(core))
-            return;
-        worker->wedged = true;
-        idn_tell(core, "worker %s made no progress for %lu ms: its leases are taken back",
-            worker->name, core->now - worker->progress_ms);
-        for (uint32_t k = 0; k < worker->leases; k++)
-            idn_lease_disown(core, worker, worker->lease[k]->id);
-        idn_leases_close_all(core, worker);
-    }
 }

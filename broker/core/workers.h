@@ -1,4 +1,5 @@
-// The worker registry: who is there, what each can serve, how fast it is, and when it is given up.
+// The worker registry: who is there, what each can serve, and how fast it is (who is given up when:
+// silence.h).
 //
 //              HELLO              silent 3 beats             silent 5 beats
 //   (unknown) ------> ALIVE -----------------> SUSPECTED -------------------> DEAD -- forgotten
@@ -6,7 +7,8 @@
 //                      |  '------------------------|------- HELLO -------------'
 //                      '--- GOODBYE ---> LEAVING -- silent 5 beats --> (unknown)
 //
-// A SUSPECTED worker gets nothing new; a DEAD or LEAVING one has no leases.
+// A SUSPECTED worker gets nothing new; one whose leases were given to others meanwhile (bereft)
+// stays SUSPECTED until it says HELLO. A DEAD or LEAVING one has no leases.
 #ifndef IDN_BROKER_CORE_WORKERS_H
 #define IDN_BROKER_CORE_WORKERS_H
 
@@ -25,6 +27,8 @@ void idn_worker_set_presence(
 
 // It was heard: alive, unless it must say hello first.
 void idn_worker_heard(struct idn_core *core, struct idn_worker *worker);
+// HELLO_AGAIN, at most once a beat: its word is needed on what it holds.
+void idn_worker_ask_hello(struct idn_core *core, struct idn_worker *worker);
 // It got on with its work: a wedged one is trusted again.
 void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker);
 
@@ -51,11 +55,5 @@ void idn_worker_measure(
 
 // The interval asked of workers: longer with many of them.
 uint32_t idn_workers_beat_ms(const struct idn_core *core);
-
-// Those that fell silent; then when the next one may be.
-void idn_workers_judge(struct idn_core *core);
-uint64_t idn_workers_deadline(const struct idn_core *core);
-// Those that are heard but do not get on (once a second).
-void idn_workers_sweep(struct idn_core *core);
 
 #endif

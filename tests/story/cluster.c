@@ -206,6 +206,8 @@ static void give_slice(struct cluster *cluster, int worker, const struct idn_age
     child.compute_us = compute_us(cluster, worker, action);
     if (w->child_busy_ms < cluster->now)
         w->child_busy_ms = cluster->now;
+    for (uint32_t i = 0; i < child.count; i++)
+        cluster->begun[child.first + i] = (struct cluster_begun){worker, w->child_busy_ms};
     w->child_busy_ms += (child.compute_us + 999) / 1000;
     child.type = IDN_AGENT_CHILD_ROWS;
     for (uint32_t i = 0; i < child.count; i++)
@@ -226,7 +228,12 @@ static void child_event(
 static void step_agent(struct cluster *cluster, int worker, struct idn_agent_event event)
 {
     struct cluster_worker *w = &cluster->worker[worker];
+    uint64_t stalled_ms = w->stalled_ms;
 
+    w->stalled_ms = 0;
+    if (stalled_ms > IDN_STALL_MS)
+        step_agent(cluster, worker,
+            (struct idn_agent_event){.type = IDN_AGENT_STALLED, .u.stalled = {stalled_ms}});
     event.now_ms = cluster->now;
     idn_agent_step(w->agent, &event);
     struct idn_agent_actions actions = idn_agent_actions(w->agent);
@@ -281,6 +288,18 @@ void worker_killed(struct cluster *cluster, int worker)
 void child_killed(struct cluster *cluster, int worker)
 {
     child_event(cluster, worker, 0, IDN_AGENT_CHILD_DIED);
+}
+
+void worker_freezes(struct cluster *cluster, int worker, uint64_t ms)
+{
+    struct cluster_worker *w = &cluster->worker[worker];
+
+    w->frozen_until_ms = cluster->now + ms;
+    w->stalled_ms = ms;
+    w->child_busy_ms += ms;
+    for (size_t i = 0; i < cluster->events; i++)
+        if (cluster->event[i].type == CHILD && cluster->event[i].worker == worker)
+            cluster->event[i].at += ms;
 }
 
 void network_cut(struct cluster *cluster, int worker, bool cut)
@@ -385,6 +404,8 @@ static int next_tick(const struct cluster *cluster, uint64_t *ret_due)
         if (cluster->worker[i].agent == NULL)
             continue;
         uint64_t due = idn_agent_deadline(cluster->worker[i].agent);
+        if (due < cluster->worker[i].frozen_until_ms)
+            due = cluster->worker[i].frozen_until_ms;
         if (due < *ret_due) {
             *ret_due = due;
             who = i;
@@ -404,6 +425,11 @@ static bool next_thing(struct cluster *cluster, uint64_t end)
     if (due <= tick_due) {
         size_t at = earliest(cluster);
         struct cluster_event event = cluster->event[at];
+        uint64_t frozen_until_ms = cluster->worker[event.worker].frozen_until_ms;
+        if (!is_for_broker(event.type) && due < frozen_until_ms) {
+            cluster->event[at].at = frozen_until_ms; // it waits in the worker's sockets
+            return true;
+        }
         cluster->event[at] = cluster->event[--cluster->events];
         cluster->now = due > cluster->now ? due : cluster->now;
         happen(cluster, &event);

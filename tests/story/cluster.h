@@ -11,7 +11,7 @@
 #include "tests/lib/check.h"
 #include "worker/agent/agent.h"
 
-enum { CLUSTER_WORKERS_MAX = 8, CLUSTER_IMAGES = 2000 };
+enum { CLUSTER_WORKERS_MAX = 8, CLUSTER_IMAGES = 20000 };
 
 struct cluster_worker {
     struct idn_agent *agent;  // NULL: not running
@@ -19,6 +19,8 @@ struct cluster_worker {
     uint64_t image_us;        // of its child
     const char *class_name;   // numerics class; "" the usual one
     bool cut_off;             // its network is
+    uint64_t frozen_until_ms; // it stands still, its child too
+    uint64_t stalled_ms;      // for so long; its agent has not been told yet
     uint64_t child;           // number of the child process running
     uint64_t child_busy_ms;   // until
     uint32_t deaths;          // of its children
@@ -64,6 +66,10 @@ struct cluster {
     struct cluster_worker worker[CLUSTER_WORKERS_MAX];
     bool poison[CLUSTER_IMAGES]; // kills the child
     bool broken[CLUSTER_IMAGES]; // is unreadable
+    struct cluster_begun {
+        int worker;
+        uint64_t ms;
+    } begun[CLUSTER_IMAGES]; // by whose child it was begun last, and when
 
     struct cluster_event *event; // to come, in no order
     size_t events, events_room;
@@ -78,8 +84,9 @@ void broker_starts(struct cluster *cluster); // on what the store holds
 void broker_killed(struct cluster *cluster); // what was not stored is lost
 void disk_has(struct cluster *cluster, uint64_t free_bytes);
 void worker_starts(struct cluster *cluster, int worker, uint64_t image_us);
-void worker_killed(struct cluster *cluster, int worker); // the whole host
-void child_killed(struct cluster *cluster, int worker);  // its inference process
+void worker_killed(struct cluster *cluster, int worker);               // the whole host
+void child_killed(struct cluster *cluster, int worker);                // its inference process
+void worker_freezes(struct cluster *cluster, int worker, uint64_t ms); // SIGSTOP, then SIGCONT
 void network_cut(struct cluster *cluster, int worker, bool cut);
 
 // A client asks; the reply is cluster->reply when it comes.

@@ -1,5 +1,7 @@
-// Stories of lost messages, killed processes and poison.
+// Stories of lost messages, killed, frozen and cut off workers, and poison.
 #include "tests/story/cluster.h"
+
+#include "broker/core/workers.h"
 
 static bool loses_every_third_ack(
     struct cluster *cluster, int worker, const struct idn_order *order)
@@ -78,25 +80,211 @@ static void a_lost_lease_is_sent_again(void)
     cluster_destroy(cluster);
 }
 
-static void a_worker_dies_mid_lease(void)
-{
-    struct cluster *cluster = cluster_new(1);
+// ---- silence
+enum { ALL_BUSY_MS = 3000, ELSEWHERE_MS = 1200 };
 
-    worker_starts(cluster, 0, 10000);
+struct run {
+    uint32_t first, count; // unreported images of a lease
+};
+
+// What the worker holds and has not reported, as the broker sees it.
+static uint32_t unreported(struct cluster *cluster, int worker, struct run run[static 2])
+{
+    uint64_t nonce = 1000u * (unsigned)(worker + 1) + cluster->worker[worker].boots;
+    const struct idn_worker *w = idn_workers_find(cluster->core, nonce);
+
+    for (uint32_t i = 0; i < w->leases; i++) {
+        const struct idn_lease *lease = w->lease[i];
+        run[i].count = lease->left;
+        run[i].first = lease->job->spec.first + lease->first + lease->count - lease->left;
+    }
+    return w->leases;
+}
+
+static bool is_begun_by_others(const struct cluster *cluster, int worker, uint32_t image)
+{
+    return cluster->begun[image].worker != worker && cluster->begun[image].ms <= cluster->now;
+}
+
+// Tasks of so many images; each worker needs 10 ms an image.
+static struct cluster *all_are_busy(int workers, uint32_t batch)
+{
+    struct cluster *cluster = cluster_new(batch);
+
+    broker_killed(cluster);
+    cluster->model[0].batch = cluster->model[1].batch = batch;
+    broker_starts(cluster);
+    for (int i = 0; i < workers; i++)
+        worker_starts(cluster, i, 10000);
+    time_passes(cluster, 500);
+    client_submits(cluster, 1, "alexnet", 0, CLUSTER_IMAGES - 1);
+    return cluster;
+}
+
+// Its unreported work is begun by others within 1.2 s, the images of one slice after another.
+static void check_runs_elsewhere(struct cluster *cluster, int worker)
+{
+    struct run run[2] = {{0, 0}, {0, 0}};
+    uint32_t runs = unreported(cluster, worker, run);
+    uint64_t begin = cluster->now, last = 0;
+
+    CHECK(runs > 0 && run[0].count > 0);
+    worker_killed(cluster, worker);
+    time_passes(cluster, ELSEWHERE_MS);
+    for (uint32_t i = 0; i < runs; i++) {
+        CHECK(is_begun_by_others(cluster, worker, run[i].first));
+        last = cluster->begun[run[i].first].ms > last ? cluster->begun[run[i].first].ms : last;
+    }
+    (void)printf("  %u runs, the first of %u images: begun elsewhere after %lu ms\n", runs,
+        run[0].count, last - begin);
+}
+
+static void a_worker_is_killed_while_all_are_busy(uint32_t batch)
+{
+    for (uint64_t ms = 0; ms < 400; ms += 50) { // wherever in its task, and in its beat
+        struct cluster *cluster = all_are_busy(4, batch);
+        time_passes(cluster, ALL_BUSY_MS + ms);
+        check_runs_elsewhere(cluster, (int)(ms / 50) % 4);
+        cluster_destroy(cluster);
+    }
+}
+
+static void killed_with_tasks_of_50_images(void)
+{
+    a_worker_is_killed_while_all_are_busy(50);
+}
+
+static void killed_with_tasks_of_500_images(void)
+{
+    a_worker_is_killed_while_all_are_busy(500);
+}
+
+static void killed_with_tasks_of_5000_images(void)
+{
+    a_worker_is_killed_while_all_are_busy(5000);
+}
+
+static void killed_while_the_others_work_for_another_job(void)
+{
+    struct cluster *cluster = all_are_busy(3, 5000);
+
+    time_passes(cluster, ALL_BUSY_MS);
+    for (int job = 2; job <= 4; job++)
+        client_submits(cluster, job, "resnet18", 0, 9999);
+    time_passes(cluster, ALL_BUSY_MS);
+    check_runs_elsewhere(cluster, 1);
+    cluster_destroy(cluster);
+}
+
+static void half_of_the_workers_are_killed(void)
+{
+    struct cluster *cluster = all_are_busy(8, 1000);
+    struct run run[4][2];
+
+    time_passes(cluster, ALL_BUSY_MS);
+    for (int i = 0; i < 4; i++) {
+        CHECK_INT(unreported(cluster, i, run[i]), 1);
+        worker_killed(cluster, i);
+    }
+    time_passes(cluster, ELSEWHERE_MS);
+    for (int i = 0; i < 4; i++)
+        CHECK(is_begun_by_others(cluster, i, run[i][0].first));
+    cluster_destroy(cluster);
+}
+
+static void a_frozen_worker_is_as_a_killed_one(void)
+{
+    struct cluster *cluster = all_are_busy(3, 500);
+    struct run run[2];
+
+    time_passes(cluster, ALL_BUSY_MS);
+    CHECK(unreported(cluster, 0, run) > 0);
+    worker_freezes(cluster, 0, 4000);
+    time_passes(cluster, ELSEWHERE_MS);
+    CHECK(is_begun_by_others(cluster, 0, run[0].first));
+    time_passes(cluster, 4000 - ELSEWHERE_MS + 2000);
+    CHECK(images_leased_to(cluster, 0, 1) > 0); // back at work
+    until_job_ends(cluster, 1, 100000);
+    check_finished(cluster, 1, CLUSTER_IMAGES, 0, 0);
+    // What was in its child, and what was being computed of its task when it came back.
+    (void)printf("  %lu computed twice\n", images_computed(cluster) - CLUSTER_IMAGES);
+    CHECK(images_computed(cluster) <= CLUSTER_IMAGES + 60);
+    cluster_destroy(cluster);
+}
+
+static void a_wrong_suspicion_costs_a_slice(void)
+{
+    struct cluster *cluster = all_are_busy(3, 500);
+
+    time_passes(cluster, ALL_BUSY_MS);
+    network_cut(cluster, 0, true);
+    time_passes(cluster, IDN_SUSPECTED_MS + 50); // it computes on
+    CHECK_INT(images_leased_to(cluster, 0, 1), 0);
+    network_cut(cluster, 0, false);
+    until_job_ends(cluster, 1, 100000);
+    check_finished(cluster, 1, CLUSTER_IMAGES, 0, 0);
+    (void)printf("  %lu computed twice\n", images_computed(cluster) - CLUSTER_IMAGES);
+    CHECK(images_computed(cluster) <= CLUSTER_IMAGES + 100);
+    cluster_destroy(cluster);
+}
+
+// Nobody else can serve the job: suspicion alone takes nothing away.
+static void the_only_worker_keeps_its_lease_when_suspected(void)
+{
+    struct cluster *cluster = all_are_busy(1, 500);
+
+    cluster->worker[1].class_name = "replay of another kind";
     worker_starts(cluster, 1, 10000);
-    client_submits(cluster, 1, "alexnet", 0, 399);
-    until_images_done(cluster, 1, 100, 5000);
+    time_passes(cluster, ALL_BUSY_MS);
+    network_cut(cluster, 0, true);
+    time_passes(cluster, IDN_SUSPECTED_MS + 100);
+    CHECK(images_leased_to(cluster, 0, 1) > 0);
+    network_cut(cluster, 0, false);
+    time_passes(cluster, 1000);
     CHECK(images_leased_to(cluster, 0, 1) > 0);
     worker_killed(cluster, 0);
-    time_passes(cluster, IDN_SUSPECTED_MS);
-    CHECK(images_leased_to(cluster, 0, 1) > 0); // suspected only
-    time_passes(cluster, IDN_DEAD_MS);
+    time_passes(cluster, IDN_DEAD_MS + 10);
     CHECK_INT(images_leased_to(cluster, 0, 1), 0);
-    until_job_ends(cluster, 1, 10000);
-    check_finished(cluster, 1, 400, 0, 0);
-    // A wrong suspicion or a death costs what was in the child and not yet reported.
-    CHECK(images_computed(cluster) <= 400 + 2 * IDN_CHILD_IMAGES_MAX);
     cluster_destroy(cluster);
+}
+
+// The network falls silent for all of them: each goes on with what it had.
+static void a_blip_moves_nothing(uint64_t blip_ms)
+{
+    struct cluster *cluster = all_are_busy(5, 1000);
+    struct run before[5][2], after[5][2];
+
+    time_passes(cluster, ALL_BUSY_MS + 70);
+    for (int i = 0; i < 5; i++)
+        unreported(cluster, i, before[i]);
+    for (int i = 0; i < 5; i++)
+        network_cut(cluster, i, true);
+    time_passes(cluster, blip_ms);
+    for (int i = 0; i < 5; i++)
+        network_cut(cluster, i, false);
+    time_passes(cluster, 1000);
+    for (int i = 0; i < 5; i++) {
+        CHECK_INT(unreported(cluster, i, after[i]), 1);
+        CHECK_INT(after[i][0].first + after[i][0].count, before[i][0].first + before[i][0].count);
+        CHECK(after[i][0].first > before[i][0].first);
+    }
+    time_passes(cluster, 10000);
+    until_job_ends(cluster, 1, 100000);
+    check_finished(cluster, 1, CLUSTER_IMAGES, 0, 0);
+    CHECK_INT(images_computed(cluster), CLUSTER_IMAGES);
+    cluster_destroy(cluster);
+}
+
+static void a_network_blip_moves_nothing(void)
+{
+    for (uint64_t ms = 500; ms < 1000; ms += 50)
+        a_blip_moves_nothing(ms);
+}
+
+static void a_long_network_blip_moves_nothing(void)
+{
+    for (uint64_t ms = 1000; ms < 3000; ms += 250)
+        a_blip_moves_nothing(ms);
 }
 
 static void a_cut_off_worker_comes_back(void)
@@ -214,7 +402,16 @@ int main(int argc, char **argv)
         CHECK_TEST(repeated_reports_count_once),
         CHECK_TEST(a_lost_report_comes_again),
         CHECK_TEST(a_lost_lease_is_sent_again),
-        CHECK_TEST(a_worker_dies_mid_lease),
+        CHECK_TEST(killed_with_tasks_of_50_images),
+        CHECK_TEST(killed_with_tasks_of_500_images),
+        CHECK_TEST(killed_with_tasks_of_5000_images),
+        CHECK_TEST(killed_while_the_others_work_for_another_job),
+        CHECK_TEST(half_of_the_workers_are_killed),
+        CHECK_TEST(a_frozen_worker_is_as_a_killed_one),
+        CHECK_TEST(a_wrong_suspicion_costs_a_slice),
+        CHECK_TEST(the_only_worker_keeps_its_lease_when_suspected),
+        CHECK_TEST(a_network_blip_moves_nothing),
+        CHECK_TEST(a_long_network_blip_moves_nothing),
         CHECK_TEST(a_cut_off_worker_comes_back),
         CHECK_TEST(the_broker_restarts_and_adopts_the_lease),
         CHECK_TEST(a_broker_killed_again_and_again_loses_nothing),
