@@ -80,8 +80,17 @@ struct idn_fact *idn_commit(struct idn_core *core, uint32_t kind, const struct i
     fact->wall_ms = core->wall;
     fact->kind = kind;
     fact->job = *job;
+    if (core->mirror.own != NULL)
+        core->mirror.own->here = core->sequence;
     note_commit_time(core);
     return fact;
+}
+
+void idn_commit_copy(struct idn_core *core, const struct idn_stored_fact *fact)
+{
+    idn_action_add(core, IDN_ACTION_COPY, 0)->u.copy = fact;
+    core->position++;
+    note_commit_time(core);
 }
 
 void idn_commits_stored(struct idn_core *core, uint64_t position)

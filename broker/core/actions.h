@@ -22,6 +22,9 @@ struct idn_order *idn_order_to(struct idn_core *core, idn_peer peer, uint64_t no
 // Begins a COMMIT: origin, epoch, time and kind are set, the rest is the caller's. The caller folds
 // it into memory itself. Returns the fact, for this step only.
 struct idn_fact *idn_commit(struct idn_core *core, uint32_t kind, const struct idn_key *job);
+// A fact of the other broker's becomes ours: COPY, in order with our own commits. The caller folds
+// it.
+void idn_commit_copy(struct idn_core *core, const struct idn_stored_fact *fact);
 // Everything up to position is durable. Then: when the oldest commit that is not was begun;
 // UINT64_MAX when there is none.
 void idn_commits_stored(struct idn_core *core, uint64_t position);

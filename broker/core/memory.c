@@ -41,6 +41,8 @@ static void take_limits(struct idn_core *core, const struct idn_core_config *con
     core->open_jobs_max = or_default(config->open_jobs_max, IDN_OPEN_JOBS_MAX);
     core->open_images_max =
         config->open_images_max == 0 ? IDN_OPEN_IMAGES_MAX : config->open_images_max;
+    core->has_peer = config->has_peer;
+    core->mirror_required = config->mirror_required;
     core->models = config->models;
     core->datasets = config->datasets;
 }
@@ -95,6 +97,20 @@ static void cut_small_tables(struct idn_core *core, struct cutter *cutter)
     idn_heap_init(&core->watch_heap, at, place, IDN_WATCHES_MAX);
 }
 
+// Nothing of it without a peer.
+static void cut_mirror(struct idn_core *core, struct cutter *cutter)
+{
+    uint32_t slots = index_size(IDN_INCARNATIONS_MAX);
+    struct idn_mirror *mirror = &core->mirror;
+
+    if (!core->has_peer)
+        return;
+    struct idn_vector_entry *at = cut(cutter, slots, sizeof(*at));
+    idn_vector_init(&mirror->vector, at, slots, IDN_INCARNATIONS_MAX);
+    mirror->list = cut(cutter, IDN_INCARNATIONS_MAX, sizeof(*mirror->list));
+    mirror->out = cut(cutter, IDN_MIRROR_FACTS_MAX, sizeof(*mirror->out));
+}
+
 static_assert(IDN_REPORT_ROWS_MAX * 48 <= IDN_LIST_PART_BYTES, "a report's rows fit the scratch");
 
 static void cut_all(struct idn_core *core, struct cutter *cutter)
@@ -103,6 +119,7 @@ static void cut_all(struct idn_core *core, struct cutter *cutter)
     cut_jobs(core, cutter);
     cut_workers(core, cutter);
     cut_small_tables(core, cutter);
+    cut_mirror(core, cutter);
 }
 
 static void init_lists(struct idn_core *core)
@@ -139,6 +156,7 @@ struct idn_core *idn_core_init(void *memory, const struct idn_core_config *confi
     idn_copy_text(core->broker, sizeof(core->broker), config->broker);
     core->letter = config->letter;
     core->policy = config->policy;
+    idn_random_init(&core->mirror.random, config->seed, config->letter);
     core->tell = config->tell;
     core->tell_context = config->tell_context;
     core->min_free_bytes = config->min_free_bytes;

@@ -7,12 +7,21 @@
 //    ^                                   |                      |
 //    '-- a gap, IDN_DEAD_MS of silence, another session: MIRROR_RESET --'
 //
-// In sync: exchanged, and the peer has acknowledged as durable all that is stored here; until the
-// session ends or the oldest fact that it has not acknowledged is IDN_MIRROR_LAG_MS old.
+// b begins: it draws the session's nonce. a answers frames of a session that it does not have (any
+// more) with GONE, so that b begins anew at once. What is wrong in a frame of the session ends it;
+// frames of other sessions, and repeated ones, change nothing.
+//
+// In sync: exchanged, and what the peer has not acknowledged as durable was stored less than half
+// of IDN_MIRROR_LAG_MS ago; until the session ends or the oldest of it is IDN_MIRROR_LAG_MS old.
 #ifndef IDN_BROKER_CORE_MIRROR_H
 #define IDN_BROKER_CORE_MIRROR_H
 
 #include "broker/core/state.h"
+
+// What the store holds of an incarnation (restore), and START with core->incarnation set. A store
+// of more incarnations than the limit is the core's failure.
+void idn_mirror_held(struct idn_core *core, const struct idn_held *held);
+void idn_mirror_start(struct idn_core *core);
 
 // A frame of the peer's. Tells broker/core/roles.h of its role and epoch, of the end of the
 // exchange and of a handover; folds and copies the facts it brings.
@@ -31,9 +40,6 @@ void idn_mirror_hand_over(struct idn_core *core, struct idn_epoch epoch); // sen
 
 // Up to which position a reply may promise durability now, and by how many brokers (1 or 2).
 uint64_t idn_mirror_durable(const struct idn_core *core, uint32_t *ret_brokers);
-
-// A fact of another incarnation's becomes ours: COPY, in order with our own commits.
-void idn_commit_copy(struct idn_core *core, const struct idn_stored_fact *fact);
 
 void idn_mirror_info(const struct idn_core *core, struct idn_peer_info *ret);
 

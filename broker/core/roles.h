@@ -15,6 +15,9 @@
 
 #include "broker/core/state.h"
 
+// Counters above this are no epochs: whoever reaches a port may claim one.
+#define IDN_EPOCH_COUNTER_MAX (UINT64_C(1) << 48)
+
 void idn_roles_start(struct idn_core *core, bool tail_lost);
 
 // From the mirror link.
@@ -34,6 +37,8 @@ void idn_roles_settle(struct idn_core *core);
 uint64_t idn_roles_deadline(const struct idn_core *core);
 
 enum idn_role idn_core_role(const struct idn_core *core);
+// What frames and beats say: the reign when there is one, otherwise the highest epoch stored.
+struct idn_epoch idn_roles_epoch(const struct idn_core *core);
 // May leases be granted, and durability be promised, now? (Not while handing over, nor after a
 // stall until the reign is confirmed.)
 bool idn_roles_may_grant(const struct idn_core *core);

@@ -7,6 +7,7 @@
 //     |        | lists by silence: alive, suspected, dead, leaving; list of the idle ones
 //     |--- leases (pool) --- those whose order is unanswered, by time sent
 //     |--- promises: replies that wait for STORED, in order of position
+//     |--- mirror: the session with the other broker, and what each of the two has
 //     '--- uploads, suspects, watches, clients: small tables with a bound each
 //
 // Times are the core's own: monotonic milliseconds less every stall (core.c), so that a stall moves
@@ -19,9 +20,12 @@
 #include "broker/core/images.h"
 #include "broker/core/link.h"
 #include "broker/core/rate.h"
+#include "broker/core/vector.h"
+#include "broker/core/window.h"
 
 #include "base/assert.h"
 #include "base/format.h"
+#include "base/random.h"
 
 enum {
     IDN_ACTIONS_MAX = 1024,
@@ -32,6 +36,7 @@ enum {
     IDN_REFUSED_PAIRS_MAX = 8,   // (model, list) that a worker could not have
     IDN_NONE = -1,               // no index
     IDN_UPLOADED_LIST = -2,      // instead of a data set's index
+    IDN_STORED_TIMES_MAX = 64,   // of what the other broker has not acknowledged
 };
 
 struct idn_job {
@@ -194,6 +199,59 @@ struct idn_client {
     bool used;
 };
 
+enum idn_mirror_stage { IDN_MIRROR_DOWN, IDN_MIRROR_GREETED, IDN_MIRROR_UP };
+
+// What ends with a session of the mirror link.
+struct idn_mirror_session {
+    enum idn_mirror_stage stage;
+    uint64_t heard_ms;
+    struct idn_outgoing out;
+    struct idn_incoming in;
+    uint64_t durable_said; // last of in.durable that a frame told
+    // The exchange: frame numbers of the first FACTS{end}, 0: not yet.
+    bool vector_sent, vector_taken;
+    uint64_t greeted_position; // our vector is sent when this is stored
+    uint64_t end_sent, end_taken;
+    bool exchanged, in_sync;
+    // Following the store's tail.
+    uint64_t at;    // looked at up to this position
+    uint32_t finds; // or first to be found, then `at` means nothing
+    struct idn_origin find[IDN_MIRROR_FINDS_MAX];
+    // When what is not mirrored was stored: ring. An entry stands for the positions after the one
+    // before it.
+    uint64_t noted; // stored position noted last
+    struct idn_commit_time stored_time[IDN_STORED_TIMES_MAX];
+    uint32_t stored_first, stored_count;
+};
+
+// The mirror link (mirror.c, catchup.c).
+struct idn_mirror {
+    // The peer, as its frames show it; kept when a session ends.
+    char broker[IDN_NAME_SIZE];
+    uint32_t role;                 // in its last frame, enum idn_role; 0: never heard
+    struct idn_epoch epoch;        // likewise
+    struct idn_epoch ours, theirs; // as said in HELLO and WELCOME of this session
+    uint64_t last_heard_ms;        // in any session, or the start
+    uint64_t last_mirrored;        // in the session before this one
+
+    struct idn_random random;
+    bool begun;
+    uint64_t nonce;     // of the session; b: also of its HELLOs; a without a session: 0
+    uint64_t gone;      // the last other session that a GONE was sent for
+    uint64_t told;      // the last nonce whose versions were complained of
+    uint64_t reset_ms;  // the last one, or the start
+    uint64_t next_ms;   // next HELLO or BEAT
+    uint32_t role_said; // in the last frame
+    struct idn_epoch epoch_said;
+    bool reading, read_void; // READ_FACTS is unanswered; and was of a session that ended
+    struct idn_mirror_session session;
+
+    struct idn_vector vector;
+    struct idn_vector_entry *own; // of this incarnation; NULL: no peer is configured
+    struct idn_held *list;        // of the VECTOR frames of this step
+    struct idn_stored_fact *out;  // of the FACTS frame of this step
+};
+
 struct idn_core {
     // Configuration.
     char broker[IDN_NAME_SIZE];
@@ -201,6 +259,7 @@ struct idn_core {
     enum idn_policy policy;
     void (*tell)(void *context, const char *line);
     void *tell_context;
+    bool has_peer, mirror_required;
     uint64_t min_free_bytes, open_images_max;
     uint32_t models, datasets, workers_max, jobs_max, open_jobs_max;
     struct idn_core_model *model;
@@ -270,6 +329,8 @@ struct idn_core {
     struct idn_heap watch_heap;
 
     struct idn_client *client;
+
+    struct idn_mirror mirror;
 };
 
 static inline uint64_t idn_min_u64(uint64_t a, uint64_t b)
