@@ -95,6 +95,13 @@ static void carry_beat(struct idn_loop *loop, const struct idn_broker_beat *beat
     idn_ports_publish(loop->config.ports, bytes.data, bytes.size);
 }
 
+// A frame that the socket does not take is missed by its number, or the peer by its silence.
+static void carry_frame(struct idn_loop *loop, const struct idn_mirror_frame *frame)
+{
+    struct idn_bytes bytes = idn_encode_mirror(loop->codec, frame);
+    (void)idn_mirror_port_send(loop->config.mirror, bytes.data, bytes.size);
+}
+
 static void carry_exit(struct idn_loop *loop, const char *text)
 {
     idn_error("%s", text);
@@ -140,7 +147,10 @@ static void carry(struct idn_loop *loop, const struct idn_action *action)
             action->u.read_facts.find, action->u.read_facts.finds);
         break;
     case IDN_ACTION_MIRROR_SEND:
+        carry_frame(loop, &action->u.mirror);
+        break;
     case IDN_ACTION_MIRROR_RESET:
+        idn_mirror_port_reset(loop->config.mirror, loop->now_ms);
         break;
     case IDN_ACTION_EXIT:
         carry_exit(loop, action->u.text);

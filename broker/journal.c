@@ -111,31 +111,81 @@ void idn_journal_tell(void *context, const char *line)
     idn_info("%s", line);
 }
 
-void idn_journal_look(struct idn_journal *journal, const struct idn_core *core, uint64_t now_ms)
+static bool is_active(uint32_t role)
 {
-    const struct idn_request request = {.type = IDN_REQUEST_STATUS};
-    union idn_core_items items;
-    struct idn_reply reply = {0};
+    return role == IDN_ROLE_ACTIVE || role == IDN_ROLE_ALONE;
+}
 
-    idn_core_answer(core, now_ms, &request, &items, &reply);
-    if (reply.type != IDN_REPLY_STATUS || reply.u.status.disk_low == journal->disk_low)
+static void look_at_disk(struct idn_journal *journal, const struct idn_status_info *status)
+{
+    if (status->disk_low == journal->disk_low)
         return;
-    journal->disk_low = reply.u.status.disk_low;
+    journal->disk_low = status->disk_low;
     if (journal->disk_low)
         idn_warning("the disk is nearly full, %" PRIu64
                     " MiB free: nothing is accepted or dispatched until there is room",
-            reply.u.status.free_bytes >> 20);
+            status->free_bytes >> 20);
     else
-        idn_info("the disk has room again, %" PRIu64 " MiB free", reply.u.status.free_bytes >> 20);
+        idn_info("the disk has room again, %" PRIu64 " MiB free", status->free_bytes >> 20);
+}
+
+static void look_at_peer(struct idn_journal *journal, const struct idn_status_info *status)
+{
+    const struct idn_peer_info *peer = &status->peer;
+    const char *name = peer->broker[0] != '\0' ? peer->broker : "the other broker";
+
+    if (peer->in_sight != journal->in_sight) {
+        if (peer->in_sight)
+            idn_info("%s is in sight: %s", name, idn_role_name(peer->role));
+        else
+            idn_warning("%s is out of sight", name);
+    }
+    // A standby hears of it too; it is the active that can tell.
+    if (peer->in_sync != journal->in_sync && is_active(status->role)) {
+        if (peer->in_sync)
+            idn_info("%s is in sync: from now on what is accepted is stored by both", name);
+        else
+            idn_warning("%s is not in sync: what is accepted is stored here only", name);
+    }
+    journal->in_sight = peer->in_sight;
+    journal->in_sync = peer->in_sync;
+}
+
+// That an epoch begins is told with its fact.
+static void look_at_role(struct idn_journal *journal, const struct idn_status_info *status)
+{
+    if (status->role != journal->role && status->role == IDN_ROLE_STANDBY) {
+        if (is_active(journal->role))
+            idn_warning("this broker reigns no more: standby of epoch %" PRIu64 "%c",
+                status->epoch.counter, (char)status->epoch.broker);
+        else if (journal->role == IDN_ROLE_LEARNER)
+            idn_info("this broker has learned what the other one had: standby");
+    }
+    journal->role = status->role;
+}
+
+void idn_journal_look(struct idn_journal *journal, const struct idn_core *core, uint64_t now_ms)
+{
+    const struct idn_request request = {.type = IDN_REQUEST_STATUS};
+    struct idn_reply reply = {0};
+
+    idn_core_answer(core, now_ms, &request, NULL, &reply);
+    if (reply.type != IDN_REPLY_STATUS)
+        return;
+    look_at_disk(journal, &reply.u.status);
+    look_at_role(journal, &reply.u.status);
+    if (reply.u.status.peer.configured)
+        look_at_peer(journal, &reply.u.status);
 }
 
 void idn_journal_refused(struct idn_journal *journal, uint64_t now_ms, struct idn_refused *refused)
 {
-    if (now_ms < journal->refused_ms || refused->clients + refused->workers + refused->beats == 0)
+    if (now_ms < journal->refused_ms ||
+        refused->clients + refused->workers + refused->beats + refused->frames == 0)
         return;
     idn_warning("refused messages that are none of the protocol: %" PRIu64 " of clients, %" PRIu64
-                " of workers, %" PRIu64 " beats",
-        refused->clients, refused->workers, refused->beats);
+                " of workers, %" PRIu64 " beats, %" PRIu64 " of the other broker",
+        refused->clients, refused->workers, refused->beats, refused->frames);
     *refused = (struct idn_refused){0};
     journal->refused_ms = now_ms + REFUSED_MS;
 }

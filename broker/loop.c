@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "broker/incomplete.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 
 enum {
     TURN_MESSAGES = 64,     // taken from one socket in a turn, so that none starves another
+    TURN_FRAMES = 16,       // of the mirror link, each up to IDN_MIRROR_FRAME_BYTES and more
     PEERS_MAX = 16 * 1024,  // of one socket
     OUTBOXES_MIB = 64,      // all outboxes of one socket together
     CLIENT_IDLE_MS = 60000, // twice the longest WATCH
@@ -117,7 +119,9 @@ static void step_gone(struct idn_loop *loop)
 static bool is_core_request(uint32_t type)
 {
     return type == IDN_REQUEST_SUBMIT || type == IDN_REQUEST_UPLOAD || type == IDN_REQUEST_WATCH ||
-           type == IDN_REQUEST_CANCEL || type == IDN_REQUEST_FORGET || type == IDN_REQUEST_RESULTS;
+           type == IDN_REQUEST_CANCEL || type == IDN_REQUEST_FORGET ||
+           type == IDN_REQUEST_RESULTS || type == IDN_REQUEST_SWITCH ||
+           type == IDN_REQUEST_BOOTSTRAP || type == IDN_REQUEST_RETRY;
 }
 
 static void take_request(struct idn_loop *loop, idn_peer peer, const struct idn_incoming *incoming)
@@ -235,6 +239,34 @@ static void drain_beats(struct idn_loop *loop)
     }
 }
 
+static void take_frame(struct idn_loop *loop, const struct idn_incoming *incoming)
+{
+    struct idn_mirror_frame frame;
+    struct idn_event event = {.type = IDN_EVENT_MIRROR, .u.mirror = &frame};
+
+    // One that is left out is missed by its number, which ends the session.
+    if (idn_decode_mirror(loop->codec, incoming->data, incoming->size, &frame, NULL) == 0)
+        idn_loop_step(loop, &event);
+    else
+        loop->refused.frames++;
+}
+
+static void drain_mirror(struct idn_loop *loop)
+{
+    for (int i = 0; i < TURN_FRAMES && loop->config.mirror != NULL; i++) {
+        struct idn_incoming incoming = {0};
+        int result = idn_mirror_port_receive(loop->config.mirror, &incoming);
+        if (result == IDN_RECEIVE_NONE)
+            return;
+        if (result == 0)
+            take_frame(loop, &incoming);
+        else
+            loop->refused.frames++;
+        idn_incoming_release(&incoming);
+        step_gone(loop);
+    }
+}
+
 static void drain_store(struct idn_loop *loop)
 {
     struct idn_completion completion = {0};
@@ -265,6 +297,10 @@ static void look_at_disk(struct idn_loop *loop)
     if (idn_store_space(loop->config.store, &event.u.disk.free_bytes, &loop->store_bytes) == 0)
         idn_loop_step(loop, &event);
     idn_journal_look(&loop->journal, loop->config.core, loop->now_ms);
+    if (loop->config.incomplete && loop->journal.role != IDN_ROLE_LEARNER) {
+        loop->config.incomplete = false;
+        idn_incomplete_end(loop->config.state);
+    }
     idn_journal_refused(&loop->journal, loop->now_ms, &loop->refused);
 }
 
@@ -277,6 +313,11 @@ static void run_timers(struct idn_loop *loop)
         look_at_disk(loop);
         idn_peers_expire(loop->clients, loop->now_ms);
     }
+    if (loop->config.mirror != NULL &&
+        idn_mirror_port_retry(loop->config.mirror, loop->now_ms) == IDN_MIRROR_PORT_HELD)
+        idn_warning("another program holds port %" PRIu32 " of the link between the brokers; "
+                    "trying on until it is free",
+            loop->config.mirror->number);
     if (!loop->stop && loop->now_ms >= idn_core_deadline(loop->config.core))
         idn_loop_step(loop, &tick);
     if (loop->now_ms >= loop->retry_ms) {
@@ -287,17 +328,21 @@ static void run_timers(struct idn_loop *loop)
     step_gone(loop);
 }
 
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 static long wait_ms(const struct idn_loop *loop)
 {
     uint64_t until = idn_core_deadline(loop->config.core);
 
-    if (until > loop->look_ms)
-        until = loop->look_ms;
-    if (until > loop->now_ms + WAIT_MS_MAX)
-        until = loop->now_ms + WAIT_MS_MAX;
-    if ((idn_peers_stuck(loop->clients) || idn_peers_stuck(loop->workers)) &&
-        until > loop->retry_ms)
-        until = loop->retry_ms;
+    until = earlier(until, loop->look_ms);
+    if (loop->config.mirror != NULL)
+        until = earlier(until, idn_mirror_port_deadline(loop->config.mirror));
+    until = earlier(until, loop->now_ms + WAIT_MS_MAX);
+    if (idn_peers_stuck(loop->clients) || idn_peers_stuck(loop->workers))
+        until = earlier(until, loop->retry_ms);
     return until > loop->now_ms ? (long)(until - loop->now_ms) : 0;
 }
 
@@ -343,6 +388,7 @@ static void turn(struct idn_loop *loop)
     notice_stall(loop, before_ms);
     drain_store(loop);
     drain_beats(loop);
+    drain_mirror(loop);
     drain_workers(loop);
     drain_clients(loop);
     if (items[SIGNAL_ITEM].revents != 0)
@@ -382,7 +428,9 @@ static bool never(const struct idn_loop *loop)
 void idn_loop_begin(struct idn_loop *loop, uint64_t incarnation)
 {
     struct idn_event event = {.type = IDN_EVENT_START,
-        .u.start = {.incarnation = incarnation, .position = loop->config.facts}};
+        .u.start = {.incarnation = incarnation,
+            .position = loop->config.facts,
+            .tail_lost = loop->config.incomplete}};
 
     read_clocks(loop);
     idn_loop_step(loop, &event);

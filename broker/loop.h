@@ -26,6 +26,8 @@ struct idn_loop_config {
     struct idn_ports *ports;        // borrowed
     struct idn_mirror_port *mirror; // borrowed; NULL: there is no other broker
     int signal_fd;                  // SIGTERM and SIGINT end the loop; borrowed
+    const char *state;              // its directory; borrowed
+    bool incomplete;                // facts may be missing from it (broker/incomplete.h)
     uint64_t facts;                 // in the store when it was opened
 };
 

@@ -2,6 +2,7 @@
 // start and of an end.
 #include "base/log.h"
 #include "base/notify.h"
+#include "broker/incomplete.h"
 #include "broker/loop.h"
 #include "broker/start.h"
 
@@ -30,6 +31,8 @@ struct broker {
     struct idn_core *core;
     size_t core_bytes;
     struct idn_store *store;
+    uint64_t facts;  // in it
+    bool incomplete; // another broker may have facts that it lacks (broker/incomplete.h)
     struct idn_ports ports;
     struct idn_mirror_port mirror; // zeroed without a second broker
     struct idn_loop *loop;
@@ -233,12 +236,28 @@ static void print_check(const struct broker *broker)
     }
 }
 
-static int open_store(const struct options *options, struct broker *broker, uint64_t *ret_facts,
-    struct idn_reason *reason)
+// Facts that another broker may have, or that the operator gave up.
+static void tell_lost(const struct options *options, const struct broker *broker, uint64_t lost)
+{
+    char other = broker->settings.broker_letter == 'a' ? 'b' : 'a';
+
+    if (options->accept_lost_tail)
+        idn_warning("%" PRIu64 " facts that were stored are gone; going on without them, as "
+                    "--accept-lost-tail says",
+            lost);
+    else
+        idn_warning("%" PRIu64 " facts that were stored are gone from %s; broker %c is asked for "
+                    "them first",
+            lost, broker->settings.broker_state, other);
+}
+
+static int open_store(
+    const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
     struct idn_store_config config = {
         .directory = broker->settings.broker_state,
         .accept_lost_tail = options->accept_lost_tail,
+        .has_peer = idn_settings_has_peer(&broker->settings),
     };
     struct idn_store_report report = {0};
     int error = idn_store_open(&config, &broker->store, &report, reason);
@@ -246,19 +265,20 @@ static int open_store(const struct options *options, struct broker *broker, uint
     if (error < 0)
         return error;
     if (report.lost > 0)
-        idn_warning("%" PRIu64 " facts that were committed are gone; going on without them, as "
-                    "--accept-lost-tail says",
-            report.lost);
+        tell_lost(options, broker, report.lost);
     idn_debug("store %s: %" PRIu64 " facts, %" PRIu64 " verified", config.directory, report.facts,
         report.verified);
-    *ret_facts = report.facts;
-    return 0;
+    broker->facts = report.facts;
+    if (!config.has_peer)
+        return 0;
+    bool lacks = report.facts == 0 || (report.lost > 0 && !options->accept_lost_tail);
+    broker->incomplete = lacks || idn_incomplete_is(config.directory);
+    return lacks ? idn_incomplete_begin(config.directory, reason) : 0;
 }
 
 // The ports come before the store: a second broker started by mistake is told so at once.
 static int open_all(const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
-    uint64_t facts = 0;
     int error = idn_start_core(
         &broker->settings, broker->registry, &broker->core, &broker->core_bytes, reason);
 
@@ -268,7 +288,7 @@ static int open_all(const struct options *options, struct broker *broker, struct
         error =
             idn_mirror_port_open(broker->ports.context, &broker->settings, &broker->mirror, reason);
     if (error == 0)
-        error = open_store(options, broker, &facts, reason);
+        error = open_store(options, broker, reason);
     if (error < 0)
         return error;
     struct idn_loop_config config = {
@@ -277,7 +297,9 @@ static int open_all(const struct options *options, struct broker *broker, struct
         .ports = &broker->ports,
         .mirror = idn_settings_has_peer(&broker->settings) ? &broker->mirror : NULL,
         .signal_fd = broker->signal_fd,
-        .facts = facts,
+        .state = broker->settings.broker_state,
+        .incomplete = broker->incomplete,
+        .facts = broker->facts,
     };
     error = idn_loop_new(&config, &broker->loop);
     if (error < 0)
