@@ -29,3 +29,15 @@ uint64_t idn_spec_hash(const struct idn_job_spec *spec)
     hash = fold_number(hash, spec->last);
     return fold_number(hash, spec->list_bytes);
 }
+
+int idn_fact_order(struct idn_epoch epoch, struct idn_origin origin, struct idn_epoch other_epoch,
+    struct idn_origin other)
+{
+    int order = idn_epoch_compare(epoch, other_epoch);
+
+    if (order != 0)
+        return order;
+    if (origin.incarnation != other.incarnation)
+        return origin.incarnation < other.incarnation ? -1 : 1;
+    return (origin.sequence > other.sequence) - (origin.sequence < other.sequence);
+}

@@ -47,6 +47,11 @@ struct idn_job_spec {
 // weight.
 uint64_t idn_spec_hash(const struct idn_job_spec *spec);
 
+// Which of two facts counts, the lower one: of two ACCEPTED of a key, of two equally good results
+// of an image. As strcmp.
+int idn_fact_order(struct idn_epoch epoch, struct idn_origin origin, struct idn_epoch other_epoch,
+    struct idn_origin other);
+
 struct idn_fact {
     struct idn_origin origin;
     struct idn_epoch epoch; // of the reign that recorded it

@@ -28,6 +28,7 @@ const char *idn_refusal_name(unsigned refusal)
         [IDN_REFUSED_MANY_WORKERS] = "many_workers",
         [IDN_REFUSED_NO_MIRROR] = "no_mirror",
         [IDN_REFUSED_FORGOTTEN] = "forgotten",
+        [IDN_REFUSED_CANCELLED] = "cancelled",
     };
     return NAME_OF(names, refusal);
 }

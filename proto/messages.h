@@ -41,6 +41,7 @@ enum idn_refusal {
     IDN_REFUSED_MANY_WORKERS = 21,
     IDN_REFUSED_NO_MIRROR = 22, // mirror = required, and no standby is in sync
     IDN_REFUSED_FORGOTTEN = 23, // the key was a job's that is forgotten: draw a new one
+    IDN_REFUSED_CANCELLED = 24, // retry of a job that was cancelled
     IDN_REFUSED_COUNT
 };
 const char *idn_refusal_name(unsigned refusal); // "unknown_model", ...; NULL for none

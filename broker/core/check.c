@@ -45,9 +45,18 @@ static uint32_t check_job(const struct idn_core *core, const struct idn_job *job
     IDN_ASSERT(total == idn_job_total(job) && total == job->spec.last - job->spec.first + 1);
     IDN_ASSERT(idn_jobs_find(core, &job->key) == job);
     IDN_ASSERT(idn_link_in(&job->in_open) == (job->state == IDN_JOB_OPEN));
-    IDN_ASSERT((job->state == IDN_JOB_FINISHED) == (idn_job_done(job) == total));
+    // What is read back is open, or ended, as long as that takes.
+    bool complete = idn_job_done(job) == total, reads = idn_job_is_read_back(job);
+    IDN_ASSERT((job->state == IDN_JOB_FINISHED) == complete ||
+               (reads && complete && job->state != IDN_JOB_FINISHED));
+    IDN_ASSERT(job->state != IDN_JOB_CANCELLED || job->cancelled);
+    IDN_ASSERT(job->state != IDN_JOB_OPEN || !job->cancelled);
     IDN_ASSERT(job->images.pages == 0 || job->state == IDN_JOB_OPEN || job->leases > 0);
-    IDN_ASSERT(job->images.pages > 0 || job->state != IDN_JOB_OPEN || !core->active);
+    IDN_ASSERT(job->images.pages == 0 || !reads);
+    IDN_ASSERT(job->images.pages > 0 || job->state != IDN_JOB_OPEN || reads || !core->started ||
+               core->over);
+    IDN_ASSERT(job->spec_hash == idn_spec_hash(&job->spec));
+    IDN_ASSERT(!idn_forgotten_has(&core->forgotten, &job->key));
     if (job->images.pages > 0)
         check_images(core, job);
     IDN_EACH_CONST(link, &job->lease_list)

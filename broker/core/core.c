@@ -8,6 +8,7 @@
 #include "broker/core/jobs.h"
 #include "broker/core/leases.h"
 #include "broker/core/promises.h"
+#include "broker/core/refold.h"
 #include "broker/core/reports.h"
 #include "broker/core/requests.h"
 #include "broker/core/silence.h"
@@ -31,8 +32,8 @@ static void open_restored_images(struct idn_core *core)
 {
     IDN_EACH(link, &core->open)
     {
-        if (!core->failed &&
-            !idn_jobs_open_images(core, IDN_ENTRY(link, struct idn_job, in_open))) {
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
+        if (!core->failed && !idn_job_is_read_back(job) && !idn_jobs_open_images(core, job)) {
             core->failed = true;
             idn_copy_text(core->failure, sizeof(core->failure),
                 "the store holds more open images than this broker's limit; raise it to what it "
@@ -91,20 +92,6 @@ static void take_disk(struct idn_core *core, uint64_t free_bytes)
     core->disk_low = free_bytes < core->min_free_bytes;
 }
 
-static void take_refolded(struct idn_core *core, const struct idn_summary *summary)
-{
-    struct idn_job *job = idn_jobs_find(core, &summary->job);
-
-    if (job == NULL || !job->refolding)
-        return;
-    job->refolding = false;
-    // Results that came meanwhile are not in it: once more.
-    if (job->refold_due || !idn_jobs_set_summary(core, job, summary))
-        return;
-    job->summary_due = true;
-    idn_link_move(&core->due, &job->in_due);
-}
-
 static void take_from_outside(struct idn_core *core, const struct idn_event *event)
 {
     if (event->type == IDN_EVENT_REQUEST) {
@@ -149,7 +136,7 @@ static void take(struct idn_core *core, const struct idn_event *event)
         take_stored(core, event->u.stored.position);
         return;
     case IDN_EVENT_REFOLDED:
-        take_refolded(core, event->u.refolded.summary);
+        idn_refold_take(core, event->u.refolded.summary, event->u.refolded.states);
         return;
     case IDN_EVENT_DISK:
         take_disk(core, event->u.disk.free_bytes);
@@ -226,11 +213,12 @@ void idn_core_step(struct idn_core *core, const struct idn_event *event)
     take(core, event);
     if (!core->over && core->started)
         judge_store(core);
+    if (!core->over && core->started)
+        idn_refold_due(core);
     if (core->over || !core->active)
         return;
     run_timers(core);
     idn_promises_keep(core);
-    idn_jobs_due(core);
     idn_dispatch(core);
     idn_watches_answer(core);
 }

@@ -53,7 +53,7 @@ struct idn_core_config {
     bool has_peer;           // another broker is configured: this one may be its standby
     bool mirror_required;    // submissions are refused while no standby is in sync
     // Sizes; 0 means the limit of proto/limits.h. Smaller ones make tests of "full" cheap.
-    uint32_t workers_max, jobs_max, open_jobs_max;
+    uint32_t workers_max, jobs_max, open_jobs_max, forgotten_max;
     uint64_t open_images_max;
     uint32_t models, datasets;
     const struct idn_core_model *model;     // copied by init

@@ -1,22 +1,31 @@
-// Facts into memory: at restore in commit order, later each one that this broker commits. The
-// result does not depend on the order of facts about different images, nor on duplicates.
+// Facts into memory: at restore in commit order, later each one that this broker commits, and each
+// one of the other broker's as it comes. What causes a fact comes before it; otherwise the result
+// does not depend on the order of facts, nor on duplicates. Of an image:
 //
 //   what is there      what comes      becomes
-//   nothing            any             that
+//   nothing, leased    any             that; whoever holds its lease has less to do
 //   quarantine         ok, error       that: a real result beats its quarantine
+//   quarantine         LIFTED          nothing: its generation is void
 //   error              ok              ok
 //   error              error           stays: one of them is enough
 //   ok                 error           stays
 //   ok                 the same ok     stays
 //   ok                 another ok      stays, and a conflict is counted
 //
-// Kinds that no request of this version makes (LIFTED, SETTING) and kinds that it does not know are
-// kept by the store and change nothing here.
+// Two stored ok results of an image make its job disputed, even if they look the same: memory knows
+// three bits of each, so what the job ends with is read back (broker/core/refold.h).
+//
+// Void are: facts about a forgotten key; rows and quarantines of another specification than the one
+// that counts for the key; quarantines of a generation that was lifted.
+//
+// SETTING, and kinds that this version does not know, are kept by the store and change nothing
+// here.
 #ifndef IDN_BROKER_CORE_FOLD_H
 #define IDN_BROKER_CORE_FOLD_H
 
 #include "broker/core/state.h"
 
+// After START: a copied fact, after its COPY.
 void idn_fold(struct idn_core *core, const struct idn_fact *fact);
 void idn_fold_summary(struct idn_core *core, const struct idn_summary *summary);
 
@@ -35,7 +44,14 @@ struct idn_folded idn_fold_rows(struct idn_core *core, struct idn_job *job, cons
 // What else a report of results says: the class (the first pins the job) and the time spent.
 void idn_fold_work(struct idn_job *job, uint64_t class_hash, uint64_t compute_us);
 
-// An image that has no result becomes quarantined. False: it has one.
-bool idn_fold_quarantine(struct idn_core *core, struct idn_job *job, uint32_t index);
+// An image of a job with pages becomes quarantined, unless it has a result.
+void idn_fold_quarantine(struct idn_core *core, struct idn_job *job, uint32_t index);
+
+// Quarantines of the job up to this generation are void.
+void idn_fold_lifted(
+    struct idn_core *core, struct idn_job *job, uint32_t generation, uint64_t wall_ms);
+
+// The job or upload of this key is gone for ever. False: too many keys are.
+bool idn_fold_forgotten(struct idn_core *core, const struct idn_key *key);
 
 #endif

@@ -12,11 +12,12 @@
 static const uint16_t legal[IDN_IMAGE_KINDS] = {
     [IDN_IMAGE_PENDING] =
         BIT(IDN_IMAGE_LEASED) | BIT(IDN_IMAGE_SUSPECT) | BIT(IDN_IMAGE_QUARANTINED) | DONE,
-    [IDN_IMAGE_LEASED] = BIT(IDN_IMAGE_PENDING) | BIT(IDN_IMAGE_SUSPECT_LEASED) | DONE,
+    [IDN_IMAGE_LEASED] =
+        BIT(IDN_IMAGE_PENDING) | BIT(IDN_IMAGE_SUSPECT_LEASED) | BIT(IDN_IMAGE_QUARANTINED) | DONE,
     [IDN_IMAGE_ERROR] = BIT(IDN_IMAGE_OK),
-    [IDN_IMAGE_QUARANTINED] = DONE,
+    [IDN_IMAGE_QUARANTINED] = BIT(IDN_IMAGE_PENDING) | DONE,
     [IDN_IMAGE_SUSPECT] = BIT(IDN_IMAGE_SUSPECT_LEASED) | BIT(IDN_IMAGE_QUARANTINED) | DONE,
-    [IDN_IMAGE_SUSPECT_LEASED] = BIT(IDN_IMAGE_SUSPECT) | DONE,
+    [IDN_IMAGE_SUSPECT_LEASED] = BIT(IDN_IMAGE_SUSPECT) | BIT(IDN_IMAGE_QUARANTINED) | DONE,
     [IDN_IMAGE_OK] = 0,
 };
 
@@ -118,6 +119,43 @@ bool idn_images_open(struct idn_pages *pool, struct idn_images *images)
     return true;
 }
 
+static unsigned nibble(const uint8_t *bytes, uint32_t at)
+{
+    return (unsigned)(bytes[at / 2] >> (at % 2 * 4)) & 15u;
+}
+
+static uint32_t images_of_page(const struct idn_images *images, uint32_t n)
+{
+    uint32_t left = images->total - n * IDN_PAGE_IMAGES;
+
+    return left < IDN_PAGE_IMAGES ? left : IDN_PAGE_IMAGES;
+}
+
+static void load_page(
+    struct idn_pages *pool, struct idn_images *images, uint32_t n, const uint8_t *states)
+{
+    uint32_t page = page_of(pool, images, n), count = images_of_page(images, n), pending = 0;
+    uint8_t *bytes = page_bytes(pool, page);
+
+    memcpy(bytes, states, (count + 1) / 2);
+    for (uint32_t at = 0; at < count; at++) {
+        unsigned state = nibble(bytes, at);
+        IDN_ASSERT(state == IDN_IMAGE_PENDING || state == IDN_IMAGE_ERROR ||
+                   state == IDN_IMAGE_QUARANTINED || state >= IDN_IMAGE_OK);
+        images->kind[idn_image_kind(state)]++;
+        pending += state == IDN_IMAGE_PENDING;
+    }
+    pool->pending[page] = (uint16_t)pending;
+}
+
+void idn_images_load(struct idn_pages *pool, struct idn_images *images, const uint8_t *states)
+{
+    IDN_ASSERT(images->pages > 0 && images->kind[IDN_IMAGE_PENDING] == images->total);
+    images->kind[IDN_IMAGE_PENDING] = 0;
+    for (uint32_t n = 0; n < images->pages; n++)
+        load_page(pool, images, n, states + (size_t)n * IDN_PAGE_BYTES);
+}
+
 void idn_images_close(struct idn_pages *pool, struct idn_images *images)
 {
     uint32_t above = directories(images->pages);
@@ -127,11 +165,6 @@ void idn_images_close(struct idn_pages *pool, struct idn_images *images)
     for (uint32_t i = above; i-- > 0;)
         give_page(pool, images->root[i]);
     images->pages = 0;
-}
-
-static unsigned nibble(const uint8_t *bytes, uint32_t at)
-{
-    return (unsigned)(bytes[at / 2] >> (at % 2 * 4)) & 15u;
 }
 
 unsigned idn_images_get(
@@ -189,9 +222,7 @@ static uint32_t next_free(
 {
     while (from < images->total) {
         uint32_t n = from / IDN_PAGE_IMAGES, begin = n * IDN_PAGE_IMAGES,
-                 left = images->total - begin,
-                 end = left < IDN_PAGE_IMAGES ? left : IDN_PAGE_IMAGES,
-                 page = page_of(pool, images, n);
+                 end = images_of_page(images, n), page = page_of(pool, images, n);
         if (pool->pending[page] > 0) {
             uint32_t at = next_in_page(page_bytes(pool, page), from - begin, end);
             if (at < end)
@@ -208,6 +239,19 @@ uint32_t idn_images_next(const struct idn_pages *pool, struct idn_images *images
         return next_free(pool, images, from);
     images->cursor = next_free(pool, images, images->cursor);
     return images->cursor;
+}
+
+uint32_t idn_images_quarantined(
+    const struct idn_pages *pool, const struct idn_images *images, uint32_t from)
+{
+    for (uint32_t n = from / IDN_PAGE_IMAGES; from < images->total; n++) {
+        const uint8_t *bytes = page_bytes(pool, page_of(pool, images, n));
+        uint32_t begin = n * IDN_PAGE_IMAGES, end = begin + images_of_page(images, n);
+        for (; from < end; from++)
+            if (nibble(bytes, from - begin) == IDN_IMAGE_QUARANTINED)
+                return from;
+    }
+    return images->total;
 }
 
 uint32_t idn_images_run(

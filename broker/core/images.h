@@ -9,9 +9,10 @@
 //                    |   lease alone / return             |         ^
 //                    '------------------------------------'---------'  three deaths alone
 //
-// Every state may also go to OK or ERROR: a late result is always welcome. The table of legal moves
-// is in images.c; another move is an assertion. OK carries three bits of its row's hash, so that a
-// second result that contradicts it is noticed (with a chance of 7/8).
+// Every state may also go to OK or ERROR: a late result is always welcome; and a leased image to
+// QUARANTINED, by the other broker; and that to PENDING, when it is lifted. The table of legal
+// moves is in images.c; another move is an assertion. OK carries three bits of its row's hash, so
+// that a second result that contradicts it is noticed (with a chance of 7/8).
 #ifndef IDN_BROKER_CORE_IMAGES_H
 #define IDN_BROKER_CORE_IMAGES_H
 
@@ -66,6 +67,9 @@ uint32_t idn_images_pages(uint32_t total);
 void idn_images_init(struct idn_images *images, uint32_t total);
 // Takes zeroed pages. Only for images that are all PENDING. False: the pool has too few.
 bool idn_images_open(struct idn_pages *pool, struct idn_images *images);
+// Every image at once, after open: PENDING, ERROR, QUARANTINED or OK with its check bits, two a
+// byte, the lower half first.
+void idn_images_load(struct idn_pages *pool, struct idn_images *images, const uint8_t *states);
 // Gives the pages back; the counts stay.
 void idn_images_close(struct idn_pages *pool, struct idn_images *images);
 
@@ -76,6 +80,9 @@ void idn_images_set(
 
 // The first image from `from` on that is PENDING or SUSPECT; total when there is none.
 uint32_t idn_images_next(const struct idn_pages *pool, struct idn_images *images, uint32_t from);
+// The first image from `from` on that is QUARANTINED; total when there is none.
+uint32_t idn_images_quarantined(
+    const struct idn_pages *pool, const struct idn_images *images, uint32_t from);
 // How many images from `from` on, below `end`, are PENDING without a gap.
 uint32_t idn_images_run(
     const struct idn_pages *pool, const struct idn_images *images, uint32_t from, uint32_t end);

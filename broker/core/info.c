@@ -36,6 +36,8 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
     } else if (job->dataset == IDN_NONE) {
         idn_format(text, size, "the data set %s is not the one that the job was accepted with",
             job->spec.dataset);
+    } else if (job->images.pages == 0 && idn_job_is_read_back(job)) {
+        idn_format(text, size, "its results are being read back from the store");
     } else if (!core->active || (job->restored && !core->grace_over)) {
         idn_format(text, size, "the broker has just started and waits to hear from the workers");
     } else {
@@ -78,7 +80,7 @@ void idn_job_info_of(
         .failed = job->images.kind[IDN_IMAGE_ERROR],
         .quarantined = job->images.kind[IDN_IMAGE_QUARANTINED],
         .in_flight = idn_job_in_flight(job),
-        .pending = idn_job_pending(job),
+        .pending = idn_job_without_result(job),
         .batch = job->model >= 0 ? core->model[job->model].batch : 0,
         .workers = count_workers(job),
         .created_wall_ms = job->created_wall_ms,
@@ -190,7 +192,7 @@ void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_st
     IDN_EACH_CONST(link, &core->open)
     {
         const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
-        ret->images_pending += idn_job_pending(job);
+        ret->images_pending += idn_job_without_result(job);
         ret->images_in_flight += idn_job_in_flight(job);
     }
 }

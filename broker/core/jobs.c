@@ -1,7 +1,9 @@
 #include "broker/core/jobs.h"
 
-#include "broker/core/actions.h"
+#include "broker/core/leases.h"
 #include "broker/core/policy.h"
+#include "broker/core/refold.h"
+#include "broker/core/watches.h"
 
 #include <string.h>
 
@@ -102,31 +104,18 @@ static struct idn_job *take_slot(struct idn_core *core)
     return core->jobs_touched < core->jobs_max ? &core->job[core->jobs_touched++] : NULL;
 }
 
-struct idn_job *idn_jobs_add(
-    struct idn_core *core, const struct idn_key *key, const struct idn_job_spec *spec)
+static void enter_open(struct idn_core *core, struct idn_job *job)
 {
-    struct idn_job *job = take_slot(core);
+    struct idn_link *after = core->open.prev;
 
-    if (job == NULL)
-        return NULL;
-    *job = (struct idn_job){.key = *key, .spec = *spec, .state = IDN_JOB_OPEN};
-    job->serial = ++core->job_serials;
-    job->version = core->incarnation << 32 | 1;
-    job->model = model_of(core, spec);
-    job->dataset = dataset_of(core, spec);
-    job->restored = !core->active;
-    idn_images_init(&job->images, spec->last - spec->first + 1);
-    job->start = idn_policy_start(core);
-    idn_link_init(&job->lease_list);
-    idn_link_init(&job->watches);
-    idn_link_append(&core->known, &job->in_known);
-    idn_link_append(&core->open, &job->in_open);
-    core->jobs++;
+    // In order of acceptance, also when it comes back.
+    while (after != &core->open && IDN_ENTRY(after, struct idn_job, in_open)->serial > job->serial)
+        after = after->prev;
+    idn_link_between(&job->in_open, after, after->next);
     core->open_jobs++;
     core->open_images += idn_job_total(job);
-    index_put(core, job);
+    job->served = false;
     core->look = core->newcomers = true;
-    return job;
 }
 
 static void leave_open(struct idn_core *core, struct idn_job *job)
@@ -138,9 +127,45 @@ static void leave_open(struct idn_core *core, struct idn_job *job)
     core->open_images -= idn_job_total(job);
 }
 
+// What the ACCEPTED fact says.
+static void take_terms(struct idn_core *core, struct idn_job *job, const struct idn_fact *accepted)
+{
+    job->spec = accepted->u.accepted;
+    job->spec_hash = idn_spec_hash(&job->spec);
+    job->accepted_epoch = accepted->epoch;
+    job->accepted = accepted->origin;
+    job->created_wall_ms = accepted->wall_ms;
+    job->model = model_of(core, &job->spec);
+    job->dataset = dataset_of(core, &job->spec);
+}
+
+struct idn_job *idn_jobs_add(struct idn_core *core, const struct idn_fact *accepted)
+{
+    struct idn_job *job = take_slot(core);
+
+    if (job == NULL)
+        return NULL;
+    *job = (struct idn_job){.key = accepted->job, .state = IDN_JOB_OPEN};
+    take_terms(core, job, accepted);
+    job->serial = ++core->job_serials;
+    job->version = core->incarnation << 32 | 1;
+    job->position = core->position;
+    job->restored = !core->active;
+    idn_images_init(&job->images, job->spec.last - job->spec.first + 1);
+    job->start = idn_policy_start(core);
+    idn_link_init(&job->lease_list);
+    idn_link_init(&job->watches);
+    idn_link_append(&core->known, &job->in_known);
+    enter_open(core, job);
+    core->jobs++;
+    index_put(core, job);
+    return job;
+}
+
 void idn_jobs_remove(struct idn_core *core, struct idn_job *job)
 {
-    IDN_ASSERT(job->leases == 0 && idn_link_empty(&job->watches));
+    idn_leases_take_back(core, job);
+    idn_watches_job_gone(core, job);
     leave_open(core, job);
     idn_images_close(&core->pages, &job->images);
     index_remove(core, job);
@@ -164,119 +189,101 @@ void idn_jobs_touch(struct idn_core *core, struct idn_job *job)
         idn_link_append(&core->changed, &job->in_changed);
 }
 
-static void make_due(struct idn_core *core, struct idn_job *job)
+static void move(struct idn_core *core, struct idn_job *job, uint32_t state, uint64_t wall_ms)
 {
-    if (!idn_link_in(&job->in_due))
-        idn_link_append(&core->due, &job->in_due);
+    if (job->state == state)
+        return;
+    job->state = state;
+    job->finished_wall_ms = state == IDN_JOB_OPEN ? 0 : wall_ms;
+    leave_open(core, job);
+    if (state == IDN_JOB_OPEN)
+        enter_open(core, job);
+    if (state == IDN_JOB_FINISHED)
+        job->summary_due = true;
+    idn_jobs_touch(core, job);
 }
 
-static void end(struct idn_core *core, struct idn_job *job, uint32_t state, uint64_t wall_ms)
+static void forget_suspects(struct idn_core *core, const struct idn_job *job)
 {
+    for (uint32_t i = 0; i < core->suspects; i++)
+        if (core->suspect[i].serial == job->serial)
+            core->suspect[i].serial = 0;
+}
+
+// Whatever was done for the other specification is not its own. What the store may hold for this
+// one, from an earlier change of the same kind, is read back.
+static void start_anew(struct idn_core *core, struct idn_job *job, const struct idn_fact *accepted)
+{
+    idn_leases_take_back(core, job);
+    forget_suspects(core, job);
     leave_open(core, job);
-    job->state = state;
-    job->finished_wall_ms = wall_ms;
+    idn_images_close(&core->pages, &job->images);
+    take_terms(core, job, accepted);
+    idn_images_init(&job->images, job->spec.last - job->spec.first + 1);
+    job->digest = (struct idn_digest){0};
+    job->conflicts = 0;
+    job->compute_us = job->class_hash = 0;
+    job->finished_wall_ms = job->cancelled ? accepted->wall_ms : 0;
+    job->disputed = job->summary_due = false;
+    job->start = idn_policy_start(core);
+    job->state = job->cancelled ? IDN_JOB_CANCELLED : IDN_JOB_OPEN;
+    if (job->state == IDN_JOB_OPEN)
+        enter_open(core, job);
+    idn_refold_want(core, job);
+}
+
+void idn_jobs_accept_again(
+    struct idn_core *core, struct idn_job *job, const struct idn_fact *accepted)
+{
+    bool same = idn_spec_hash(&accepted->u.accepted) == job->spec_hash;
+
+    job->rivals = job->rivals || !same;
+    if (idn_fact_order(accepted->epoch, accepted->origin, job->accepted_epoch, job->accepted) < 0) {
+        if (same)
+            take_terms(core, job, accepted);
+        else
+            start_anew(core, job, accepted);
+    }
     idn_jobs_touch(core, job);
 }
 
 void idn_jobs_cancel(struct idn_core *core, struct idn_job *job, uint64_t wall_ms)
 {
-    IDN_ASSERT(job->state == IDN_JOB_OPEN);
-    end(core, job, IDN_JOB_CANCELLED, wall_ms);
+    if (job->cancelled)
+        return;
+    job->cancelled = true;
+    IDN_EACH(link, &job->lease_list)
+    idn_lease_trim(core, IDN_ENTRY(link, struct idn_lease, in_job), 0, 0);
     idn_jobs_settle(core, job, wall_ms);
+}
+
+static bool is_complete(const struct idn_job *job)
+{
+    return idn_job_done(job) == idn_job_total(job);
+}
+
+// Nobody is told that it has finished while its digest is to be read back.
+static uint32_t state_of(const struct idn_job *job)
+{
+    bool unsure = idn_job_is_read_back(job) || (job->disputed && job->images.pages > 0);
+
+    if (is_complete(job) && (job->state == IDN_JOB_FINISHED || !unsure))
+        return IDN_JOB_FINISHED;
+    return job->cancelled ? IDN_JOB_CANCELLED : IDN_JOB_OPEN;
 }
 
 void idn_jobs_settle(struct idn_core *core, struct idn_job *job, uint64_t wall_ms)
 {
-    bool complete = idn_job_done(job) == idn_job_total(job);
+    bool ended = is_complete(job) || job->cancelled;
 
-    if (complete && job->state != IDN_JOB_FINISHED) {
-        end(core, job, IDN_JOB_FINISHED, wall_ms);
-        job->summary_due = true;
-    }
-    if (job->state == IDN_JOB_OPEN || job->leases > 0)
-        return;
-    // Without pages (restored, never begun) a cancelled job has a summary of nothing.
-    if (job->images.pages > 0) {
+    if (ended && job->leases == 0 && job->images.pages > 0) {
         idn_images_close(&core->pages, &job->images);
-        job->summary_due = true;
+        if (job->disputed)
+            idn_refold_want(core, job);
+        else
+            idn_refold_summarise(core, job);
     }
+    move(core, job, state_of(job), wall_ms);
     if (job->summary_due)
-        make_due(core, job);
-}
-
-bool idn_jobs_set_summary(
-    struct idn_core *core, struct idn_job *job, const struct idn_summary *summary)
-{
-    uint64_t done = (uint64_t)summary->ok + summary->failed + summary->quarantined;
-    uint32_t *kind = job->images.kind;
-
-    if (done > idn_job_total(job) || job->leases > 0 ||
-        (job->state != IDN_JOB_CANCELLED && done < idn_job_total(job)))
-        return false;
-    idn_images_close(&core->pages, &job->images);
-    memset(kind, 0, sizeof(job->images.kind));
-    kind[IDN_IMAGE_OK] = summary->ok;
-    kind[IDN_IMAGE_ERROR] = summary->failed;
-    kind[IDN_IMAGE_QUARANTINED] = summary->quarantined;
-    kind[IDN_IMAGE_PENDING] = idn_job_total(job) - (uint32_t)done;
-    job->conflicts = summary->conflicts;
-    job->digest = summary->digest;
-    job->compute_us = summary->compute_us;
-    job->class_hash = summary->class_hash;
-    if (done == idn_job_total(job) && job->state != IDN_JOB_FINISHED)
-        end(core, job, IDN_JOB_FINISHED, summary->finished_wall_ms);
-    else if (summary->finished_wall_ms != 0)
-        job->finished_wall_ms = summary->finished_wall_ms;
-    idn_jobs_touch(core, job);
-    return true;
-}
-
-void idn_jobs_want_refold(struct idn_core *core, struct idn_job *job)
-{
-    job->refold_due = true;
-    job->refold_position = core->position;
-    make_due(core, job);
-}
-
-static void emit_summary(struct idn_core *core, struct idn_job *job)
-{
-    struct idn_summary *summary = &idn_action_add(core, IDN_ACTION_SUMMARY, 0)->u.summary;
-
-    *summary = (struct idn_summary){.job = job->key,
-        .ok = job->images.kind[IDN_IMAGE_OK],
-        .failed = job->images.kind[IDN_IMAGE_ERROR],
-        .quarantined = job->images.kind[IDN_IMAGE_QUARANTINED],
-        .conflicts = job->conflicts,
-        .digest = job->digest,
-        .finished_wall_ms = job->finished_wall_ms,
-        .compute_us = job->compute_us,
-        .class_hash = job->class_hash};
-    job->summary_due = false;
-}
-
-static void emit_refold(struct idn_core *core, struct idn_job *job)
-{
-    struct idn_action *action = idn_action_add(core, IDN_ACTION_REFOLD, 0);
-
-    action->u.refold.job = job->key;
-    action->u.refold.spec = job->spec;
-    job->refold_due = false;
-    job->refolding = true;
-}
-
-void idn_jobs_due(struct idn_core *core)
-{
-    IDN_EACH_SAFE(link, after, &core->due)
-    {
-        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_due);
-        if (!idn_actions_room(core))
-            return;
-        // The counters of a job to be refolded are not the ones to keep.
-        if (job->refold_due && !job->refolding && core->stored >= job->refold_position)
-            emit_refold(core, job);
-        else if (job->summary_due && !job->refold_due && !job->refolding)
-            emit_summary(core, job);
-        if (!job->summary_due && !job->refold_due)
-            idn_link_remove(&job->in_due);
-    }
+        idn_refold_summarise(core, job);
 }

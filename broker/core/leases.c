@@ -72,6 +72,7 @@ static void fill_lease_order(struct idn_order *order, const struct idn_lease *le
 
     order->u.lease.id = lease->id;
     order->u.lease.job = lease->job->key;
+    order->u.lease.spec_hash = lease->job->spec_hash;
     idn_copy_text(order->u.lease.model, IDN_NAME_SIZE, spec->model);
     idn_copy_text(order->u.lease.dataset, IDN_NAME_SIZE, spec->dataset);
     order->u.lease.model_digest = spec->model_digest;
@@ -126,7 +127,8 @@ static bool can_adopt(
     struct idn_job *job = idn_jobs_find(core, &held->job);
     uint32_t pending = 0;
 
-    if (job == NULL || job->state != IDN_JOB_OPEN || worker->leases == IDN_WORKER_LEASES_MAX)
+    if (job == NULL || job->state != IDN_JOB_OPEN || job->images.pages == 0 ||
+        held->spec_hash != job->spec_hash || worker->leases == IDN_WORKER_LEASES_MAX)
         return false;
     if (!idn_worker_can_serve_class(worker, job) || held->first < job->spec.first ||
         held->count == 0 || held->count > IDN_BATCH_MAX || held->first > job->spec.last ||
@@ -240,6 +242,17 @@ void idn_lease_close(struct idn_core *core, struct idn_lease *lease)
     idn_worker_place(core, worker);
     idn_jobs_touch(core, job);
     idn_jobs_settle(core, job, core->wall);
+}
+
+void idn_leases_take_back(struct idn_core *core, struct idn_job *job)
+{
+    while (!idn_link_empty(&job->lease_list)) {
+        struct idn_lease *lease = IDN_ENTRY(job->lease_list.next, struct idn_lease, in_job);
+        // Without room the worker finds out by itself: its results are for no job, or another's.
+        if (idn_actions_room(core))
+            idn_lease_disown(core, lease->worker, lease->id);
+        idn_lease_close(core, lease);
+    }
 }
 
 void idn_leases_close_all(struct idn_core *core, struct idn_worker *worker)

@@ -34,6 +34,8 @@ void idn_lease_trimmed(struct idn_core *core, struct idn_lease *lease, uint32_t 
 // Ends it; what is left is free again. The job may be released by it (idn_jobs_settle).
 void idn_lease_close(struct idn_core *core, struct idn_lease *lease);
 void idn_leases_close_all(struct idn_core *core, struct idn_worker *worker);
+// All of a job, whose workers are told to drop them.
+void idn_leases_take_back(struct idn_core *core, struct idn_job *job);
 
 // A leased image got its result, by the worker of lease `reporting` (NULL: of none). Leases of
 // other workers that have nothing left are closed by reap, once the report is folded.

@@ -39,6 +39,7 @@ static void take_limits(struct idn_core *core, const struct idn_core_config *con
     core->workers_max = or_default(config->workers_max, IDN_WORKERS_MAX);
     core->jobs_max = or_default(config->jobs_max, IDN_KNOWN_JOBS_MAX);
     core->open_jobs_max = or_default(config->open_jobs_max, IDN_OPEN_JOBS_MAX);
+    core->forgotten_max = or_default(config->forgotten_max, IDN_FORGOTTEN_MAX);
     core->open_images_max =
         config->open_images_max == 0 ? IDN_OPEN_IMAGES_MAX : config->open_images_max;
     core->has_peer = config->has_peer;
@@ -65,6 +66,9 @@ static void cut_jobs(struct idn_core *core, struct cutter *cutter)
     uint8_t *bytes = cut(cutter, pages, IDN_PAGE_BYTES);
     uint16_t *pending = cut(cutter, pages, sizeof(*pending));
     idn_pages_init(&core->pages, bytes, pending, pages);
+    struct idn_key *forgotten =
+        cut(cutter, idn_forgotten_slots(core->forgotten_max), sizeof(*forgotten));
+    idn_forgotten_init(&core->forgotten, forgotten, core->forgotten_max);
 }
 
 static void cut_workers(struct idn_core *core, struct cutter *cutter)

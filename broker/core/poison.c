@@ -62,11 +62,13 @@ static void suspect_image(struct idn_core *core, struct idn_job *job, uint32_t i
 static bool quarantine(struct idn_core *core, const struct idn_worker *worker, struct idn_job *job,
     uint32_t index, uint32_t reason)
 {
-    if (!idn_fold_quarantine(core, job, index))
+    if (!idn_image_is_free(idn_images_get(&core->pages, &job->images, index)))
         return false;
+    idn_fold_quarantine(core, job, index);
     struct idn_fact *fact = idn_commit(core, IDN_FACT_QUARANTINED, &job->key);
     fact->u.quarantined.image = job->spec.first + index;
-    fact->u.quarantined.generation = 1;
+    fact->u.quarantined.generation = job->lifted + 1;
+    fact->u.quarantined.spec_hash = job->spec_hash;
     fact->u.quarantined.reason = reason;
     idn_copy_text(fact->u.quarantined.worker, IDN_NAME_SIZE, worker->name);
     idn_jobs_touch(core, job);

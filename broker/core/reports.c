@@ -7,6 +7,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/poison.h"
 #include "broker/core/promises.h"
+#include "broker/core/refold.h"
 #include "broker/core/workers.h"
 
 static void commit_results(struct idn_core *core, const struct idn_worker *worker,
@@ -18,6 +19,7 @@ static void commit_results(struct idn_core *core, const struct idn_worker *worke
     fact->u.results.rows = core->scratch;
     fact->u.results.class_hash = message->u.report.class_hash;
     fact->u.results.compute_us = message->u.report.compute_us;
+    fact->u.results.spec_hash = job->spec_hash;
     idn_copy_text(fact->u.results.worker, IDN_NAME_SIZE, worker->name);
 }
 
@@ -48,7 +50,7 @@ static void fold_report(struct idn_core *core, struct idn_worker *worker, struct
     idn_fold_work(job, message->u.report.class_hash, message->u.report.compute_us);
     commit_results(core, worker, job, message, folded.kept);
     if (!has_images)
-        idn_jobs_want_refold(core, job);
+        idn_refold_want(core, job);
     idn_jobs_touch(core, job);
 }
 
@@ -74,6 +76,14 @@ static void end_lease(struct idn_core *core, struct idn_worker *worker, struct i
     idn_jobs_settle(core, job, core->wall);
 }
 
+// A report for another specification of its key is for no job that is known.
+static struct idn_job *job_of(struct idn_core *core, const struct idn_worker_message *message)
+{
+    struct idn_job *job = idn_jobs_find(core, &message->u.report.job);
+
+    return job != NULL && job->spec_hash == message->u.report.spec_hash ? job : NULL;
+}
+
 static void take_report(
     struct idn_core *core, struct idn_worker *worker, const struct idn_worker_message *message)
 {
@@ -85,7 +95,7 @@ static void take_report(
     // everything again from the last acknowledgement.
     if (number != worker->folded + 1)
         return;
-    struct idn_job *job = idn_jobs_find(core, &message->u.report.job);
+    struct idn_job *job = job_of(core, message);
     struct idn_lease *lease = idn_lease_find(worker, message->u.report.lease);
 
     worker->folded = number;

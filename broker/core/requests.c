@@ -2,8 +2,8 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/answer.h"
+#include "broker/core/fold.h"
 #include "broker/core/jobs.h"
-#include "broker/core/leases.h"
 #include "broker/core/promises.h"
 #include "broker/core/uploads.h"
 #include "broker/core/watches.h"
@@ -15,6 +15,18 @@ bool idn_requests_disk_low(struct idn_core *core, idn_peer peer, uint64_t reques
     idn_format(idn_refuse(core, peer, request, IDN_REFUSED_DISK_LOW), IDN_TEXT_SIZE,
         "only %lu MiB are free on the broker's disk, %lu MiB are needed; free some space there",
         core->free_bytes >> 20, core->min_free_bytes >> 20);
+    return true;
+}
+
+bool idn_requests_forgotten(struct idn_core *core, idn_peer peer, const struct idn_request *request)
+{
+    char text[IDN_KEY_TEXT_SIZE];
+
+    if (!idn_forgotten_has(&core->forgotten, &request->job.key))
+        return false;
+    idn_key_to_text(request->job.key.bytes, text);
+    idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_FORGOTTEN), IDN_TEXT_SIZE,
+        "%s has been forgotten, and its key is not used again; draw a new one", text);
     return true;
 }
 
@@ -45,22 +57,27 @@ static void cancel(
     if (job->state == IDN_JOB_OPEN) {
         idn_commit(core, IDN_FACT_CANCELLED, &job->key);
         job->position = core->position;
-        IDN_EACH(link, &job->lease_list)
-        idn_lease_trim(core, IDN_ENTRY(link, struct idn_lease, in_job), 0, 0);
         idn_jobs_cancel(core, job, core->wall);
     }
     promise_accepted(core, peer, request, &job->key, job->position);
 }
 
-static void close_leases(struct idn_core *core, struct idn_job *job)
+static bool may_forget(
+    struct idn_core *core, idn_peer peer, const struct idn_request *request, struct idn_job *job)
 {
-    while (!idn_link_empty(&job->lease_list)) {
-        struct idn_lease *lease = IDN_ENTRY(job->lease_list.next, struct idn_lease, in_job);
-        // Without room the worker finds out by itself: its results are for no job.
-        if (idn_actions_room(core))
-            idn_lease_disown(core, lease->worker, lease->id);
-        idn_lease_close(core, lease);
+    if (job->state == IDN_JOB_OPEN) {
+        idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_JOB_OPEN), IDN_TEXT_SIZE,
+            "the job is not finished: %u of its %u images are left; cancel it first",
+            idn_job_total(job) - idn_job_done(job), idn_job_total(job));
+        return false;
     }
+    if (!idn_forgotten_has_room(&core->forgotten, core->forgotten_max)) {
+        idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_HISTORY_FULL), IDN_TEXT_SIZE,
+            "%u jobs have been forgotten, and their keys are remembered: no more can be",
+            core->forgotten.count);
+        return false;
+    }
+    return true;
 }
 
 static void forget(
@@ -68,17 +85,55 @@ static void forget(
 {
     struct idn_key key = job->key;
 
-    if (job->state == IDN_JOB_OPEN) {
-        idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_JOB_OPEN), IDN_TEXT_SIZE,
-            "the job is not finished: %u of its %u images are left; cancel it first",
-            idn_job_total(job) - idn_job_done(job), idn_job_total(job));
+    if (!may_forget(core, peer, request, job))
         return;
-    }
     idn_commit(core, IDN_FACT_FORGOTTEN, &key);
-    close_leases(core, job);
-    idn_watches_job_gone(core, job);
-    idn_jobs_remove(core, job);
+    idn_fold_forgotten(core, &key);
     promise_accepted(core, peer, request, &key, core->position);
+}
+
+// Whoever asks again after a lost reply wants it to be gone, and it is.
+static bool forgot_before(struct idn_core *core, idn_peer peer, const struct idn_request *request)
+{
+    struct idn_key key;
+    uint32_t count;
+
+    (void)idn_jobs_resolve(core, &request->job, &count);
+    if (request->type != IDN_REQUEST_FORGET || count > 0 ||
+        idn_forgotten_named(&core->forgotten, &request->job, &key) != 1)
+        return false;
+    promise_accepted(core, peer, request, &key, core->position);
+    return true;
+}
+
+static bool may_retry(
+    struct idn_core *core, idn_peer peer, const struct idn_request *request, struct idn_job *job)
+{
+    uint32_t images = idn_job_total(job);
+
+    if (job->cancelled) {
+        idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_CANCELLED), IDN_TEXT_SIZE,
+            "the job was cancelled: its %u quarantined images stay so; submit them as a new job",
+            job->images.kind[IDN_IMAGE_QUARANTINED]);
+        return false;
+    }
+    return job->state == IDN_JOB_OPEN || idn_requests_room(core, peer, request->id, images);
+}
+
+static void retry(
+    struct idn_core *core, idn_peer peer, const struct idn_request *request, struct idn_job *job)
+{
+    uint32_t generation = job->lifted + 1;
+
+    if (job->images.kind[IDN_IMAGE_QUARANTINED] > 0) {
+        if (!may_retry(core, peer, request, job))
+            return;
+        idn_commit(core, IDN_FACT_LIFTED, &job->key)->u.lifted.generation = generation;
+        job->position = core->position;
+        idn_fold_lifted(core, job, generation, core->wall);
+        idn_jobs_touch(core, job);
+    }
+    promise_accepted(core, peer, request, &job->key, job->position);
 }
 
 static void page(struct idn_core *core, idn_peer peer, const struct idn_request *request,
@@ -102,8 +157,9 @@ static void page(struct idn_core *core, idn_peer peer, const struct idn_request 
 
 static void take_about_job(struct idn_core *core, idn_peer peer, const struct idn_request *request)
 {
+    if (forgot_before(core, peer, request))
+        return;
     struct idn_job *job = idn_request_job(core, peer, request);
-
     if (job == NULL)
         return;
     if (request->type == IDN_REQUEST_WATCH)
@@ -112,6 +168,8 @@ static void take_about_job(struct idn_core *core, idn_peer peer, const struct id
         cancel(core, peer, request, job);
     else if (request->type == IDN_REQUEST_FORGET)
         forget(core, peer, request, job);
+    else if (request->type == IDN_REQUEST_RETRY)
+        retry(core, peer, request, job);
     else
         page(core, peer, request, job);
 }
@@ -134,6 +192,7 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
     case IDN_REQUEST_CANCEL:
     case IDN_REQUEST_FORGET:
     case IDN_REQUEST_RESULTS:
+    case IDN_REQUEST_RETRY:
         take_about_job(core, peer, request);
         return;
     case IDN_REQUEST_HELLO:
@@ -145,7 +204,6 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
     case IDN_REQUEST_STATUS:
     case IDN_REQUEST_SWITCH:
     case IDN_REQUEST_BOOTSTRAP:
-    case IDN_REQUEST_RETRY:
         break;
     }
     // Questions that change nothing go to idn_core_answer; a type that is none was refused by the

@@ -13,6 +13,12 @@ struct idn_job *idn_request_job(
 // Refuses with DISK_LOW when the disk is nearly full.
 bool idn_requests_disk_low(struct idn_core *core, idn_peer peer, uint64_t request);
 
+// Whether one more open job of so many images fits; refuses with CLUSTER_FULL (submit.c).
+bool idn_requests_room(struct idn_core *core, idn_peer peer, uint64_t request, uint32_t images);
+// The key was a job's or an upload's that is forgotten; refuses with FORGOTTEN.
+bool idn_requests_forgotten(
+    struct idn_core *core, idn_peer peer, const struct idn_request *request);
+
 // SUBMIT (submit.c).
 void idn_submit_request(struct idn_core *core, idn_peer peer, const struct idn_request *request);
 

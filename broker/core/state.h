@@ -16,6 +16,7 @@
 #define IDN_BROKER_CORE_STATE_H
 
 #include "broker/core/core.h"
+#include "broker/core/forgotten.h"
 #include "broker/core/heap.h"
 #include "broker/core/images.h"
 #include "broker/core/link.h"
@@ -42,8 +43,12 @@ enum {
 struct idn_job {
     struct idn_key key;
     struct idn_job_spec spec;
+    uint64_t spec_hash;
+    struct idn_epoch accepted_epoch; // of the ACCEPTED fact that counts
+    struct idn_origin accepted;
     uint64_t serial; // by order of acceptance, from 1; 0: the slot is free
     uint32_t state;  // enum idn_job_state
+    uint32_t lifted; // highest generation of quarantines that was lifted
     int32_t model;   // index in the registry, by name and digest, or IDN_NONE
     int32_t dataset; // likewise, or IDN_UPLOADED_LIST
     uint64_t version;
@@ -57,6 +62,10 @@ struct idn_job {
     uint64_t created_wall_ms, finished_wall_ms;
     int64_t start; // fair-time: virtual time at which it began (policy.c)
     struct idn_rate rate;
+    bool cancelled;   // by a fact; a finished job is finished all the same
+    bool rivals;      // another specification was accepted under this key
+    bool disputed;    // an image has two OK results, or the job two classes: memory cannot tell
+                      // which result is served, so what it ends with is read back
     bool restored;    // waits for the workers' hellos before it is dispatched
     bool served;      // has had a lease in this reign
     bool trim_asked;  // a lease of another job is being trimmed for it
@@ -261,7 +270,7 @@ struct idn_core {
     void *tell_context;
     bool has_peer, mirror_required;
     uint64_t min_free_bytes, open_images_max;
-    uint32_t models, datasets, workers_max, jobs_max, open_jobs_max;
+    uint32_t models, datasets, workers_max, jobs_max, open_jobs_max, forgotten_max;
     struct idn_core_model *model;
     struct idn_core_dataset *dataset;
 
@@ -295,6 +304,7 @@ struct idn_core {
     uint32_t job_index_mask;
     struct idn_link known, open, free_jobs, changed, due;
     struct idn_pages pages;
+    struct idn_forgotten forgotten;
 
     struct idn_worker *worker;
     uint32_t workers, workers_touched;
@@ -355,9 +365,23 @@ static inline uint32_t idn_job_in_flight(const struct idn_job *job)
     return job->images.kind[IDN_IMAGE_LEASED] + job->images.kind[IDN_IMAGE_SUSPECT_LEASED];
 }
 
+// What its counters do not know yet is on its way from the store (broker/core/refold.h).
+static inline bool idn_job_is_read_back(const struct idn_job *job)
+{
+    return job->refold_due || job->refolding;
+}
+
+// Images that may be leased: none while it is not known which.
 static inline uint32_t idn_job_pending(const struct idn_job *job)
 {
+    if (job->images.pages == 0)
+        return 0;
     return job->images.kind[IDN_IMAGE_PENDING] + job->images.kind[IDN_IMAGE_SUSPECT];
+}
+
+static inline uint32_t idn_job_without_result(const struct idn_job *job)
+{
+    return idn_job_total(job) - idn_job_done(job) - idn_job_in_flight(job);
 }
 
 #endif

@@ -171,31 +171,42 @@ static uint32_t open_jobs_of(const struct idn_core *core, const char *client)
     return count;
 }
 
-static bool check_room(const struct submission *s)
+bool idn_requests_room(struct idn_core *core, idn_peer peer, uint64_t request, uint32_t images)
 {
-    const struct idn_core *core = s->core;
-    uint32_t images = s->spec.last - s->spec.first + 1;
-
     if (core->open_jobs >= core->open_jobs_max) {
-        idn_format(refuse(s, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
+        idn_format(idn_refuse(core, peer, request, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
             "%u jobs are open, which is the limit; try again when one has finished",
             core->open_jobs);
-    } else if (core->open_images + images > core->open_images_max ||
-               core->pages.free < idn_images_pages(images)) {
-        idn_format(refuse(s, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
+        return false;
+    }
+    if (core->open_images + images > core->open_images_max ||
+        core->pages.free < idn_images_pages(images)) {
+        idn_format(idn_refuse(core, peer, request, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
             "the open jobs have %lu images, %u more exceed the limit of %lu; try again later",
             core->open_images, images, core->open_images_max);
-    } else if (open_jobs_of(core, s->spec.client) >= IDN_CLIENT_JOBS_MAX) {
+        return false;
+    }
+    return true;
+}
+
+static bool check_room(const struct submission *s)
+{
+    struct idn_core *core = s->core;
+
+    if (!idn_requests_room(core, s->peer, s->request->id, s->spec.last - s->spec.first + 1))
+        return false;
+    if (open_jobs_of(core, s->spec.client) >= IDN_CLIENT_JOBS_MAX) {
         idn_format(refuse(s, IDN_REFUSED_CLIENT_FULL), IDN_TEXT_SIZE,
             "%s has %u open jobs, which is the limit; wait for one or cancel it", s->spec.client,
             (unsigned)IDN_CLIENT_JOBS_MAX);
-    } else if (core->jobs >= core->jobs_max) {
+        return false;
+    }
+    if (core->jobs >= core->jobs_max) {
         idn_format(refuse(s, IDN_REFUSED_HISTORY_FULL), IDN_TEXT_SIZE,
             "%u jobs are known, which is the limit; forget some that have ended", core->jobs);
-    } else {
-        return true;
+        return false;
     }
-    return false;
+    return true;
 }
 
 // The rate of each client by its name. When more are remembered than there is room for, the one
@@ -242,14 +253,13 @@ static void accept(const struct submission *s)
 {
     struct idn_core *core = s->core;
     const struct idn_key *key = &s->request->job.key;
-    struct idn_job *job = idn_jobs_add(core, key, &s->spec);
+    struct idn_fact *fact = idn_commit(core, IDN_FACT_ACCEPTED, key);
 
+    fact->u.accepted = s->spec;
+    struct idn_job *job = idn_jobs_add(core, fact);
     IDN_ASSERT(job != NULL);
     bool opened = idn_jobs_open_images(core, job);
     IDN_ASSERT(opened);
-    job->created_wall_ms = core->wall;
-    idn_commit(core, IDN_FACT_ACCEPTED, key)->u.accepted = s->spec;
-    job->position = core->position;
     idn_upload_done(core, key);
     idn_promise(core, s->peer, s->request->id, IDN_PROMISE_ACCEPTED, key, job->position, 0);
 }
@@ -264,7 +274,8 @@ void idn_submit_request(struct idn_core *core, idn_peer peer, const struct idn_r
         answer_known(&s, job);
         return;
     }
-    if (!idn_requests_disk_low(core, peer, request->id) && check_rate(&s) && check_model(&s) &&
+    if (!idn_requests_forgotten(core, peer, request) &&
+        !idn_requests_disk_low(core, peer, request->id) && check_rate(&s) && check_model(&s) &&
         check_order(&s) && check_list(&s) && check_room(&s))
         accept(&s);
 }

@@ -1,6 +1,7 @@
 #include "broker/core/uploads.h"
 
 #include "broker/core/actions.h"
+#include "broker/core/fold.h"
 #include "broker/core/jobs.h"
 #include "broker/core/promises.h"
 #include "broker/core/requests.h"
@@ -134,7 +135,7 @@ void idn_upload_request(struct idn_core *core, idn_peer peer, const struct idn_r
         answer_for_job(core, peer, request, job);
         return;
     }
-    if (!is_acceptable(core, peer, request))
+    if (idn_requests_forgotten(core, peer, request) || !is_acceptable(core, peer, request))
         return;
     if (upload == NULL && (upload = begin(core, key, request->u.upload.total)) == NULL) {
         idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
@@ -159,7 +160,8 @@ void idn_uploads_sweep(struct idn_core *core)
         if (upload->total == 0 || core->now - upload->touched_ms < IDN_UPLOAD_MS ||
             !idn_actions_room(core))
             continue;
-        idn_commit(core, IDN_FACT_FORGOTTEN, &upload->key);
+        if (idn_forgotten_has_room(&core->forgotten, core->forgotten_max))
+            idn_fold_forgotten(core, &idn_commit(core, IDN_FACT_FORGOTTEN, &upload->key)->job);
         upload->total = 0;
     }
 }

@@ -358,6 +358,7 @@ static inline struct idn_worker_message *rig_report(struct rig *rig, unsigned n,
     message->u.report.number = number;
     message->u.report.lease = lease->u.lease.id;
     message->u.report.job = lease->u.lease.job;
+    message->u.report.spec_hash = lease->u.lease.spec_hash;
     message->u.report.count = count;
     message->u.report.rows = rows;
     message->u.report.class_hash = 77;

@@ -92,7 +92,8 @@ static void test_an_abandoned_upload_is_forgotten(void)
     rig_pass(rig, 1000);
     CHECK_INT(rig_count(rig, IDN_ACTION_COMMIT, IDN_FACT_FORGOTTEN), 1);
     rig_request(rig, 1, part(PART, 2 * PART, PART));
-    CHECK_INT(rig_reply(rig, 1, IDN_REPLY_UPLOADED)->u.uploaded.offset, 0);
+    CHECK_INT(refused(rig)->u.refused.code, IDN_REFUSED_FORGOTTEN);
+    CHECK_CONTAINS(refused(rig)->u.refused.text, "its key is not used again; draw a new one");
     rig_destroy(rig);
 }
 
