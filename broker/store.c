@@ -83,12 +83,16 @@ static int open_files(const struct idn_store_config *config, struct idn_store *s
     if (error < 0)
         return error;
     // A database that lost its schema with its log stays as it is, for verify to say so.
-    bool may_create = config->accept_lost_tail || evidence.highwater.mark.position == 0;
+    bool may_create =
+        config->accept_lost_tail || config->has_peer || evidence.highwater.mark.position == 0;
     error = idn_store_schema(store->writer_db, may_create, store->directory, reason);
     if (error < 0)
         return error;
-    return config->accept_lost_tail ? idn_store_repair(store, &evidence, report, reason)
-                                    : idn_store_verify(store, &evidence, report, reason);
+    if (!config->accept_lost_tail)
+        error = idn_store_verify(store, &evidence, report, reason);
+    if (config->accept_lost_tail || error == IDN_STORE_TAIL_LOST)
+        error = idn_store_repair(store, &evidence, config->accept_lost_tail, report, reason);
+    return error;
 }
 
 static struct idn_store *new_store(const char *directory)
@@ -116,6 +120,7 @@ int idn_store_open(const struct idn_store_config *config, struct idn_store **ret
         return idn_reason_set(reason, -ENAMETOOLONG,
             "the state directory's path is longer than %d bytes", IDN_PATH_SIZE - 32);
     struct idn_store *store = new_store(config->directory);
+    store->has_peer = config->has_peer;
     int error = open_files(config, store, &report, reason);
     if (error < 0) {
         idn_store_close(&store);

@@ -17,6 +17,7 @@
 
 struct idn_store {
     char directory[IDN_PATH_SIZE];
+    bool has_peer;
     int directory_fd, lock_fd;
     int event_fd; // readable while completions wait
     sqlite3 *writer_db, *reader_db;
@@ -84,11 +85,16 @@ struct idn_store_evidence {
 };
 int idn_store_gather(struct idn_store *store, bool accept, struct idn_store_evidence *ret,
     struct idn_reason *reason);
+// Also IDN_STORE_TAIL_LOST, when the store has a peer.
+enum { IDN_STORE_TAIL_LOST = 1 };
 int idn_store_verify(struct idn_store *store, const struct idn_store_evidence *evidence,
     struct idn_store_report *report, struct idn_reason *reason);
-// With --accept-lost-tail: checks every row, sets damaged ones aside, rebuilds what is derived.
+// What an operator can do about damage.
+const char *idn_store_remedy(const struct idn_store *store);
+// Checks every row and rebuilds what is derived. accept: damaged rows are set aside; otherwise the
+// store ends before the first one, which is refused when it was checkpointed long ago.
 int idn_store_repair(struct idn_store *store, const struct idn_store_evidence *evidence,
-    struct idn_store_report *report, struct idn_reason *reason);
+    bool accept, struct idn_store_report *report, struct idn_reason *reason);
 // What is wrong with a row, or NULL. before: its predecessor's chain.
 const char *idn_store_row_problem(
     const struct idn_store_row *row, int64_t position, uint32_t before);

@@ -83,10 +83,9 @@ static int feed_summaries(struct restore *restore, int64_t up_to)
 static int damaged(
     const struct restore *restore, int64_t position, const char *why, struct idn_reason *reason)
 {
-    return idn_reason_set(reason, -EBADMSG,
-        "row %lld of %s in %.150s is damaged: %s; restore the directory from a backup, or start "
-        "with --accept-lost-tail to go on without it",
-        (long long)position, IDN_STORE_DATABASE, restore->store->directory, why);
+    return idn_reason_set(reason, -EBADMSG, "row %lld of %s in %.100s is damaged: %s; %s",
+        (long long)position, IDN_STORE_DATABASE, restore->store->directory, why,
+        idn_store_remedy(restore->store));
 }
 
 // What a summary stands for.

@@ -7,7 +7,9 @@
 //   epoch        of the reign that recorded it: counter, and letter its broker
 //   letter
 //   kind         enum idn_fact_kind, or one that this version does not know: kept as it is.
-//                0: a damaged fact that --accept-lost-tail left behind
+//                IDN_STORE_LOST: --accept-lost-tail set a damaged fact aside. Without its body it
+//                holds the place of the fact, so that what came after it is not lost too; where
+//                even that is not known its incarnation is 0
 //   job          its key, 16 bytes
 //   wall_ms
 //   first, last  RESULTS: lowest and highest image. QUARANTINED: the image. LIST_PART: its first
@@ -33,7 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IDN_STORE_VERSION = 1 };
+enum { IDN_STORE_VERSION = 1, IDN_STORE_LOST = 255 };
 // Rows of RESULTS that span this many images or more are found by an index of their own, so that
 // the others need a look-back of fewer than this. Written into the schema: never change it.
 enum { IDN_STORE_SPAN = 10000 };

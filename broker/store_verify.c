@@ -11,9 +11,14 @@
 
 enum { WAL_HEADER_BYTES = 32 };
 
-static const char remedy[] = "restore the directory from a backup, or start with "
-                             "--accept-lost-tail (what is lost is computed again, except whole "
-                             "jobs accepted in that tail)";
+const char *idn_store_remedy(const struct idn_store *store)
+{
+    return store->has_peer
+               ? "move the directory away, and the other broker fills a new one with all that it "
+                 "has; or start with --accept-lost-tail"
+               : "restore the directory from a backup, or start with --accept-lost-tail (what is "
+                 "lost is computed again, except whole jobs accepted in that tail)";
+}
 
 const char *idn_store_row_problem(
     const struct idn_store_row *row, int64_t position, uint32_t before)
@@ -41,7 +46,7 @@ static int guard_missing(
         return idn_reason_set(reason, -EBADMSG,
             "%llu facts that were stored are gone: %s in %.100s is missing or empty; %s",
             (unsigned long long)evidence->highwater.mark.position, IDN_STORE_DATABASE,
-            store->directory, remedy);
+            store->directory, idn_store_remedy(store));
     return 0;
 }
 
@@ -57,7 +62,7 @@ int idn_store_gather(
     if (error < 0)
         return idn_reason_set(reason, error, "cannot read %s in %.150s: %s", IDN_STORE_LOG,
             store->directory, strerror(-error));
-    return accept ? 0 : guard_missing(store, ret, reason);
+    return accept || store->has_peer ? 0 : guard_missing(store, ret, reason);
 }
 
 // What the log's own bytes say about its damage; "" when nothing.
@@ -130,7 +135,8 @@ static int walk_rows(struct idn_store *store, const struct idn_highwater_found *
         const char *problem = visit(&row, highwater, walk);
         if (problem != NULL)
             return idn_reason_set(reason, -EBADMSG, "row %lld of %s in %.100s is damaged: %s; %s",
-                (long long)row.position, IDN_STORE_DATABASE, store->directory, problem, remedy);
+                (long long)row.position, IDN_STORE_DATABASE, store->directory, problem,
+                idn_store_remedy(store));
     }
     if (rc != SQLITE_DONE)
         return idn_store_sql_error(store->writer_db, "read", store->directory, reason);
@@ -138,7 +144,7 @@ static int walk_rows(struct idn_store *store, const struct idn_highwater_found *
 }
 
 // After the walk: does the store reach as far as its high-water mark? walked: how the walk ended,
-// with its sentence in reason already.
+// with its sentence in reason already. IDN_STORE_TAIL_LOST: no, but another broker may help.
 static int judge(struct idn_store *store, const struct idn_store_evidence *evidence, int walked,
     struct idn_reason *reason)
 {
@@ -151,22 +157,26 @@ static int judge(struct idn_store *store, const struct idn_store_evidence *evide
         last = 0;
     uint64_t lost = stored > (uint64_t)last ? stored - (uint64_t)last : 0;
     judge_log(evidence, log, sizeof(log));
+    if (store->has_peer &&
+        (lost > 0 || (log[0] != '\0' && (walked < 0 || evidence->log.header_valid))))
+        return IDN_STORE_TAIL_LOST;
     if (lost > 0)
         return idn_reason_set(reason, -EBADMSG,
             "%llu facts that were stored are gone: %s in %.100s; %s", (unsigned long long)lost,
             log[0] != '\0' ? log : IDN_STORE_LOG " was damaged, cut or removed", store->directory,
-            remedy);
+            idn_store_remedy(store));
     if (log[0] != '\0' && (walked < 0 || evidence->log.header_valid))
         return idn_reason_set(reason, -EBADMSG,
             "%s in %.100s: what was stored since the last checkpoint cannot be trusted; %s", log,
-            store->directory, remedy);
+            store->directory, idn_store_remedy(store));
     if (walked < 0)
         return walked;
     if (last > 0 && (!highwater->present || highwater->damaged))
         return idn_reason_set(reason, -EBADMSG,
             "highwater in %.100s is %s, so that nothing proves that the %lld facts there are all "
             "that were stored; %s",
-            store->directory, highwater->present ? "damaged" : "missing", (long long)last, remedy);
+            store->directory, highwater->present ? "damaged" : "missing", (long long)last,
+            idn_store_remedy(store));
     return 0;
 }
 
@@ -177,7 +187,7 @@ int idn_store_verify(struct idn_store *store, const struct idn_store_evidence *e
     struct walk walk = {0};
 
     int error = judge(store, evidence, walk_rows(store, highwater, &walk, reason), reason);
-    if (error < 0)
+    if (error != 0)
         return error;
     store->mark = (struct idn_highwater_mark){.incarnation = walk.last.origin.incarnation,
         .sequence = walk.last.origin.sequence,

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 // Values are stored: never renumber, only add. A kind that this version does not know is stored and
-// mirrored as it came.
+// mirrored as it came. 255 is what is left of a fact that was damaged (broker/store_schema.h).
 enum idn_fact_kind {
     IDN_FACT_REIGN = 1,    // an epoch began: the highest one seen is never used again
     IDN_FACT_ACCEPTED = 2, // a job

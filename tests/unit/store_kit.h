@@ -4,6 +4,8 @@
 #define IDN_TESTS_UNIT_STORE_KIT_H
 
 #include "broker/store.h"
+#include "broker/store_schema.h"
+#include "proto/codec.h"
 #include "tests/lib/check.h"
 
 #include <dirent.h>
@@ -18,6 +20,7 @@ enum { KIT_DEADLINE_MS = 20 * 1000, KIT_SEEN_MAX = 20 * 1000, KIT_HELD_MAX = 16 
 
 struct kit {
     char directory[256];
+    bool has_peer;
     struct idn_store *store;
     struct idn_store_report report;
     struct idn_reason reason;
@@ -65,8 +68,9 @@ static inline void kit_init(struct kit *kit)
 
 static inline int kit_open_only(struct kit *kit, bool accept_lost_tail)
 {
-    struct idn_store_config config = {
-        .directory = kit->directory, .accept_lost_tail = accept_lost_tail};
+    struct idn_store_config config = {.directory = kit->directory,
+        .accept_lost_tail = accept_lost_tail,
+        .has_peer = kit->has_peer};
 
     kit->reason.text[0] = '\0';
     kit->incarnation++, kit->sequence = kit->copies = 0; // as every start draws a fresh one
@@ -178,6 +182,35 @@ static inline void kit_commit_all(struct kit *kit, const struct idn_fact *facts,
     idn_store_commit(kit->store, own, count);
 }
 
+// The fact as another broker would send it: with an origin of its own, encoded. Its body is the
+// caller's next call's too.
+static inline struct idn_stored_fact kit_foreign(
+    struct idn_fact fact, uint64_t incarnation, uint64_t sequence)
+{
+    static struct idn_codec *codec;
+    static uint8_t bodies[8][IDN_FACT_BODY_BYTES_MAX];
+    static unsigned turn;
+    uint8_t *body = bodies[turn++ % 8];
+
+    if (codec == NULL)
+        CHECK_INT(idn_codec_new(&codec), 0);
+    struct idn_bytes bytes = idn_encode_fact_body(codec, &fact);
+    memcpy(body, bytes.data, bytes.size);
+    fact.origin = (struct idn_origin){.incarnation = incarnation, .sequence = sequence};
+    return (struct idn_stored_fact){
+        .fact = fact, .decoded = true, .body = body, .size = (uint32_t)bytes.size};
+}
+
+// The fact was made with a sequence of the kit's, which it gives back.
+static inline void kit_commit_foreign(
+    struct kit *kit, struct idn_fact fact, uint64_t incarnation, uint64_t sequence)
+{
+    struct idn_stored_fact foreign = kit_foreign(fact, incarnation, sequence);
+
+    kit->sequence--, kit->copies++;
+    idn_store_commit(kit->store, &foreign, 1);
+}
+
 static inline void kit_accept(struct kit *kit, uint8_t job, uint32_t first, uint32_t last)
 {
     struct idn_fact fact = kit_fact(kit, IDN_FACT_ACCEPTED, job);
@@ -267,6 +300,53 @@ static inline void kit_see(void *context, const struct idn_event *event)
         seen->rows += event->u.fact->u.results.count;
     if (event->u.fact->kind == IDN_FACT_LIST_PART)
         seen->list_bytes += event->u.fact->u.list_part.size;
+}
+
+// One number of the database, read beside the store.
+static inline int64_t kit_number(const struct kit *kit, const char *query)
+{
+    sqlite3 *db = NULL;
+    int64_t value = -1;
+
+    CHECK_INT(idn_store_connect(kit->directory, false, &db, NULL), 0);
+    CHECK_INT(idn_store_number(db, query, &value), SQLITE_OK);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+    return value;
+}
+
+static inline void kit_wait_forgotten(const struct kit *kit)
+{
+    static const char left[] = "SELECT count(*) FROM forgetting";
+
+    for (int i = 0; i < KIT_DEADLINE_MS && kit_number(kit, left) > 0; i++)
+        (void)poll(NULL, 0, 1);
+    CHECK_INT(kit_number(kit, left), 0);
+}
+
+// The last fact that a restore said is held of an incarnation.
+static inline uint64_t kit_held(const struct kit_seen *seen, uint64_t incarnation)
+{
+    for (uint32_t i = 0; i < seen->held_count; i++)
+        if (seen->held[i].incarnation == incarnation)
+            return seen->held[i].last;
+    return 0;
+}
+
+// One READ_FACTS, waited for; what it brought is to be freed.
+static inline struct idn_completion kit_read_facts(
+    struct kit *kit, uint64_t after, const struct idn_origin *find, uint32_t finds)
+{
+    struct idn_completion facts = {0};
+
+    idn_store_read_facts(kit->store, after, find, finds);
+    CHECK(kit_wait(kit, IDN_COMPLETION_FACTS, &facts));
+    return facts;
+}
+
+static inline void kit_free(const struct idn_completion *completion)
+{
+    free(completion->bytes);
+    free(completion->fact);
 }
 
 // Closes, opens again and restores.

@@ -243,6 +243,39 @@ static void test_a_batch_owns_its_bytes(void)
     idn_batch_fini(&batch);
 }
 
+// Another broker's facts among our own: their bodies are copied too, and what a decoded one points
+// to, wherever that lies.
+static void test_a_batch_keeps_copies_in_order(void)
+{
+    struct idn_batch batch = {0};
+    uint8_t body[4 + IDN_ROW_BYTES];
+    struct idn_fact own = {.kind = IDN_FACT_CANCELLED, .origin = {1, 1}};
+    struct idn_stored_fact other = {.fact = {.kind = IDN_FACT_RESULTS, .origin = {2, 1}},
+        .decoded = true,
+        .body = body,
+        .size = sizeof(body)};
+    struct idn_stored_fact emptied = {
+        .fact = {.kind = IDN_FACT_RESULTS, .origin = {2, 2}}, .emptied = true};
+
+    memset(body, 1, sizeof(body));
+    other.fact.u.results.count = 1;
+    other.fact.u.results.rows = body + 4;
+    idn_batch_add(&batch, &own);
+    idn_batch_copy(&batch, &other);
+    idn_batch_copy(&batch, &emptied);
+    idn_batch_add(&batch, &own);
+    memset(body, 2, sizeof(body));
+    CHECK_INT(batch.count, 4);
+    CHECK(batch.fact[0].decoded && batch.fact[0].body == NULL);
+    CHECK_INT(batch.fact[1].fact.origin.incarnation, 2);
+    CHECK_INT(batch.fact[1].size, sizeof(body));
+    CHECK_INT(batch.fact[1].body[sizeof(body) - 1], 1);
+    CHECK_INT(batch.fact[1].fact.u.results.rows[IDN_ROW_BYTES - 1], 1);
+    CHECK(batch.fact[2].emptied && batch.fact[2].body == NULL);
+    CHECK_INT(batch.fact[3].fact.origin.incarnation, 1);
+    idn_batch_fini(&batch);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -256,6 +289,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_routes_that_share_a_bucket),
         CHECK_TEST(test_reads_are_bounded_for_a_peer_and_for_all),
         CHECK_TEST(test_a_batch_owns_its_bytes),
+        CHECK_TEST(test_a_batch_keeps_copies_in_order),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -171,24 +171,6 @@ static void commit_bulk(uint8_t job, uint32_t facts)
     }
 }
 
-static int64_t number(const char *query)
-{
-    sqlite3 *db = NULL;
-    int64_t value = -1;
-
-    CHECK_INT(idn_store_connect(kit.directory, false, &db, NULL), 0);
-    CHECK_INT(idn_store_number(db, query, &value), SQLITE_OK);
-    CHECK_INT(sqlite3_close(db), SQLITE_OK);
-    return value;
-}
-
-static void wait_until_forgotten(void)
-{
-    for (int i = 0; i < KIT_DEADLINE_MS && number("SELECT count(*) FROM forgetting") > 0; i++)
-        (void)poll(NULL, 0, 1);
-    CHECK_INT(number("SELECT count(*) FROM forgetting"), 0);
-}
-
 static void test_forgotten_bodies_are_emptied(void)
 {
     kit_init(&kit);
@@ -199,10 +181,10 @@ static void test_forgotten_bodies_are_emptied(void)
     summarise(1, 2000);
     kit_commit(&kit, kit_fact(&kit, IDN_FACT_FORGOTTEN, 1));
     kit_wait_stored(&kit);
-    wait_until_forgotten();
-    CHECK_INT(number("SELECT count(*) FROM facts WHERE body IS NULL"), 200);
-    CHECK_INT(number("SELECT count(*) FROM summaries"), 0);
-    CHECK_INT(number("SELECT count(DISTINCT sequence) FROM facts"), 205);
+    kit_wait_forgotten(&kit);
+    CHECK_INT(kit_number(&kit, "SELECT count(*) FROM facts WHERE body IS NULL"), 200);
+    CHECK_INT(kit_number(&kit, "SELECT count(*) FROM summaries"), 0);
+    CHECK_INT(kit_number(&kit, "SELECT count(DISTINCT sequence) FROM facts"), 205);
     struct idn_completion page = kit_page(&kit, 1, 0, 1000, IDN_FILTER_ALL);
     CHECK_INT(page.count, 0);
     free(page.bytes);
@@ -223,8 +205,8 @@ static void test_forgetting_goes_on_after_a_start(void)
     idn_store_close(&kit.store);
     sql("INSERT INTO forgetting VALUES (x'01000000000000000000000000000001')");
     kit_open(&kit);
-    wait_until_forgotten();
-    CHECK_INT(number("SELECT count(*) FROM facts WHERE body IS NULL"), 100);
+    kit_wait_forgotten(&kit);
+    CHECK_INT(kit_number(&kit, "SELECT count(*) FROM facts WHERE body IS NULL"), 100);
     kit_restart(&kit, &seen);
     CHECK_INT(seen.count, 0);
     kit_fini(&kit);
@@ -243,8 +225,8 @@ static void test_a_forgotten_key_stays_empty(void)
         kit_results(&kit, 2, 0, 10, IDN_STATUS_OK, 7)};
     kit_commit_all(&kit, facts, 4);
     kit_wait_stored(&kit);
-    wait_until_forgotten();
-    CHECK_INT(number("SELECT count(*) FROM facts WHERE body IS NULL"), 202);
+    kit_wait_forgotten(&kit);
+    CHECK_INT(kit_number(&kit, "SELECT count(*) FROM facts WHERE body IS NULL"), 202);
     struct idn_completion page = kit_page(&kit, 1, 0, 1000, IDN_FILTER_ALL);
     CHECK_INT(page.count, 0);
     free(page.bytes);

@@ -10,6 +10,17 @@ enum { FACTS = 40, FRAME_BYTES = 24 + 4096, WAL_HEADER_BYTES = 32 };
 static struct kit kit, copy;
 static struct kit_seen seen;
 
+// Every fourth fact is another broker's.
+static void commit_one(uint32_t i)
+{
+    struct idn_fact fact = kit_results(&kit, 1, i * 100, 100, IDN_STATUS_OK, i);
+
+    if (i % 4 == 3)
+        kit_commit_foreign(&kit, fact, 77, i / 4 + 1);
+    else
+        kit_commit(&kit, fact);
+}
+
 // Forty facts of results, stored, all still in the log; then what kill -9 would leave, in `copy`.
 static void begin(void)
 {
@@ -21,7 +32,7 @@ static void begin(void)
     kit.spec = kit_spec(0, FACTS * 100 - 1);
     kit_open(&kit);
     for (uint32_t i = 0; i < FACTS; i++) {
-        kit_commit(&kit, kit_results(&kit, 1, i * 100, 100, IDN_STATUS_OK, i));
+        commit_one(i);
         kit_wait_stored(&kit);
     }
     kit_copy(&kit, &copy);
