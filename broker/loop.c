@@ -143,6 +143,10 @@ static void take_request(struct idn_loop *loop, idn_peer peer, const struct idn_
         event.u.request.message = &request;
         idn_loop_step(loop, &event);
     } else {
+        struct idn_event event = {.type = IDN_EVENT_ASKED};
+        event.u.asked.unheard_ms = request.unheard_ms;
+        if (request.unheard_ms > 0)
+            idn_loop_step(loop, &event);
         idn_loop_answer(loop, peer, &request);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "broker/core/info.h"
 #include "broker/core/jobs.h"
+#include "broker/core/roles.h"
 #include "proto/version.h"
 
 // A place in a listing of jobs is serial and slot of the job shown last: the slot finds it at once,
@@ -26,8 +27,13 @@ struct idn_job *idn_job_named(
         return job;
     idn_key_to_text(name->key.bytes, text);
     text[name->bits < IDN_KEY_SIZE * 8 ? name->bits / 5 : IDN_KEY_TEXT_SIZE - 1] = '\0';
-    refuse(refusal, count == 0 ? IDN_REFUSED_UNKNOWN_JOB : IDN_REFUSED_AMBIGUOUS);
-    if (count == 0)
+    refuse(refusal, count > 0                  ? IDN_REFUSED_AMBIGUOUS
+                    : idn_roles_may_lack(core) ? IDN_REFUSED_UNKNOWN_HERE
+                                               : IDN_REFUSED_UNKNOWN_JOB);
+    if (count == 0 && idn_roles_may_lack(core))
+        idn_format(refusal->u.refused.text, IDN_TEXT_SIZE,
+            "no job is known here as %s; the other broker may hold it, and is out of sight", text);
+    else if (count == 0)
         idn_format(refusal->u.refused.text, IDN_TEXT_SIZE, "no job is known as %s", text);
     else
         idn_format(refusal->u.refused.text, IDN_TEXT_SIZE,
@@ -50,7 +56,7 @@ static void answer_hello(
     ret->type = IDN_REPLY_WELCOME;
     ret->u.welcome.version = version;
     ret->u.welcome.role = idn_core_role(core);
-    ret->u.welcome.epoch = core->epoch;
+    ret->u.welcome.epoch = idn_roles_epoch(core);
     idn_copy_text(ret->u.welcome.broker, IDN_NAME_SIZE, core->broker);
 }
 
@@ -155,6 +161,12 @@ void idn_core_answer(const struct idn_core *core, uint64_t now_ms,
     now = now < core->now ? core->now : now;
     if (request->type == IDN_REQUEST_HELLO) {
         answer_hello(core, request, ret);
+    } else if (request->type == IDN_REQUEST_STATUS) {
+        ret->type = IDN_REPLY_STATUS;
+        idn_status_info_of(core, now, &ret->u.status);
+    } else if (!core->active) { // what it knows may be behind; the active one is to be asked
+        refuse(ret, IDN_REFUSED_NOT_ACTIVE);
+        idn_roles_why(core, ret->u.refused.text, IDN_TEXT_SIZE);
     } else if (request->type == IDN_REQUEST_JOB) {
         answer_job(core, now, request, ret);
     } else if (request->type == IDN_REQUEST_JOBS) {
@@ -163,9 +175,6 @@ void idn_core_answer(const struct idn_core *core, uint64_t now_ms,
         answer_workers(core, now, request, items, ret);
     } else if (request->type == IDN_REQUEST_MODELS || request->type == IDN_REQUEST_DATASETS) {
         answer_entries(core, request, items, ret);
-    } else if (request->type == IDN_REQUEST_STATUS) {
-        ret->type = IDN_REPLY_STATUS;
-        idn_status_info_of(core, now, &ret->u.status);
     } else {
         refuse(ret, IDN_REFUSED_UNSUPPORTED);
         idn_format(

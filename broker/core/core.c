@@ -7,10 +7,13 @@
 #include "broker/core/info.h"
 #include "broker/core/jobs.h"
 #include "broker/core/leases.h"
+#include "broker/core/mirror.h"
 #include "broker/core/promises.h"
 #include "broker/core/refold.h"
+#include "broker/core/reign.h"
 #include "broker/core/reports.h"
 #include "broker/core/requests.h"
+#include "broker/core/roles.h"
 #include "broker/core/silence.h"
 #include "broker/core/uploads.h"
 #include "broker/core/watches.h"
@@ -28,20 +31,6 @@ static void advance(struct idn_core *core, const struct idn_event *event)
     core->wall = event->wall_ms; // wherever an operator or NTP sets it
 }
 
-static void open_restored_images(struct idn_core *core)
-{
-    IDN_EACH(link, &core->open)
-    {
-        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
-        if (!core->failed && !idn_job_is_read_back(job) && !idn_jobs_open_images(core, job)) {
-            core->failed = true;
-            idn_copy_text(core->failure, sizeof(core->failure),
-                "the store holds more open images than this broker's limit; raise it to what it "
-                "was");
-        }
-    }
-}
-
 // Versions of another run must not look like this one's.
 static void renew_versions(struct idn_core *core)
 {
@@ -49,39 +38,17 @@ static void renew_versions(struct idn_core *core)
     IDN_ENTRY(link, struct idn_job, in_known)->version = core->incarnation << 32 | 1;
 }
 
-static void start(struct idn_core *core, uint64_t incarnation, uint64_t position)
+static void start(struct idn_core *core, const struct idn_event *event)
 {
-    static const struct idn_key cluster;
-
     IDN_ASSERT(!core->started);
     core->started = true;
-    core->incarnation = incarnation;
-    core->position = core->stored = position;
-    open_restored_images(core);
-    if (core->failed) {
-        idn_core_exit(core, core->failure);
-        return;
-    }
+    core->incarnation = event->u.start.incarnation;
+    core->position = core->stored = event->u.start.position;
+    idn_mirror_start(core);
+    idn_reign_open_images(core);
     renew_versions(core);
-    core->epoch = (struct idn_epoch){.counter = core->highest.counter + 1, .broker = core->letter};
-    core->highest = core->epoch;
-    idn_commit(core, IDN_FACT_REIGN, &cluster);
-    core->reign_position = core->position;
-}
-
-// The reign is durable: from now on this broker answers, beats and grants.
-static void become_active(struct idn_core *core)
-{
-    core->active = true;
-    core->started_ms = core->next_beat_ms = core->next_sweep_ms = core->now;
-    core->look = true;
-}
-
-static void take_stored(struct idn_core *core, uint64_t position)
-{
-    idn_commits_stored(core, position);
-    if (!core->active && core->started && core->stored >= core->reign_position)
-        become_active(core);
+    if (!core->failed)
+        idn_roles_start(core, event->u.start.tail_lost);
 }
 
 static void take_disk(struct idn_core *core, uint64_t free_bytes)
@@ -92,18 +59,30 @@ static void take_disk(struct idn_core *core, uint64_t free_bytes)
     core->disk_low = free_bytes < core->min_free_bytes;
 }
 
+// Workers repeat what is not answered: outside a reign they are not heard, and while it is being
+// handed over nothing more is committed for them.
+static void take_worker(struct idn_core *core, const struct idn_event *event)
+{
+    const struct idn_worker_message *message = event->u.worker.message;
+
+    if (message->type == IDN_WORKER_STALE)
+        idn_roles_saw(core, message->u.stale.obeyed);
+    if (core->active &&
+        (core->roles.stage != IDN_STAGE_YIELDING || message->type != IDN_WORKER_REPORT))
+        idn_worker_message(core, event->u.worker.peer, message);
+}
+
 static void take_from_outside(struct idn_core *core, const struct idn_event *event)
 {
-    if (event->type == IDN_EVENT_REQUEST) {
+    if (event->type == IDN_EVENT_REQUEST)
         idn_request_take(core, event->u.request.peer, event->u.request.message);
-        return;
-    }
-    // Workers repeat what is not answered: before the reign they are not heard.
-    if (!core->active)
-        return;
+    if (event->type == IDN_EVENT_ASKED)
+        idn_roles_asked(core, event->u.asked.unheard_ms);
     if (event->type == IDN_EVENT_WORKER)
-        idn_worker_message(core, event->u.worker.peer, event->u.worker.message);
+        take_worker(core, event);
     if (event->type == IDN_EVENT_BEAT)
+        idn_roles_beat(core, event->u.beat);
+    if (event->type == IDN_EVENT_BEAT && core->active)
         idn_worker_beat(core, event->u.beat);
     if (event->type == IDN_EVENT_CLIENT_GONE)
         idn_watches_client_gone(core, event->u.gone.peer);
@@ -123,9 +102,10 @@ static void take(struct idn_core *core, const struct idn_event *event)
         idn_fold_summary(core, event->u.summary);
         return;
     case IDN_EVENT_START:
-        start(core, event->u.start.incarnation, event->u.start.position);
+        start(core, event);
         return;
     case IDN_EVENT_REQUEST:
+    case IDN_EVENT_ASKED:
     case IDN_EVENT_WORKER:
     case IDN_EVENT_BEAT:
     case IDN_EVENT_CLIENT_GONE:
@@ -133,7 +113,7 @@ static void take(struct idn_core *core, const struct idn_event *event)
         take_from_outside(core, event);
         return;
     case IDN_EVENT_STORED:
-        take_stored(core, event->u.stored.position);
+        idn_commits_stored(core, event->u.stored.position);
         return;
     case IDN_EVENT_REFOLDED:
         idn_refold_take(core, event->u.refolded.summary, event->u.refolded.states);
@@ -141,10 +121,18 @@ static void take(struct idn_core *core, const struct idn_event *event)
     case IDN_EVENT_DISK:
         take_disk(core, event->u.disk.free_bytes);
         return;
-    case IDN_EVENT_HELD:
     case IDN_EVENT_MIRROR:
+        idn_mirror_take(core, event->u.mirror);
+        return;
     case IDN_EVENT_FACTS_READ:
+        idn_mirror_read(core, event);
+        return;
     case IDN_EVENT_STALLED:
+        idn_roles_stalled(core, event->u.stalled.ms);
+        return;
+    case IDN_EVENT_HELD:
+        idn_mirror_held(core, &event->u.held);
+        return;
     case IDN_EVENT_TICK:
         return;
     }
@@ -172,35 +160,45 @@ static void send_beat(struct idn_core *core)
     idn_copy_text(beat->name, sizeof(beat->name), core->broker);
     beat->incarnation = core->incarnation;
     beat->sequence = ++core->beat_sequence;
-    beat->epoch = core->epoch;
+    beat->epoch = idn_roles_epoch(core);
     beat->role = idn_core_role(core);
     beat->beat_ms = idn_workers_beat_ms(core);
     core->next_beat_ms = core->now + IDN_BEAT_MS;
 }
 
-static void end_grace(struct idn_core *core)
-{
-    if (core->grace_over || core->now < core->started_ms + IDN_DEAD_MS)
-        return;
-    core->grace_over = true;
-    core->look = core->newcomers = true;
-}
-
 static void run_timers(struct idn_core *core)
 {
-    end_grace(core);
+    idn_reign_end_grace(core);
     idn_silence_judge(core);
     idn_leases_resend(core);
     if (core->now >= core->next_sweep_ms) {
         core->next_sweep_ms = core->now + SWEEP_MS;
         idn_silence_sweep(core);
-        idn_uploads_sweep(core);
+        if (core->roles.stage == IDN_STAGE_REIGNING)
+            idn_uploads_sweep(core);
     }
     if (core->now >= core->next_beat_ms) {
         send_beat(core);
         idn_silence_doubt(core);
         idn_dispatch_at_beat(core);
     }
+}
+
+static void reign(struct idn_core *core)
+{
+    run_timers(core);
+    if (idn_roles_may_promise(core))
+        idn_promises_keep(core);
+    idn_dispatch(core);
+    idn_watches_answer(core);
+}
+
+// Workers and clients see a standby too, by its beats.
+static void stand_by(struct idn_core *core)
+{
+    idn_reign_dismiss(core);
+    if (core->has_peer && core->now >= core->next_beat_ms)
+        send_beat(core);
 }
 
 void idn_core_step(struct idn_core *core, const struct idn_event *event)
@@ -211,16 +209,21 @@ void idn_core_step(struct idn_core *core, const struct idn_event *event)
         return;
     advance(core, event);
     take(core, event);
-    if (!core->over && core->started)
-        judge_store(core);
-    if (!core->over && core->started)
-        idn_refold_due(core);
-    if (core->over || !core->active)
+    if (!core->started)
         return;
-    run_timers(core);
-    idn_promises_keep(core);
-    idn_dispatch(core);
-    idn_watches_answer(core);
+    judge_store(core);
+    if (!core->over)
+        idn_roles_settle(core);
+    if (core->failed && !core->over)
+        idn_core_exit(core, core->failure);
+    if (core->over)
+        return;
+    idn_refold_due(core);
+    if (core->active)
+        reign(core);
+    else
+        stand_by(core);
+    idn_mirror_settle(core);
 }
 
 struct idn_actions idn_core_actions(const struct idn_core *core)
@@ -236,9 +239,13 @@ uint64_t idn_core_deadline(const struct idn_core *core)
         return UINT64_MAX;
     if (oldest != UINT64_MAX)
         due = oldest + IDN_COMMIT_MS_MAX + 1;
+    if (core->more)
+        due = core->now;
+    if (core->active || core->has_peer)
+        due = idn_min_u64(due, core->next_beat_ms);
+    due = idn_min_u64(due, idn_min_u64(idn_roles_deadline(core), idn_mirror_deadline(core)));
     if (core->active) {
-        due = idn_min_u64(due, core->more ? core->now : core->next_beat_ms);
-        due = idn_min_u64(due, core->grace_over ? due : core->started_ms + IDN_DEAD_MS);
+        due = idn_min_u64(due, idn_reign_deadline(core));
         due = idn_min_u64(due, core->next_sweep_ms);
         due = idn_min_u64(due, idn_silence_deadline(core));
         due = idn_min_u64(due, idn_leases_deadline(core));

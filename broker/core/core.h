@@ -83,8 +83,9 @@ enum idn_event_type {
                        // LIST_PART facts before that place; later ones come as FACT
     IDN_EVENT_START,   // restore is complete; the incarnation is fresh
     // From outside.
-    IDN_EVENT_REQUEST, // SUBMIT, UPLOAD, WATCH, CANCEL, FORGET, RESULTS; the others:
-                       // idn_core_answer
+    IDN_EVENT_REQUEST, // SUBMIT, UPLOAD, WATCH, CANCEL, FORGET, RESULTS, SWITCH, BOOTSTRAP, RETRY;
+                       // the others: idn_core_answer
+    IDN_EVENT_ASKED,   // before idn_core_answer, when the request's unheard_ms is not 0
     IDN_EVENT_WORKER,
     IDN_EVENT_BEAT,
     IDN_EVENT_CLIENT_GONE, // the shell dropped this peer (outbox full, unroutable)
@@ -133,6 +134,9 @@ struct idn_event {
             idn_peer peer;
             const struct idn_request *message;
         } request;
+        struct {
+            uint32_t unheard_ms;
+        } asked;
         struct {
             idn_peer peer;
             const struct idn_worker_message *message;

@@ -30,6 +30,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/poison.h"
 #include "broker/core/policy.h"
+#include "broker/core/roles.h"
 #include "broker/core/silence.h"
 #include "broker/core/urgent.h"
 #include "broker/core/workers.h"
@@ -38,7 +39,7 @@ enum { STEAL_TRIES = 32, URGENT_TRIES = 16 };
 
 bool idn_dispatch_is_open(const struct idn_core *core)
 {
-    return core->active && !core->disk_low;
+    return idn_roles_may_grant(core) && !core->disk_low;
 }
 
 static uint32_t first_slice(const struct idn_worker *worker, const struct idn_job *job)

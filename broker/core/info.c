@@ -1,5 +1,7 @@
 #include "broker/core/info.h"
 
+#include "broker/core/mirror.h"
+#include "broker/core/roles.h"
 #include "broker/core/workers.h"
 
 // How many live workers get as far as this on the way to a lease of the job.
@@ -166,21 +168,17 @@ void idn_dataset_info_of(const struct idn_core *core, uint32_t index, struct idn
                         (core->worker[i].datasets[index / 64] >> index % 64 & 1);
 }
 
-enum idn_role idn_core_role(const struct idn_core *core)
-{
-    return core->active ? IDN_ROLE_ALONE : IDN_ROLE_STANDBY;
-}
-
 void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_status_info *ret)
 {
     *ret = (struct idn_status_info){.role = idn_core_role(core),
-        .epoch = core->epoch,
+        .epoch = idn_roles_epoch(core),
         .jobs_open = core->open_jobs,
         .jobs_known = core->jobs,
         .images_per_s = idn_rate_of(&core->rate, now),
         .facts = core->facts,
         .free_bytes = core->free_bytes,
         .disk_low = core->disk_low};
+    idn_mirror_info(core, &ret->peer);
     idn_copy_text(ret->broker, sizeof(ret->broker), core->broker);
     idn_copy_text(
         ret->policy, sizeof(ret->policy), core->policy == IDN_POLICY_FIFO ? "fifo" : "fair-time");

@@ -13,8 +13,6 @@ void idn_model_info_of(const struct idn_core *core, uint32_t index, struct idn_e
 void idn_dataset_info_of(const struct idn_core *core, uint32_t index, struct idn_entry_info *ret);
 void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_status_info *ret);
 
-enum idn_role idn_core_role(const struct idn_core *core);
-
 // Why no image of an open job moves, or "".
 void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size);
 

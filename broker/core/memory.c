@@ -78,6 +78,9 @@ static void cut_workers(struct idn_core *core, struct cutter *cutter)
     core->worker = cut(cutter, core->workers_max, sizeof(*core->worker));
     core->worker_index = cut(cutter, index, sizeof(*core->worker_index));
     core->worker_index_mask = index - 1;
+    core->roles.voters.voter = cut(cutter, core->workers_max, sizeof(struct idn_voter));
+    core->roles.voters.index = cut(cutter, index, sizeof(*core->roles.voters.index));
+    core->roles.voters.index_mask = index - 1;
     core->lease =
         cut(cutter, (size_t)core->workers_max * IDN_WORKER_LEASES_MAX, sizeof(*core->lease));
     core->urgent =
@@ -130,7 +133,8 @@ static void init_lists(struct idn_core *core)
 {
     struct idn_link *heads[] = {&core->known, &core->open, &core->free_jobs, &core->changed,
         &core->due, &core->idle, &core->acks, &core->free_leases, &core->unanswered,
-        &core->free_watches, &core->urgents, &core->free_urgents, NULL};
+        &core->free_watches, &core->urgents, &core->free_urgents, &core->roles.voters.heard,
+        &core->roles.voters.free, NULL};
 
     for (struct idn_link **head = heads; *head != NULL; head++)
         idn_link_init(*head);

@@ -9,8 +9,8 @@
 //                                                           chosen again without this lease
 //   where does a new job start          done                the least V of the jobs that have
 //                                                           workers, else of all open ones
-//   after a restart                     done                start is 0: V follows from what is
-//                                                           stored
+//   a reign begins                      done                every open job at the same V: what
+//                                                           they did before is not charged
 //
 // fifo: the oldest job first; nothing is ever taken away from a job.
 #include "broker/core/policy.h"
@@ -103,4 +103,13 @@ int64_t idn_policy_start(const struct idn_core *core)
     if (least_served != INT64_MAX)
         return least_served;
     return least == INT64_MAX ? 0 : least;
+}
+
+void idn_policy_restart(struct idn_core *core)
+{
+    IDN_EACH(link, &core->open)
+    {
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
+        job->start = -work(core, job, idn_job_done(job));
+    }
 }

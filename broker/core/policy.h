@@ -18,5 +18,7 @@ int64_t idn_policy_progress(const struct idn_core *core, const struct idn_job *j
 
 // Virtual time at which a new job starts.
 int64_t idn_policy_start(const struct idn_core *core);
+// A reign begins: every open job at the same virtual time, whatever is stored of it.
+void idn_policy_restart(struct idn_core *core);
 
 #endif

@@ -1,6 +1,7 @@
 #include "broker/core/promises.h"
 
 #include "broker/core/actions.h"
+#include "broker/core/roles.h"
 
 static void reply(struct idn_core *core, const struct idn_promise *promise)
 {
@@ -25,7 +26,7 @@ void idn_promise(struct idn_core *core, idn_peer peer, uint64_t request, enum id
         .job = *job,
         .offset = offset};
 
-    if (position <= core->stored) {
+    if (position <= core->stored && idn_roles_may_promise(core)) {
         reply(core, &promise);
         return;
     }
@@ -54,7 +55,7 @@ void idn_ack_when_stored(struct idn_core *core, struct idn_worker *worker, uint6
 {
     struct idn_ack ack = {.number = number, .position = core->position};
 
-    if (ack.position <= core->stored) {
+    if (ack.position <= core->stored && idn_roles_may_promise(core)) {
         worker->acknowledged = number;
         send_ack(core, worker);
         return;
@@ -81,6 +82,18 @@ static void keep_acks(struct idn_core *core)
         if (worker->ack[0].number == 0)
             idn_link_remove(&worker->in_ack);
         send_ack(core, worker);
+    }
+}
+
+void idn_promises_drop(struct idn_core *core)
+{
+    while (core->promises > 0 && idn_actions_room(core)) {
+        const struct idn_promise *promise = &core->promise[core->promise_first];
+        idn_roles_why(core,
+            idn_refuse(core, promise->peer, promise->request, IDN_REFUSED_NOT_ACTIVE),
+            IDN_TEXT_SIZE);
+        core->promise_first = (core->promise_first + 1) % IDN_PROMISES_MAX;
+        core->promises--;
     }
 }
 

@@ -15,6 +15,9 @@ void idn_ack_when_stored(struct idn_core *core, struct idn_worker *worker, uint6
 // It repeats a report that is durable: the acknowledgement was lost.
 void idn_ack_again(struct idn_core *core, const struct idn_worker *worker);
 
+// This broker does not reign any more: NOT_ACTIVE instead, to as many as the step has room for.
+void idn_promises_drop(struct idn_core *core);
+
 // After STORED: sends what may leave.
 void idn_promises_keep(struct idn_core *core);
 

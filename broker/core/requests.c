@@ -5,6 +5,7 @@
 #include "broker/core/fold.h"
 #include "broker/core/jobs.h"
 #include "broker/core/promises.h"
+#include "broker/core/roles.h"
 #include "broker/core/uploads.h"
 #include "broker/core/watches.h"
 
@@ -174,14 +175,32 @@ static void take_about_job(struct idn_core *core, idn_peer peer, const struct id
         page(core, peer, request, job);
 }
 
+// Whether it would be carried out here and now; other requests go to the other broker, or come
+// again. While the reign is handed over nothing new is committed.
+static bool is_for_us(const struct idn_core *core, uint32_t type)
+{
+    if (type == IDN_REQUEST_SWITCH || type == IDN_REQUEST_BOOTSTRAP)
+        return true;
+    if (core->roles.stage == IDN_STAGE_YIELDING)
+        return type == IDN_REQUEST_WATCH || type == IDN_REQUEST_RESULTS;
+    return core->active;
+}
+
 void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_request *request)
 {
-    if (!core->active) {
-        idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_NOT_ACTIVE), IDN_TEXT_SIZE,
-            "the broker is starting; ask again in a second");
+    idn_roles_asked(core, request->unheard_ms);
+    if (!is_for_us(core, request->type)) {
+        idn_roles_why(
+            core, idn_refuse(core, peer, request->id, IDN_REFUSED_NOT_ACTIVE), IDN_TEXT_SIZE);
         return;
     }
     switch ((enum idn_request_type)request->type) {
+    case IDN_REQUEST_SWITCH:
+        idn_roles_switch(core, peer, request);
+        return;
+    case IDN_REQUEST_BOOTSTRAP:
+        idn_roles_bootstrap(core, peer, request);
+        return;
     case IDN_REQUEST_SUBMIT:
         idn_submit_request(core, peer, request);
         return;
@@ -202,8 +221,6 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
     case IDN_REQUEST_MODELS:
     case IDN_REQUEST_DATASETS:
     case IDN_REQUEST_STATUS:
-    case IDN_REQUEST_SWITCH:
-    case IDN_REQUEST_BOOTSTRAP:
         break;
     }
     // Questions that change nothing go to idn_core_answer; a type that is none was refused by the

@@ -5,11 +5,18 @@
 //   a peer, and the store is empty or lost facts   LEARNER
 //   a peer, and the store is not empty             STANDBY
 //
-//   LEARNER --exchanged, or bootstrap--> STANDBY --takes over--> (REIGN stored) --> ACTIVE, ALONE
-//                                           ^                                            |
-//                                           '------ steps down: a higher epoch reigns ---'
+//             exchanged             takes over            REIGN stored
+//   LEARNER ------------> STANDBY ------------> RISING ----------------> REIGNING <---> YIELDING
+//      |                   ^   ^                  ^                       |  SWITCH,      |
+//      |                   |   '------------------|-----------------------'  or in vain   |
+//      |                   '----------------------|---------------------------------------'
+//      '------------------------------------------'   steps down: a higher epoch reigns
+//                       bootstrap
 //
-// ACTIVE and ALONE differ only in whether a standby is in sync (broker/core/mirror.h).
+// What others are told (enum idn_role): RISING is still a STANDBY; REIGNING and YIELDING are
+// ACTIVE, or ALONE while no standby is in sync (broker/core/mirror.h). A reign that must get above
+// an epoch that nobody holds any more is renewed in place: a higher REIGN is stored, nothing else
+// changes.
 #ifndef IDN_BROKER_CORE_ROLES_H
 #define IDN_BROKER_CORE_ROLES_H
 
@@ -26,9 +33,10 @@ void idn_roles_exchanged(struct idn_core *core); // both have what the other had
 void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch); // asked to reign
 // From workers and clients.
 void idn_roles_beat(struct idn_core *core, const struct idn_worker_beat *beat);
-void idn_roles_asked(struct idn_core *core, uint32_t unheard_ms); // by a client
+void idn_roles_saw(struct idn_core *core, struct idn_epoch epoch); // that a worker obeys
+void idn_roles_asked(struct idn_core *core, uint32_t unheard_ms);  // by a client
 void idn_roles_stalled(struct idn_core *core, uint64_t ms);
-// Requests: SWITCH, BOOTSTRAP. Answer or promise an answer.
+// Requests: SWITCH, BOOTSTRAP (switch.c). Answer or promise an answer.
 void idn_roles_switch(struct idn_core *core, idn_peer peer, const struct idn_request *request);
 void idn_roles_bootstrap(struct idn_core *core, idn_peer peer, const struct idn_request *request);
 
@@ -45,5 +53,11 @@ bool idn_roles_may_grant(const struct idn_core *core);
 bool idn_roles_may_promise(const struct idn_core *core);
 // Whether another broker may hold what this one does not know: then UNKNOWN_HERE, never "no such".
 bool idn_roles_may_lack(const struct idn_core *core);
+// Why this broker does not do what the active one does; a sentence for a person.
+void idn_roles_why(const struct idn_core *core, char *text, size_t size);
+
+// For the files of the machine only.
+void idn_roles_move(struct idn_core *core, enum idn_stage stage); // asserts that the table has it
+void idn_roles_begin_reign(struct idn_core *core, uint64_t counter_least); // stores REIGN
 
 #endif

@@ -261,6 +261,60 @@ struct idn_mirror {
     struct idn_stored_fact *out;  // of the FACTS frame of this step
 };
 
+// What a worker's latest beat says of who reigns (voters.c), also of one that said no hello here.
+struct idn_voter {
+    uint64_t nonce, sequence, heard_ms;
+    struct idn_epoch obeyed;
+    bool silent; // it has not heard the active for IDN_DEAD_MS
+    struct idn_link in_heard;
+};
+
+enum idn_obedience { IDN_OBEYS_LOWER, IDN_OBEYS_OURS, IDN_OBEYS_HIGHER, IDN_OBEDIENCE_COUNT };
+
+struct idn_voters {
+    struct idn_voter *voter; // slab
+    uint32_t touched, live;
+    uint32_t *index; // open addressing: 1 + slot, 0 empty
+    uint32_t index_mask;
+    struct idn_link heard, free; // by when last heard; returned slots
+    // The live ones by the epoch obeyed, compared with core->epoch, and by whether they are silent.
+    uint32_t count[IDN_OBEDIENCE_COUNT][2];
+};
+
+// Where this broker stands; broker/core/roles.h draws the machine.
+enum idn_stage {
+    IDN_STAGE_DOWN = 0,
+    IDN_STAGE_LEARNER,
+    IDN_STAGE_STANDBY,
+    IDN_STAGE_RISING,
+    IDN_STAGE_REIGNING,
+    IDN_STAGE_YIELDING,
+    IDN_STAGE_COUNT
+};
+
+struct idn_roles {
+    enum idn_stage stage;
+    bool tail_lost;           // why it is a LEARNER
+    struct idn_epoch seen;    // highest one heard of, or begun, that need not be in a fact here
+    struct idn_epoch rising;  // of the REIGN that is being stored
+    uint64_t rising_position; // of it; 0: none is
+    uint64_t boot_ms;
+    uint64_t peer_ms; // when the peer was last heard, in a session or to reign; else the start
+    bool peer_heard;  // it ever was
+    uint64_t client_ms, vain_ms; // last request; last one of a client that asks the other in vain;
+                                 // 0: none
+    bool unconfirmed;            // stood still, and has not heard since that it still reigns
+    uint64_t confirm_ms;         // what is heard from then on counts
+    // SWITCH: who is to be answered, and when it was asked for; handed: HANDOVER was sent.
+    idn_peer switch_peer;
+    uint64_t switch_request, switch_ms;
+    bool handed;
+    uint64_t switched_request; // the last one that was carried out
+    idn_peer bootstrap_peer;   // BOOTSTRAP, likewise; request 0: none
+    uint64_t bootstrap_request;
+    struct idn_voters voters;
+};
+
 struct idn_core {
     // Configuration.
     char broker[IDN_NAME_SIZE];
@@ -276,16 +330,19 @@ struct idn_core {
 
     // Time: now is monotonic less stalled.
     uint64_t now, stalled, wall;
-    uint64_t next_beat_ms, beat_sequence, next_sweep_ms, started_ms;
-    bool more; // work was put off for lack of room: step again at once
+    uint64_t next_beat_ms, beat_sequence, next_sweep_ms;
+    uint64_t reign_ms; // when the reign began
+    bool more;         // work was put off for lack of room: step again at once
 
     // Reign and commits.
-    struct idn_epoch highest, epoch;
-    uint64_t incarnation, reign_position;
+    struct idn_epoch highest, epoch; // of the facts here; of our reign, now or last
+    struct idn_roles roles;
+    uint64_t incarnation;
     uint64_t sequence;         // of our last own fact
     uint64_t position, stored; // last committed, last durable
     uint64_t facts, serials;   // known facts; lease serials of this epoch
-    bool started, active, over;
+    bool started, over;
+    bool active; // reigns: roles.stage is REIGNING or YIELDING
     bool failed; // cannot go on: text says why
     char failure[IDN_TEXT_SIZE];
     struct idn_commit_time *commit_time; // ring

@@ -3,6 +3,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/jobs.h"
+#include "broker/core/mirror.h"
 #include "broker/core/promises.h"
 #include "broker/core/uploads.h"
 
@@ -264,6 +265,16 @@ static void accept(const struct submission *s)
     idn_promise(core, s->peer, s->request->id, IDN_PROMISE_ACCEPTED, key, job->position, 0);
 }
 
+static bool check_mirror(const struct submission *s)
+{
+    if (!s->core->mirror_required || idn_mirror_in_sync(s->core))
+        return true;
+    idn_format(refuse(s, IDN_REFUSED_NO_MIRROR), IDN_TEXT_SIZE,
+        "no standby is in sync, and this broker is to accept nothing without one (mirror = "
+        "required); submit again when idunno-ctl status says in sync");
+    return false;
+}
+
 void idn_submit_request(struct idn_core *core, idn_peer peer, const struct idn_request *request)
 {
     struct submission s = {
@@ -274,7 +285,7 @@ void idn_submit_request(struct idn_core *core, idn_peer peer, const struct idn_r
         answer_known(&s, job);
         return;
     }
-    if (!idn_requests_forgotten(core, peer, request) &&
+    if (!idn_requests_forgotten(core, peer, request) && check_mirror(&s) &&
         !idn_requests_disk_low(core, peer, request->id) && check_rate(&s) && check_model(&s) &&
         check_order(&s) && check_list(&s) && check_room(&s))
         accept(&s);

@@ -2,6 +2,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/info.h"
+#include "broker/core/roles.h"
 
 static uint32_t number_of(const struct idn_core *core, const struct idn_watch *watch)
 {
@@ -104,6 +105,16 @@ void idn_watches_client_gone(struct idn_core *core, idn_peer peer)
     for (uint32_t i = 0; i < core->watches_touched; i++)
         if (core->watch[i].job != NULL && core->watch[i].peer == peer)
             release(core, &core->watch[i]);
+}
+
+void idn_watches_drop(struct idn_core *core)
+{
+    while (core->watch_heap.count > 0 && idn_actions_room(core)) {
+        struct idn_watch *watch = &core->watch[core->watch_heap.at[0].item];
+        idn_roles_why(core, idn_refuse(core, watch->peer, watch->request, IDN_REFUSED_NOT_ACTIVE),
+            IDN_TEXT_SIZE);
+        release(core, watch);
+    }
 }
 
 void idn_watches_job_gone(struct idn_core *core, struct idn_job *job)

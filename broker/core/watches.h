@@ -14,6 +14,8 @@ void idn_watches_answer(struct idn_core *core);
 uint64_t idn_watches_deadline(const struct idn_core *core);
 
 void idn_watches_client_gone(struct idn_core *core, idn_peer peer);
+// This broker does not reign any more: NOT_ACTIVE, to as many as the step has room for.
+void idn_watches_drop(struct idn_core *core);
 // The job is about to be forgotten.
 void idn_watches_job_gone(struct idn_core *core, struct idn_job *job);
 

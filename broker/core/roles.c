@@ -1,0 +1,329 @@
+// The role machine. Decisions are made in settle, from what was heard before; a frame of the peer's
+// is looked at when it comes, because what it says of a reign is news only once.
+#include "broker/core/roles.h"
+
+#include "broker/core/actions.h"
+#include "broker/core/mirror.h"
+#include "broker/core/reign.h"
+#include "broker/core/switch.h"
+#include "broker/core/voters.h"
+
+static const bool moves[IDN_STAGE_COUNT][IDN_STAGE_COUNT] = {
+    [IDN_STAGE_DOWN] =
+        {[IDN_STAGE_LEARNER] = true, [IDN_STAGE_STANDBY] = true, [IDN_STAGE_RISING] = true}, // no
+                                                                                             // peer
+    [IDN_STAGE_LEARNER] = {[IDN_STAGE_STANDBY] = true, // exchanged
+        [IDN_STAGE_RISING] = true},                    // bootstrap
+    [IDN_STAGE_STANDBY] = {[IDN_STAGE_RISING] = true},
+    [IDN_STAGE_RISING] = {[IDN_STAGE_REIGNING] = true},  // stored
+    [IDN_STAGE_REIGNING] = {[IDN_STAGE_YIELDING] = true, // SWITCH
+        [IDN_STAGE_STANDBY] = true},                     // steps down
+    [IDN_STAGE_YIELDING] = {[IDN_STAGE_REIGNING] = true, // in vain
+        [IDN_STAGE_STANDBY] = true},                     // steps down
+};
+
+void idn_roles_move(struct idn_core *core, enum idn_stage stage)
+{
+    IDN_ASSERT(moves[core->roles.stage][stage]);
+    core->roles.stage = stage;
+    core->active = stage == IDN_STAGE_REIGNING || stage == IDN_STAGE_YIELDING;
+}
+
+// ---- what others see
+// -----------------------------------------------------------------------------
+
+enum idn_role idn_core_role(const struct idn_core *core)
+{
+    if (core->active)
+        return idn_mirror_in_sync(core) ? IDN_ROLE_ACTIVE : IDN_ROLE_ALONE;
+    return core->roles.stage == IDN_STAGE_LEARNER ? IDN_ROLE_LEARNER : IDN_ROLE_STANDBY;
+}
+
+struct idn_epoch idn_roles_epoch(const struct idn_core *core)
+{
+    return core->active ? core->epoch : core->highest;
+}
+
+bool idn_roles_may_grant(const struct idn_core *core)
+{
+    return core->roles.stage == IDN_STAGE_REIGNING && !core->roles.unconfirmed;
+}
+
+bool idn_roles_may_promise(const struct idn_core *core)
+{
+    return core->active && !core->roles.unconfirmed;
+}
+
+bool idn_roles_may_lack(const struct idn_core *core)
+{
+    return core->has_peer && !idn_mirror_exchanged(core);
+}
+
+static bool peer_reigns(const struct idn_core *core)
+{
+    return core->mirror.role == IDN_ROLE_ACTIVE || core->mirror.role == IDN_ROLE_ALONE;
+}
+
+static bool is_peer_silent(const struct idn_core *core)
+{
+    return core->now - core->roles.peer_ms >= IDN_DEAD_MS;
+}
+
+// ---- reigns begin
+// ----------------------------------------------------------------------------------
+
+static void raise_to(struct idn_epoch *highest, struct idn_epoch epoch)
+{
+    if (idn_epoch_compare(epoch, *highest) > 0)
+        *highest = epoch;
+}
+
+void idn_roles_saw(struct idn_core *core, struct idn_epoch epoch)
+{
+    if (epoch.counter <= IDN_EPOCH_COUNTER_MAX)
+        raise_to(&core->roles.seen, epoch);
+}
+
+// Above every epoch that was ever seen, and in nobody's sight before it is stored.
+static void store_reign(struct idn_core *core, uint64_t counter_least)
+{
+    static const struct idn_key cluster;
+    struct idn_roles *roles = &core->roles;
+    uint64_t counter = counter_least;
+
+    counter = core->highest.counter >= counter ? core->highest.counter + 1 : counter;
+    counter = roles->seen.counter >= counter ? roles->seen.counter + 1 : counter;
+    roles->rising = roles->seen = (struct idn_epoch){.counter = counter, .broker = core->letter};
+    idn_commit(core, IDN_FACT_REIGN, &cluster)->epoch = roles->rising;
+    roles->rising_position = core->position;
+}
+
+void idn_roles_begin_reign(struct idn_core *core, uint64_t counter_least)
+{
+    idn_roles_move(core, IDN_STAGE_RISING);
+    store_reign(core, counter_least);
+}
+
+static void renew(struct idn_core *core, const char *why)
+{
+    if (core->roles.rising_position != 0)
+        return;
+    idn_tell(core, "begins its reign anew, above the one of before: %s", why);
+    store_reign(core, 1);
+}
+
+static void take_stored_reign(struct idn_core *core)
+{
+    struct idn_roles *roles = &core->roles;
+
+    if (roles->rising_position == 0 || core->stored < roles->rising_position)
+        return;
+    roles->rising_position = 0;
+    core->epoch = roles->rising;
+    raise_to(&core->highest, core->epoch);
+    idn_voters_recount(core);
+    if (core->active) {
+        core->next_beat_ms = core->now;
+        return;
+    }
+    idn_roles_move(core, IDN_STAGE_REIGNING);
+    idn_reign_begin(core);
+    idn_switch_reigns(core);
+}
+
+void idn_roles_start(struct idn_core *core, bool tail_lost)
+{
+    struct idn_roles *roles = &core->roles;
+
+    roles->boot_ms = roles->peer_ms = core->next_beat_ms = core->now;
+    roles->tail_lost = tail_lost;
+    if (!core->has_peer)
+        idn_roles_begin_reign(core, 1);
+    else
+        idn_roles_move(
+            core, core->position == 0 || tail_lost ? IDN_STAGE_LEARNER : IDN_STAGE_STANDBY);
+}
+
+// ---- reigns end
+// ------------------------------------------------------------------------------------
+
+static void step_down(struct idn_core *core, const char *why)
+{
+    struct idn_roles *roles = &core->roles;
+
+    idn_tell(core, "steps down: %s", why);
+    idn_switch_stepped_down(core);
+    idn_roles_move(core, IDN_STAGE_STANDBY);
+    roles->rising_position = 0; // of a renewal; its epoch is never used
+    roles->unconfirmed = false;
+    roles->peer_ms = core->now; // whoever reigns now has the full time to be heard
+    core->next_beat_ms = core->now;
+    idn_reign_end(core);
+}
+
+// ---- from the mirror link
+// --------------------------------------------------------------------------
+
+void idn_roles_peer(struct idn_core *core)
+{
+    struct idn_roles *roles = &core->roles;
+    bool reigns = peer_reigns(core),
+         higher = idn_epoch_compare(core->mirror.epoch, core->epoch) > 0;
+
+    raise_to(&roles->seen, core->mirror.epoch);
+    if (reigns || core->mirror.session.stage == IDN_MIRROR_UP) {
+        roles->peer_ms = core->now;
+        roles->peer_heard = true;
+    }
+    if (!core->active)
+        return;
+    if (reigns && higher)
+        step_down(core, "the other broker reigns with a higher epoch");
+    else if (higher)
+        renew(core, "the other broker has stored a higher epoch");
+    else if (core->now >= roles->confirm_ms)
+        roles->unconfirmed = false;
+}
+
+// Afterwards it is settled which of two standbys reigns.
+void idn_roles_exchanged(struct idn_core *core)
+{
+    if (core->roles.stage != IDN_STAGE_LEARNER)
+        return;
+    idn_tell(core, "has learned what the other broker knows, and is its standby");
+    idn_roles_move(core, IDN_STAGE_STANDBY);
+    core->next_beat_ms = core->now;
+}
+
+void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch)
+{
+    if (core->roles.stage != IDN_STAGE_STANDBY || !idn_mirror_exchanged(core))
+        return;
+    idn_tell(core, "takes over: the other broker hands its reign over");
+    idn_roles_begin_reign(core, epoch.counter);
+}
+
+// ---- from workers and clients
+// ----------------------------------------------------------------------
+
+void idn_roles_beat(struct idn_core *core, const struct idn_worker_beat *beat)
+{
+    if (!core->has_peer)
+        return;
+    idn_roles_saw(core, beat->obeyed);
+    idn_voters_heard(core, beat);
+}
+
+void idn_roles_asked(struct idn_core *core, uint32_t unheard_ms)
+{
+    core->roles.client_ms = core->now;
+    if (unheard_ms >= IDN_DEAD_MS)
+        core->roles.vain_ms = core->now;
+}
+
+// What queued up meanwhile is read within a beat's time; it says nothing of now.
+void idn_roles_stalled(struct idn_core *core, uint64_t ms)
+{
+    if (!core->has_peer || !core->active || ms <= IDN_DEAD_MS)
+        return;
+    core->roles.unconfirmed = true;
+    core->roles.confirm_ms = core->now + IDN_BEAT_MS;
+}
+
+// ---- decisions
+// -------------------------------------------------------------------------------------
+
+// The peer and this broker have the same facts and neither reigns: both judge by the same words, so
+// only one of them begins.
+static bool is_chosen(const struct idn_core *core)
+{
+    int order = idn_epoch_compare(core->mirror.ours, core->mirror.theirs);
+
+    return !peer_reigns(core) && (order > 0 || (order == 0 && core->letter == 'a'));
+}
+
+static bool within(const struct idn_core *core, uint64_t then_ms, uint64_t ms)
+{
+    return then_ms != 0 && core->now - then_ms < ms;
+}
+
+// Nobody hears the active: neither this broker nor those who would.
+static bool may_take_over(const struct idn_core *core)
+{
+    const struct idn_roles *roles = &core->roles;
+
+    if (!is_peer_silent(core))
+        return false;
+    if (roles->voters.live > 0)
+        return idn_voters_miss_the_active(core);
+    if (within(core, roles->vain_ms, IDN_DEAD_MS))
+        return true;
+    return !roles->peer_heard && !within(core, roles->client_ms, IDN_DEAD_MS) &&
+           core->now - roles->boot_ms >= IDN_START_MS;
+}
+
+static void settle_standby(struct idn_core *core)
+{
+    if (idn_mirror_exchanged(core)) {
+        if (!is_chosen(core))
+            return;
+        idn_tell(core, "begins to reign: neither broker does");
+    } else {
+        if (!may_take_over(core))
+            return;
+        idn_tell(core, "takes over: the other broker has been silent for %lu ms",
+            core->now - core->roles.peer_ms);
+    }
+    idn_roles_begin_reign(core, 1);
+}
+
+static void settle_confirmation(struct idn_core *core)
+{
+    struct idn_roles *roles = &core->roles;
+
+    if (!roles->unconfirmed || core->now < roles->confirm_ms)
+        return;
+    if (!idn_voters_obey(core) && core->now < roles->confirm_ms + IDN_DEAD_MS - IDN_BEAT_MS)
+        return;
+    roles->unconfirmed = false;
+    core->look = core->newcomers = true;
+}
+
+static void settle_reign(struct idn_core *core)
+{
+    if (idn_voters_left(core)) {
+        step_down(core, "most workers follow a higher epoch");
+        return;
+    }
+    if (idn_voters_strayed(core) && (is_peer_silent(core) || !peer_reigns(core)))
+        renew(core, "a worker follows a higher epoch that nobody reigns any more");
+    settle_confirmation(core);
+    idn_switch_settle(core);
+}
+
+void idn_roles_settle(struct idn_core *core)
+{
+    take_stored_reign(core);
+    if (!core->has_peer || core->over)
+        return;
+    idn_voters_judge(core);
+    if (core->active)
+        settle_reign(core);
+    else if (core->roles.stage == IDN_STAGE_STANDBY)
+        settle_standby(core);
+}
+
+// When a time that is still to come makes a difference. Beats make a step each IDN_BEAT_MS anyway.
+uint64_t idn_roles_deadline(const struct idn_core *core)
+{
+    const struct idn_roles *roles = &core->roles;
+    uint64_t due = UINT64_MAX, silent_ms = roles->peer_ms + IDN_DEAD_MS;
+
+    if (!core->has_peer)
+        return due;
+    if (roles->stage == IDN_STAGE_STANDBY && silent_ms > core->now)
+        due = silent_ms;
+    if (roles->unconfirmed && roles->confirm_ms > core->now)
+        due = roles->confirm_ms;
+    return idn_min_u64(due, idn_switch_deadline(core));
+}
