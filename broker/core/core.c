@@ -2,6 +2,7 @@
 #include "broker/core/core.h"
 
 #include "broker/core/actions.h"
+#include "broker/core/benched.h"
 #include "broker/core/dispatch.h"
 #include "broker/core/fold.h"
 #include "broker/core/info.h"
@@ -174,6 +175,7 @@ static void run_timers(struct idn_core *core)
     if (core->now >= core->next_sweep_ms) {
         core->next_sweep_ms = core->now + SWEEP_MS;
         idn_silence_sweep(core);
+        idn_benched_sweep(core);
         if (core->roles.stage == IDN_STAGE_REIGNING)
             idn_uploads_sweep(core);
     }

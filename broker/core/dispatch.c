@@ -91,6 +91,15 @@ static uint64_t worth_us(const struct idn_lease *lease)
     return lease->left * idn_worker_image_us(lease->worker, lease->job);
 }
 
+// Likewise, but a worker that stands still (it loads a model, its host is overloaded) takes at
+// least as long again.
+static uint64_t takes_us(const struct idn_core *core, const struct idn_lease *lease)
+{
+    uint64_t still_us = (core->now - lease->worker->progress_ms) * 1000;
+
+    return worth_us(lease) > still_us ? worth_us(lease) : still_us;
+}
+
 static bool wants_second(const struct idn_worker *worker)
 {
     if (!idn_worker_is_live(worker) || worker->leases != 1)
@@ -268,11 +277,11 @@ static void steal_for(struct idn_core *core, const struct idn_worker *worker)
             struct idn_lease *lease = IDN_ENTRY(held, struct idn_lease, in_job);
             if (!can_be_trimmed(lease) || lease->left < 2)
                 continue;
-            if (largest == NULL || worth_us(lease) > worth_us(largest))
+            if (largest == NULL || takes_us(core, lease) > takes_us(core, largest))
                 largest = lease;
         }
     }
-    if (largest == NULL || worth_us(largest) <= IDN_STEAL_MS * 1000ull)
+    if (largest == NULL || takes_us(core, largest) <= IDN_STEAL_MS * 1000ull)
         return;
     idn_lease_trim(core, largest, largest->count - largest->left / 2, 0);
 }

@@ -1,5 +1,6 @@
 #include "broker/core/info.h"
 
+#include "broker/core/benched.h"
 #include "broker/core/mirror.h"
 #include "broker/core/roles.h"
 #include "broker/core/workers.h"
@@ -103,6 +104,8 @@ static uint32_t worker_state(const struct idn_worker *worker)
         [IDN_PRESENCE_DEAD] = IDN_WORKER_DEAD,
     };
 
+    if (worker->presence == IDN_PRESENCE_ALIVE && worker->benched)
+        return IDN_WORKER_BENCHED;
     if (worker->presence == IDN_PRESENCE_ALIVE)
         return worker->leases > 0 ? IDN_WORKER_BUSY : IDN_WORKER_IDLE;
     return states[worker->presence];
@@ -133,6 +136,8 @@ void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *wo
     idn_copy_text(ret->class_name, sizeof(ret->class_name), worker->class_name);
     idn_copy_text(ret->note, sizeof(ret->note),
         worker->wedged ? "it beats, but its work does not get on" : worker->note);
+    if (worker->benched)
+        idn_benched_note(worker, now, ret->note, sizeof(ret->note));
     if (worker->leases == 0)
         return;
     const struct idn_lease *lease = worker->lease[0];

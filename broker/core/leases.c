@@ -128,7 +128,8 @@ static bool can_adopt(
     uint32_t pending = 0;
 
     if (job == NULL || job->state != IDN_JOB_OPEN || job->images.pages == 0 ||
-        held->spec_hash != job->spec_hash || worker->leases == IDN_WORKER_LEASES_MAX)
+        held->spec_hash != job->spec_hash || worker->benched ||
+        worker->leases == IDN_WORKER_LEASES_MAX)
         return false;
     if (!idn_worker_can_serve_class(worker, job) || held->first < job->spec.first ||
         held->count == 0 || held->count > IDN_BATCH_MAX || held->first > job->spec.last ||
@@ -285,21 +286,36 @@ void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease 
         holder = find_holder(job, index);
     IDN_ASSERT(holder != NULL && holder->left > 0);
     holder->left--;
-    job->emptied = job->emptied || holder->left == 0;
+    holder->taken += holder != reporting;
+    job->reap = job->reap || holder != reporting;
+}
+
+// Its worker does not know of the results that others brought: what it has not begun is cut anew,
+// once that saves more than a slice.
+static void cut_anew(struct idn_core *core, struct idn_lease *lease)
+{
+    uint64_t image_us = idn_worker_image_us(lease->worker, lease->job);
+
+    if (lease->taken * image_us < IDN_SLICE_MS * 1000ull || lease->trimming || lease->spent)
+        return;
+    lease->taken = 0;
+    idn_lease_trim(core, lease, 0, 0);
 }
 
 void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct idn_lease *reporting)
 {
-    if (!job->emptied)
+    if (!job->reap)
         return;
-    job->emptied = false;
+    job->reap = false;
     IDN_EACH_SAFE(link, after, &job->lease_list)
     {
         struct idn_lease *lease = IDN_ENTRY(link, struct idn_lease, in_job);
-        if (lease->left > 0 || lease == reporting)
-            continue;
-        idn_lease_disown(core, lease->worker, lease->id);
-        idn_lease_close(core, lease);
+        if (lease->left > 0) {
+            cut_anew(core, lease);
+        } else if (lease != reporting) {
+            idn_lease_disown(core, lease->worker, lease->id);
+            idn_lease_close(core, lease);
+        }
     }
 }
 

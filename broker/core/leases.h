@@ -17,7 +17,7 @@ struct idn_lease *idn_lease_grant(struct idn_core *core, struct idn_worker *work
     struct idn_job *job, uint32_t first, uint32_t count, bool alone, uint32_t first_slice);
 
 // Takes over a lease that the worker says it holds. False: it does not fit (unknown or ended job,
-// other class, an image leased to somebody else, nothing left of it).
+// other class, a benched worker, an image leased to somebody else, nothing left of it).
 bool idn_lease_adopt(
     struct idn_core *core, struct idn_worker *worker, const struct idn_held_lease *held);
 
@@ -37,8 +37,9 @@ void idn_leases_close_all(struct idn_core *core, struct idn_worker *worker);
 // All of a job, whose workers are told to drop them.
 void idn_leases_take_back(struct idn_core *core, struct idn_job *job);
 
-// A leased image got its result, by the worker of lease `reporting` (NULL: of none). Leases of
-// other workers that have nothing left are closed by reap, once the report is folded.
+// A leased image got its result, by the worker of lease `reporting` (NULL: of none). Once the
+// report is folded, reap closes the leases of other workers that have nothing left, and has those
+// cut anew of which much was taken.
 void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease *reporting);
 void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct idn_lease *reporting);
 

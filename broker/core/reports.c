@@ -1,6 +1,7 @@
 #include "broker/core/reports.h"
 
 #include "broker/core/actions.h"
+#include "broker/core/benched.h"
 #include "broker/core/fold.h"
 #include "broker/core/hello.h"
 #include "broker/core/jobs.h"
@@ -54,20 +55,28 @@ static void fold_report(struct idn_core *core, struct idn_worker *worker, struct
     idn_jobs_touch(core, job);
 }
 
+static void take_death(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
+    const struct idn_worker_message *message)
+{
+    idn_poison_death(core, worker, job, message);
+    idn_tell(core, "worker %s: its inference process died with %u image%s: %s", worker->name,
+        message->u.report.in_child, message->u.report.in_child == 1 ? "" : "s",
+        message->u.report.text);
+}
+
 static void end_lease(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
     struct idn_lease *lease, const struct idn_worker_message *message)
 {
-    uint32_t end = message->u.report.end;
+    uint32_t end = message->u.report.end, first = lease == NULL ? 0 : lease->first;
+    bool held = lease != NULL;
 
     idn_leases_reap(core, job, lease);
-    if (lease != NULL && (lease->left == 0 || end != IDN_END_NONE))
+    if (held && (lease->left == 0 || end != IDN_END_NONE))
         idn_lease_close(core, lease);
     if (end == IDN_END_DEATH)
-        idn_poison_death(core, worker, job, message);
-    if (end == IDN_END_DEATH)
-        idn_tell(core, "worker %s: its inference process died with %u image%s: %s", worker->name,
-            message->u.report.in_child, message->u.report.in_child == 1 ? "" : "s",
-            message->u.report.text);
+        take_death(core, worker, job, message);
+    if (end == IDN_END_DEATH && held)
+        idn_benched_death(core, worker, job, first);
     if (end == IDN_END_UNAVAILABLE)
         idn_tell(core, "worker %s cannot serve %s: %s", worker->name, job->spec.model,
             message->u.report.text);

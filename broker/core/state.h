@@ -69,7 +69,7 @@ struct idn_job {
     bool restored;    // waits for the workers' hellos before it is dispatched
     bool served;      // has had a lease in this reign
     bool trim_asked;  // a lease of another job is being trimmed for it
-    bool emptied;     // one of its leases has nothing left (idn_leases_reap)
+    bool reap;        // others took images of one of its leases (idn_leases_reap)
     bool summary_due; // to be summarised
     bool refold_due, refolding;
     uint64_t refold_position; // refold when this is stored
@@ -85,6 +85,7 @@ struct idn_lease {
     struct idn_worker *worker;
     uint32_t first, count; // indexes from the job's first image
     uint32_t left;         // of them still LEASED
+    uint32_t taken;        // of them reported by others
     uint32_t first_slice;
     bool alone;
     bool confirmed;   // the worker has spoken of it
@@ -117,6 +118,13 @@ struct idn_ack {
     uint64_t number, position;
 };
 
+// Its child died on this task.
+struct idn_child_death {
+    uint64_t job; // serial; 0: none
+    uint64_t ms;
+    uint32_t task;
+};
+
 struct idn_worker {
     char name[IDN_NAME_SIZE];
     char class_name[IDN_CLASS_SIZE];
@@ -131,7 +139,10 @@ struct idn_worker {
     uint64_t heard_ms, progress_ms;
     bool bereft; // SUSPECTED, and its leases went to others: it must say hello
     uint64_t hello_asked_ms;
-    bool wedged; // held a lease without progress; gets nothing until there is some
+    bool wedged;  // held a lease without progress; gets nothing until there is some
+    bool benched; // its child died on many tasks; gets nothing for a while (benched.h)
+    uint64_t benched_ms;
+    struct idn_child_death death[IDN_BENCH_TASKS];
     uint64_t beat_sequence, beat_images;
     struct idn_lease_id beat_lease;
     uint32_t in_child;

@@ -135,7 +135,8 @@ void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker)
 
 bool idn_worker_is_live(const struct idn_worker *worker)
 {
-    return worker->presence == IDN_PRESENCE_ALIVE && !worker->wedged && worker->peer != 0;
+    return worker->presence == IDN_PRESENCE_ALIVE && !worker->wedged && !worker->benched &&
+           worker->peer != 0;
 }
 
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker)

@@ -35,7 +35,7 @@ void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker);
 // In or out of the list of idle workers, after any change that matters to it.
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker);
 
-bool idn_worker_is_live(const struct idn_worker *worker); // alive, reachable, not wedged
+bool idn_worker_is_live(const struct idn_worker *worker); // alive, reachable, trusted
 bool idn_worker_can_serve(
     const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);
 bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct idn_job *job);

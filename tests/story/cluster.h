@@ -102,6 +102,7 @@ void until_images_done(struct cluster *cluster, int job, uint32_t images, uint64
 struct idn_job_info job_info(struct cluster *cluster, int job);
 // What a fold of the stored facts says, made independently of the core: images by class and digest.
 struct idn_summary stored_summary(const struct cluster *cluster, int job);
+struct idn_worker_info worker_info(struct cluster *cluster, int worker); // state 0: not there
 // Images of the job that the worker holds in leases now, as the broker sees it.
 uint32_t images_leased_to(struct cluster *cluster, int worker, int job);
 uint64_t images_computed(const struct cluster *cluster);

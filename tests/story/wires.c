@@ -179,22 +179,28 @@ struct idn_summary stored_summary(const struct cluster *cluster, int job)
     return sum(cluster, &key);
 }
 
-uint32_t images_leased_to(struct cluster *cluster, int worker, int job)
+struct idn_worker_info worker_info(struct cluster *cluster, int worker)
 {
     static union idn_core_items items;
     struct idn_request request = {.type = IDN_REQUEST_WORKERS};
     struct idn_reply reply;
-    struct idn_key key = key_of(job);
     char name[IDN_NAME_SIZE];
 
     snprintf(name, sizeof(name), "worker-%d", worker);
     idn_core_answer(cluster->core, cluster->now, &request, &items, &reply);
-    for (uint32_t i = 0; i < reply.u.workers.count; i++) {
-        const struct idn_worker_info *info = &items.worker[i];
-        if (strcmp(info->name, name) == 0 && info->leases > 0 && idn_key_equal(&info->job, &key))
-            return info->lease_count - info->lease_done;
-    }
-    return 0;
+    for (uint32_t i = 0; i < reply.u.workers.count; i++)
+        if (strcmp(items.worker[i].name, name) == 0)
+            return items.worker[i];
+    return (struct idn_worker_info){.state = 0};
+}
+
+uint32_t images_leased_to(struct cluster *cluster, int worker, int job)
+{
+    struct idn_worker_info info = worker_info(cluster, worker);
+    struct idn_key key = key_of(job);
+
+    return info.leases > 0 && idn_key_equal(&info.job, &key) ? info.lease_count - info.lease_done
+                                                             : 0;
 }
 
 uint64_t images_computed(const struct cluster *cluster)

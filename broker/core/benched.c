@@ -1,0 +1,89 @@
+#include "broker/core/benched.h"
+
+#include "broker/core/actions.h"
+#include "broker/core/leases.h"
+#include "broker/core/workers.h"
+
+// Kept: the newest death of each task, of the last IDN_BENCH_TASKS tasks.
+static void remember(
+    struct idn_worker *worker, const struct idn_job *job, uint32_t task, uint64_t now)
+{
+    struct idn_child_death *oldest = &worker->death[0];
+
+    for (uint32_t i = 0; i < IDN_BENCH_TASKS; i++) {
+        struct idn_child_death *death = &worker->death[i];
+        if (death->job == job->serial && death->task == task) {
+            death->ms = now;
+            return;
+        }
+        if (death->job == 0 || (oldest->job != 0 && death->ms < oldest->ms))
+            oldest = death;
+    }
+    *oldest = (struct idn_child_death){.job = job->serial, .task = task, .ms = now};
+}
+
+static bool too_many(const struct idn_worker *worker, uint64_t now)
+{
+    for (uint32_t i = 0; i < IDN_BENCH_TASKS; i++)
+        if (worker->death[i].job == 0 || now - worker->death[i].ms >= IDN_BENCH_MS)
+            return false;
+    return true;
+}
+
+static bool may_bench_one_more(const struct idn_core *core)
+{
+    uint32_t alive = 0, benched = 0;
+
+    IDN_EACH_CONST(link, &core->presence[IDN_PRESENCE_ALIVE])
+    {
+        alive++;
+        benched += IDN_ENTRY_CONST(link, struct idn_worker, in_presence)->benched;
+    }
+    return 2 * (benched + 1) <= alive;
+}
+
+static void bench(struct idn_core *core, struct idn_worker *worker)
+{
+    worker->benched = true;
+    worker->benched_ms = core->now;
+    idn_tell(core,
+        "worker %s is benched for %u s: its inference process died on %u tasks within %u s",
+        worker->name, IDN_BENCH_MS / 1000u, (unsigned)IDN_BENCH_TASKS, IDN_BENCH_MS / 1000u);
+    for (uint32_t i = 0; i < worker->leases; i++)
+        idn_lease_disown(core, worker, worker->lease[i]->id);
+    idn_leases_close_all(core, worker);
+    idn_worker_place(core, worker);
+}
+
+void idn_benched_death(
+    struct idn_core *core, struct idn_worker *worker, const struct idn_job *job, uint32_t index)
+{
+    if (worker->benched || job->model < 0)
+        return;
+    remember(worker, job, index / core->model[job->model].batch, core->now);
+    if (too_many(worker, core->now) && may_bench_one_more(core))
+        bench(core, worker);
+}
+
+void idn_benched_sweep(struct idn_core *core)
+{
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
+        struct idn_worker *worker = &core->worker[i];
+        if (!worker->benched || core->now - worker->benched_ms < IDN_BENCH_MS)
+            continue;
+        worker->benched = false;
+        for (uint32_t k = 0; k < IDN_BENCH_TASKS; k++)
+            worker->death[k].job = 0;
+        idn_worker_place(core, worker);
+    }
+}
+
+void idn_benched_note(const struct idn_worker *worker, uint64_t now, char *text, size_t size)
+{
+    uint64_t since = now - worker->benched_ms,
+             left = since < IDN_BENCH_MS ? IDN_BENCH_MS - since : 0;
+
+    idn_format(text, size,
+        "its inference process died on %u tasks within %u s; it gets nothing for another %lu s",
+        (unsigned)IDN_BENCH_TASKS, IDN_BENCH_MS / 1000u, (left + 999) / 1000);
+}
