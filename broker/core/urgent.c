@@ -36,18 +36,19 @@ void idn_urgent_add(struct idn_core *core, const struct idn_lease *lease)
 static uint32_t next(struct idn_core *core, struct idn_urgent *urgent)
 {
     struct idn_images *images = &urgent->job->images;
-    uint32_t index = idn_images_next(&core->pages, images, urgent->first);
+    uint32_t end = urgent->end < images->total ? urgent->end : images->total,
+             index = idn_images_next(&core->pages, images, urgent->first);
 
-    while (index < urgent->end && idn_images_get(&core->pages, images, index) != IDN_IMAGE_PENDING)
+    while (index < end && idn_images_get(&core->pages, images, index) != IDN_IMAGE_PENDING)
         index = idn_images_next(&core->pages, images, index + 1);
-    return index < urgent->end ? index : urgent->end;
+    return index < end ? index : urgent->end;
 }
 
 const struct idn_job *idn_urgent_job(struct idn_core *core, struct idn_urgent *urgent)
 {
     const struct idn_job *job = urgent->job;
 
-    if (job->serial != urgent->serial || job->state != IDN_JOB_OPEN ||
+    if (job->serial != urgent->serial || job->state != IDN_JOB_OPEN || job->images.pages == 0 ||
         (urgent->first = next(core, urgent)) == urgent->end) {
         drop(core, urgent);
         return NULL;

@@ -102,6 +102,7 @@ static struct idn_worker_message *hello_with(
     hello->u.hello.leases = 1;
     hello->u.hello.lease[0] = (struct idn_held_lease){.id = lease->u.lease.id,
         .job = lease->u.lease.job,
+        .spec_hash = lease->u.lease.spec_hash,
         .first = lease->u.lease.first,
         .count = lease->u.lease.count,
         .done = done};
