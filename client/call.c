@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-// How long silence lasts beyond the first repetition of a request before people are told.
-enum { LOST_MS = 1000 };
+// How long an answer is overdue before people are told: longer than a take-over lasts.
+enum { LOST_MS = 3000 };
 
 uint64_t idn_call_now(void)
 {
@@ -37,28 +37,75 @@ static void notify(struct idunno *idunno, enum idunno_notice notice, const char 
         idunno->on_notice(idunno->context, notice, sentence);
 }
 
+// What is the matter with two brokers: both are silent, or one of them answers that it is not the
+// active one.
+static void put_lost_of_two(const struct idunno *idunno, char *sentence, size_t size)
+{
+    const struct idn_link *link = &idunno->link;
+    const struct idn_session *session = &idunno->session;
+    uint32_t silent = (session->silent & 1) != 0 ? 0 : 1;
+
+    if (!session->refused || session->silent == 3)
+        (void)snprintf(sentence, size, "%s %s and %s, trying again",
+            idunno->heard ? "lost the brokers at" : "no answer yet from", link->address[0],
+            link->address[1]);
+    else if (session->silent == 0)
+        (void)snprintf(sentence, size, "no broker is active (%s), trying again",
+            session->refusal.u.refused.text);
+    else
+        (void)snprintf(sentence, size,
+            "%s the broker at %s, and the one at %s is not active (%s), trying again",
+            idunno->heard ? "lost" : "no answer yet from", link->address[silent],
+            link->address[1 - silent], session->refusal.u.refused.text);
+}
+
 static void tell_lost(struct idunno *idunno)
 {
     const struct idn_link *link = &idunno->link;
-    char sentence[2 * IDN_LINK_ADDRESS_SIZE + 64];
+    char sentence[2 * IDN_LINK_ADDRESS_SIZE + IDN_TEXT_SIZE + 64];
 
-    (void)snprintf(sentence, sizeof(sentence), "%s %s%s%s, trying again",
-        idunno->heard ? "lost the broker at" : "no answer yet from", link->address[0],
-        link->brokers > 1 ? " and " : "", link->brokers > 1 ? link->address[1] : "");
+    if (link->brokers > 1)
+        put_lost_of_two(idunno, sentence, sizeof(sentence));
+    else if (idunno->session.refused)
+        (void)snprintf(sentence, sizeof(sentence),
+            "the broker at %s is not active (%s), trying again", link->address[0],
+            idunno->session.refusal.u.refused.text);
+    else
+        (void)snprintf(sentence, sizeof(sentence), "%s %s, trying again",
+            idunno->heard ? "lost the broker at" : "no answer yet from", link->address[0]);
     notify(idunno, IDUNNO_LOST, sentence);
     idunno->said_lost = true;
 }
 
-static void tell_back(struct idunno *idunno)
+// Every broker answers these two, whoever reigns.
+static bool is_served(const struct idunno *idunno)
+{
+    uint32_t type = idunno->session.request.type;
+    uint32_t refusal =
+        idunno->reply.type == IDN_REPLY_REFUSED ? idunno->reply.u.refused.code : IDN_REFUSED_NONE;
+
+    return type != IDN_REQUEST_HELLO && type != IDN_REQUEST_STATUS &&
+           refusal != IDN_REFUSED_NOT_ACTIVE && refusal != IDN_REFUSED_UNKNOWN_HERE;
+}
+
+static void tell_answered(struct idunno *idunno)
 {
     char sentence[IDN_LINK_ADDRESS_SIZE + 64];
+    uint32_t broker = idunno->session.broker;
+    bool served = is_served(idunno), moved = served && idunno->served && broker != idunno->server;
 
     idunno->heard = true;
-    if (idunno->said_lost) {
+    if (served)
+        idunno->server = broker;
+    idunno->served |= served;
+    if (moved)
+        (void)snprintf(sentence, sizeof(sentence), "the broker at %s has taken over",
+            idunno->link.address[broker]);
+    else
         (void)snprintf(sentence, sizeof(sentence), "the broker at %s answers again",
-            idunno->link.address[idunno->session.broker]);
-        notify(idunno, IDUNNO_BACK, sentence);
-    }
+            idunno->link.address[broker]);
+    if (moved || idunno->said_lost)
+        notify(idunno, moved ? IDUNNO_MOVED : IDUNNO_BACK, sentence);
     idunno->said_lost = false;
 }
 
@@ -73,7 +120,7 @@ static void send_request(struct idunno *idunno, uint32_t broker, const struct id
     (void)idn_link_send(&idunno->link, broker, bytes.data, bytes.size);
 }
 
-static enum outcome carry_out(struct idunno *idunno, uint64_t now_ms)
+static enum outcome carry_out(struct idunno *idunno)
 {
     enum outcome outcome = GOING_ON;
 
@@ -85,8 +132,6 @@ static enum outcome carry_out(struct idunno *idunno, uint64_t now_ms)
             break;
         case IDN_SESSION_RECONNECT:
             idn_link_reopen(&idunno->link, action->broker);
-            if (idunno->silent_ms == 0)
-                idunno->silent_ms = now_ms;
             break;
         case IDN_SESSION_DONE:
             idunno->reply = *action->reply;
@@ -104,7 +149,7 @@ static enum outcome step(struct idunno *idunno, struct idn_session_event *event)
 {
     event->now_ms = idn_call_now();
     idn_session_step(&idunno->session, event);
-    return carry_out(idunno, event->now_ms);
+    return carry_out(idunno);
 }
 
 // Takes what has arrived from one broker, until the request is answered: what that answer points to
@@ -139,7 +184,7 @@ static void flush(struct idunno *idunno)
             continue;
         idunno->link.wants_write[i] = false;
         if (idunno->session.busy && i == idunno->session.broker)
-            send_request(idunno, i, &idunno->session.request);
+            send_request(idunno, i, &idunno->session.sent[i]);
     }
 }
 
@@ -147,8 +192,8 @@ static long time_to_wait(const struct idunno *idunno, uint64_t now_ms)
 {
     uint64_t deadline = idn_session_deadline(&idunno->session);
 
-    if (idunno->silent_ms != 0 && !idunno->said_lost && idunno->silent_ms + LOST_MS < deadline)
-        deadline = idunno->silent_ms + LOST_MS;
+    if (!idunno->said_lost && idunno->lost_ms < deadline)
+        deadline = idunno->lost_ms;
     return deadline <= now_ms ? 0 : (long)(deadline - now_ms);
 }
 
@@ -162,8 +207,7 @@ static enum outcome turn(struct idunno *idunno)
             return outcome;
     }
     flush(idunno);
-    if (idunno->silent_ms != 0 && !idunno->said_lost &&
-        idn_call_now() >= idunno->silent_ms + LOST_MS)
+    if (!idunno->said_lost && idn_call_now() >= idunno->lost_ms)
         tell_lost(idunno);
     return step(idunno, &tick);
 }
@@ -198,7 +242,7 @@ static enum idunno_code stop(struct idunno *idunno)
 
 static enum idunno_code finish(struct idunno *idunno, const struct idn_reply **ret_reply)
 {
-    tell_back(idunno);
+    tell_answered(idunno);
     if (idunno->reply.type == IDN_REPLY_REFUSED) {
         idunno->refusal = idunno->reply.u.refused.code;
         return idn_call_fail(idunno, IDUNNO_REFUSED, "%s", idunno->reply.u.refused.text);
@@ -216,7 +260,9 @@ enum idunno_code idn_call(
 
     idunno->error.text[0] = idunno->problem[0] = '\0';
     idunno->refusal = IDN_REFUSED_NONE;
-    idunno->silent_ms = 0;
+    idunno->lost_ms = began_ms + LOST_MS;
+    if (request->type == IDN_REQUEST_WATCH)
+        idunno->lost_ms += request->u.watch.wait_ms;
     enum outcome outcome = step(idunno, &begin);
     while (outcome == GOING_ON) {
         if (idn_link_wait(&idunno->link, idunno->stop_fd, time_to_wait(idunno, idn_call_now())))

@@ -18,10 +18,12 @@ struct idunno {
     int stop_fd;
     void (*on_notice)(void *context, enum idunno_notice notice, const char *sentence);
     void *context;
-    bool heard;         // any answer since the handle was opened
-    bool said_lost;     // IDUNNO_LOST, and not yet IDUNNO_BACK
-    uint64_t silent_ms; // when silence was noticed in this call; 0: it was not
-    uint32_t refusal;   // enum idn_refusal of the last call
+    bool heard;       // any answer since the handle was opened
+    bool said_lost;   // IDUNNO_LOST, and nothing of IDUNNO_BACK and IDUNNO_MOVED since
+    bool served;      // `server` is known
+    uint32_t server;  // the broker that answered last as the active one
+    uint64_t lost_ms; // of this call: without an answer until then people are told
+    uint32_t refusal; // enum idn_refusal of the last call
     struct idn_reason error;
     char problem[IDN_TEXT_SIZE]; // with an answer that could not be used, or ""
 };

@@ -304,7 +304,8 @@ enum idunno_code idunno_watch(
     return code;
 }
 
-static enum idunno_code end_job(struct idunno *idunno, uint32_t type, const struct idunno_job *job)
+static enum idunno_code change_job(
+    struct idunno *idunno, uint32_t type, const struct idunno_job *job)
 {
     struct idn_request request = {.type = type, .job = idn_call_job(job)};
 
@@ -313,12 +314,17 @@ static enum idunno_code end_job(struct idunno *idunno, uint32_t type, const stru
 
 enum idunno_code idunno_cancel(struct idunno *idunno, const struct idunno_job *job)
 {
-    return end_job(idunno, IDN_REQUEST_CANCEL, job);
+    return change_job(idunno, IDN_REQUEST_CANCEL, job);
 }
 
 enum idunno_code idunno_forget(struct idunno *idunno, const struct idunno_job *job)
 {
-    return end_job(idunno, IDN_REQUEST_FORGET, job);
+    return change_job(idunno, IDN_REQUEST_FORGET, job);
+}
+
+enum idunno_code idunno_retry(struct idunno *idunno, const struct idunno_job *job)
+{
+    return change_job(idunno, IDN_REQUEST_RETRY, job);
 }
 
 const char *idunno_status_name(uint32_t status)

@@ -47,8 +47,9 @@ enum idunno_code {
 };
 
 enum idunno_notice {
-    IDUNNO_LOST = 1, // nothing is heard of the broker; the call goes on trying
-    IDUNNO_BACK = 2, // it, or the other one, has answered after IDUNNO_LOST
+    IDUNNO_LOST = 1,  // no active broker was heard for some seconds; the call goes on trying
+    IDUNNO_BACK = 2,  // it has answered after IDUNNO_LOST
+    IDUNNO_MOVED = 3, // the other broker has taken over and answers, with or without IDUNNO_LOST
 };
 
 struct idunno_options {     // zero what you do not need
@@ -113,9 +114,10 @@ struct idunno_row { // one image's result
 };
 
 enum idunno_filter {
-    IDUNNO_ALL = 0,     // every image that has a result
-    IDUNNO_FAILED = 1,  // those that could not be classified
-    IDUNNO_MISSING = 2, // images without a result: only `index` of their rows means something
+    IDUNNO_ALL = 0,         // every image that has a result
+    IDUNNO_FAILED = 1,      // those that could not be classified
+    IDUNNO_MISSING = 2,     // images without a result: only `index` of their rows means something
+    IDUNNO_QUARANTINED = 3, // those given up because they kill the inference process
 };
 
 // "0.1.0": the version of the library in use.
@@ -140,7 +142,8 @@ void idunno_set_timeout(struct idunno *idunno, uint32_t timeout_ms);
 void idunno_draw(struct idunno_job *ret);
 
 // Returns once the job is stored (durable) by the broker. ret_durable (may be NULL): by how many
-// brokers.
+// brokers; 1 of two means that the other one was not in sync, and that the job is known nowhere
+// else until it is.
 //
 // query->list: one image a line; relative paths start at the list's own folder. The list is
 // uploaded with absolute paths; the image files themselves must be found under the same paths by
@@ -162,6 +165,8 @@ enum idunno_code idunno_results(struct idunno *idunno, const struct idunno_job *
     enum idunno_filter filter, bool (*on_row)(void *context, const struct idunno_row *row),
     void *context);
 
+// Lifts the quarantine of a job's images: they are tried again, also when the job had finished.
+enum idunno_code idunno_retry(struct idunno *idunno, const struct idunno_job *job);
 // Ends a job early; the results it has are kept. Cancelling a job that has ended changes nothing.
 enum idunno_code idunno_cancel(struct idunno *idunno, const struct idunno_job *job);
 // Removes a job that has ended, with its results.

@@ -40,20 +40,69 @@ uint64_t idn_session_deadline(const struct idn_session *session)
     return session->again_ms < end_ms(session) ? session->again_ms : end_ms(session);
 }
 
-// ---- asking ----
+// ---- silence ----
 
 static uint32_t bit_of(uint32_t broker)
 {
     return (uint32_t)1 << broker;
 }
 
+static bool is_silent(const struct idn_session *session, uint32_t broker)
+{
+    return (session->silent & bit_of(broker)) != 0;
+}
+
+static void expect_answer(struct idn_session *session, uint32_t broker, uint64_t now_ms)
+{
+    if (is_silent(session, broker))
+        return;
+    session->silent |= bit_of(broker);
+    session->silent_ms[broker] = session->opened_ms[broker] = now_ms + wait_ms(session);
+}
+
+// Nobody is judged by a time in which nobody was asked, or we could not listen.
+static void forget_silence(struct idn_session *session)
+{
+    session->silent = 0;
+}
+
+static uint32_t unheard_ms(const struct idn_session *session, uint32_t broker, uint64_t now_ms)
+{
+    uint32_t other = 1 - broker;
+
+    if (session->config.brokers == 1 || !is_silent(session, other) ||
+        now_ms <= session->silent_ms[other])
+        return 0;
+    uint64_t unheard = now_ms - session->silent_ms[other];
+    return unheard < UINT32_MAX ? (uint32_t)unheard : UINT32_MAX;
+}
+
+static void reopen_silent(struct idn_session *session, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < session->config.brokers; i++)
+        if (is_silent(session, i) && now_ms >= session->opened_ms[i] + IDN_REQUEST_MS) {
+            session->opened_ms[i] = now_ms;
+            act(session, IDN_SESSION_RECONNECT, i);
+        }
+}
+
+// ---- asking ----
+
+static void send_to(struct idn_session *session, uint32_t broker, uint64_t now_ms)
+{
+    session->asked |= bit_of(broker);
+    session->sent[broker] = session->request;
+    session->sent[broker].unheard_ms = unheard_ms(session, broker, now_ms);
+    expect_answer(session, broker, now_ms);
+    act(session, IDN_SESSION_SEND, broker)->request = &session->sent[broker];
+}
+
 static void ask(struct idn_session *session, uint32_t broker, uint64_t now_ms)
 {
     session->broker = broker;
-    session->asked |= bit_of(broker);
-    session->heard = false;
-    session->again_ms = now_ms + wait_ms(session) + IDN_REQUEST_MS;
-    act(session, IDN_SESSION_SEND, broker)->request = &session->request;
+    session->again_ms =
+        now_ms + wait_ms(session) + (session->config.brokers == 1 ? IDN_REQUEST_MS : IDN_DEAD_MS);
+    send_to(session, broker, now_ms);
 }
 
 static uint32_t other_broker(const struct idn_session *session)
@@ -68,13 +117,20 @@ static bool everyone_was_asked(const struct idn_session *session)
 
 static void begin_round(struct idn_session *session, uint64_t now_ms)
 {
+    uint32_t other = other_broker(session);
+    bool stays = is_silent(session, other) && !is_silent(session, session->broker);
+
     session->asked = 0;
-    ask(session, other_broker(session), now_ms);
+    ask(session, stays ? session->broker : other, now_ms);
+    if (session->config.brokers > 1 && is_silent(session, 1 - session->broker))
+        send_to(session, 1 - session->broker, now_ms);
 }
 
 static void begin(struct idn_session *session, const struct idn_request *request, uint64_t now_ms)
 {
     IDN_ASSERT(!session->busy);
+    if (now_ms > session->now_ms + IDN_STALL_MS)
+        forget_silence(session);
     session->request = *request;
     if (session->next_id == 0)
         session->next_id = 1;
@@ -104,6 +160,9 @@ static bool answers(uint32_t request, uint32_t reply)
         [IDN_REQUEST_RESULTS] = IDN_REPLY_RESULTS,
         [IDN_REQUEST_CANCEL] = IDN_REPLY_ACCEPTED,
         [IDN_REQUEST_FORGET] = IDN_REPLY_ACCEPTED,
+        [IDN_REQUEST_SWITCH] = IDN_REPLY_ACCEPTED,
+        [IDN_REQUEST_BOOTSTRAP] = IDN_REPLY_ACCEPTED,
+        [IDN_REQUEST_RETRY] = IDN_REPLY_ACCEPTED,
     };
     IDN_ASSERT(request < sizeof(wanted) && wanted[request] != 0);
     return reply == IDN_REPLY_REFUSED || reply == wanted[request];
@@ -120,10 +179,19 @@ static void keep_refusal(struct idn_session *session, const struct idn_reply *re
 {
     bool unknown_here = reply->u.refused.code == IDN_REFUSED_UNKNOWN_HERE;
 
-    if (!session->unknown_here || unknown_here)
+    if (!session->unknown_here || unknown_here) {
         session->refusal = *reply;
+        session->refused_by = session->broker;
+    }
     session->refused = true;
     session->unknown_here |= unknown_here;
+}
+
+// The broker that refused is the one that lives.
+static void end_refused(struct idn_session *session)
+{
+    session->broker = session->refused_by;
+    end_with(session, &session->refusal);
 }
 
 // The broker asked now cannot answer: the next one, the refusal, or a pause before the next round.
@@ -132,9 +200,8 @@ static void look_elsewhere(struct idn_session *session, uint64_t now_ms)
     if (!everyone_was_asked(session)) {
         ask(session, other_broker(session), now_ms);
     } else if (session->unknown_here) {
-        end_with(session, &session->refusal);
+        end_refused(session);
     } else {
-        session->heard = true; // and answered: the pause is ours
         session->again_ms = now_ms + IDN_BEAT_MS;
     }
 }
@@ -142,8 +209,7 @@ static void look_elsewhere(struct idn_session *session, uint64_t now_ms)
 static void take_reply(
     struct idn_session *session, uint32_t broker, const struct idn_reply *reply, uint64_t now_ms)
 {
-    if (broker == session->broker)
-        session->heard = true;
+    session->silent &= ~bit_of(broker);
     if (!session->busy || reply->id != session->request.id ||
         !answers(session->request.type, reply->type))
         return;
@@ -156,12 +222,12 @@ static void take_reply(
     }
 }
 
-// ---- silence ----
+// ---- no answer ----
 
 static void give_up(struct idn_session *session)
 {
     if (session->refused) {
-        end_with(session, &session->refusal);
+        end_refused(session);
         return;
     }
     act(session, IDN_SESSION_UNREACHABLE, session->broker);
@@ -170,12 +236,10 @@ static void give_up(struct idn_session *session)
 
 static void ask_again(struct idn_session *session, uint64_t now_ms)
 {
-    if (!session->heard)
-        act(session, IDN_SESSION_RECONNECT, session->broker);
     if (!everyone_was_asked(session))
         ask(session, other_broker(session), now_ms);
     else if (session->unknown_here)
-        end_with(session, &session->refusal);
+        end_refused(session);
     else
         begin_round(session, now_ms);
 }
@@ -186,12 +250,18 @@ static void tick(struct idn_session *session, uint64_t now_ms)
 
     if (now_ms < deadline)
         return;
-    if (now_ms - deadline > IDN_STALL_MS)
+    bool stalled = now_ms - deadline > IDN_STALL_MS;
+
+    if (stalled)
         session->started_ms = now_ms;
-    if (now_ms >= end_ms(session))
+    if (now_ms >= end_ms(session)) {
         give_up(session);
-    else
-        ask_again(session, now_ms);
+        return;
+    }
+    reopen_silent(session, now_ms);
+    if (stalled)
+        forget_silence(session);
+    ask_again(session, now_ms);
 }
 
 // ---- the step ----
@@ -219,4 +289,5 @@ void idn_session_step(struct idn_session *session, const struct idn_session_even
         session->busy = false;
         break;
     }
+    session->now_ms = event->now_ms;
 }

@@ -79,13 +79,15 @@ static int choose_dataset(struct idn_submit *submit)
 static void announce(struct idn_submit *submit)
 {
     const struct idunno_info *info = &submit->info;
+    const char *durable = idn_submit_durable_text(submit);
     char text[IDN_REASON_MAX];
 
-    (void)snprintf(text, sizeof(text), "job %.8s: %s, images %u to %u of %.200s", info->job.id,
+    (void)snprintf(text, sizeof(text), "job %.8s: %s, images %u to %u of %.200s%s%s", info->job.id,
         info->model, info->first, info->last,
         info->dataset[0] != '\0'       ? info->dataset
         : submit->options.list != NULL ? submit->options.list
-                                       : "a list of its own");
+                                       : "a list of its own",
+        durable[0] == '\0' ? "" : "; ", durable);
     idn_progress_say(&submit->progress, text);
 }
 
@@ -96,7 +98,7 @@ static enum idunno_code submit_patiently(struct idn_submit *submit, struct idunn
     enum idunno_code code = IDUNNO_OK;
 
     for (int i = 0; i < ATTEMPTS_MAX; i++) {
-        code = idunno_submit(submit->idunno, &submit->query, job, NULL);
+        code = idunno_submit(submit->idunno, &submit->query, job, &submit->durable);
         if (code != IDUNNO_REFUSED || strcmp(idunno_refusal(submit->idunno), "slow_down") != 0)
             break;
         if (idn_signals_wait(submit->signal_fd, PAUSE_MS))
@@ -139,6 +141,21 @@ static int find_job(struct idn_submit *submit)
     return code == IDUNNO_OK ? IDN_SUBMIT_GO_ON : idn_submit_fail(submit, code);
 }
 
+static void print_detached(const struct idn_submit *submit)
+{
+    struct idn_json json;
+
+    if (!submit->options.json) {
+        (void)printf("%s\n", submit->info.job.id);
+        return;
+    }
+    idn_json_init(&json, stdout);
+    idn_json_object(&json, NULL);
+    idn_json_string(&json, "job", submit->info.job.id);
+    idn_json_u64(&json, "durable", submit->durable);
+    idn_json_end(&json);
+}
+
 static int run(struct idn_submit *submit)
 {
     int status = open_files(submit);
@@ -150,7 +167,7 @@ static int run(struct idn_submit *submit)
     if (status != IDN_SUBMIT_GO_ON)
         return status;
     if (submit->options.detach) {
-        (void)printf("%s\n", submit->info.job.id);
+        print_detached(submit);
         return IDN_EXIT_OK;
     }
     announce(submit);

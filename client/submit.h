@@ -44,6 +44,8 @@ struct idn_submit {
     char dataset[IDN_NAME_SIZE]; // of the query, when the user named none
     struct idunno_info info;     // of the job, as heard last
     bool accepted;
+    uint32_t durable; // brokers that had stored the job when it was accepted; 0: not submitted here
+    bool moved;       // another broker has taken over and was not yet told of the job
     struct idn_progress progress;
     char note[IDN_REASON_MAX]; // beside the bar: what keeps the job from moving
 };
@@ -55,6 +57,8 @@ enum { IDN_SUBMIT_GO_ON = -1 };
 int idn_submit_watch(struct idn_submit *submit);
 // For idunno_options.on_notice, with the idn_submit as context.
 void idn_submit_notice(void *submit, enum idunno_notice notice, const char *sentence);
+// "stored by both brokers": what `durable` means to people; "" when there is nothing to say.
+const char *idn_submit_durable_text(const struct idn_submit *submit);
 // A call failed: says it, and how to come back to a job that goes on.
 int idn_submit_fail(struct idn_submit *submit, enum idunno_code code);
 

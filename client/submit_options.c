@@ -65,7 +65,7 @@ static const char help_text[] =
     "what to do then\n"
     "  --output FILE         write the results to FILE.csv or FILE.jsonl when all are there\n"
     "  --json                sum up as JSON\n"
-    "  --detach              print the job's id and leave it running\n"
+    "  --detach              print the job's id and leave it running; with --json: job, durable\n"
     "  --attach ID           return to a job that is running or has ended\n"
     "  --quiet               no progress, no summary\n"
     "\n"
@@ -76,11 +76,13 @@ static const char help_text[] =
     "                        once the job is accepted)\n"
     "  --help, --version\n"
     "\n"
-    "Ctrl-C leaves the job running and says how to return to it.\n"
+    "Ctrl-C leaves the job running and says how to return to it. When the broker dies and the\n"
+    "other one takes over, that is one line, and the job goes on.\n"
     "\n"
     "Output: index, path (with --list), status, then five times class, probability and, where\n"
     "the model's labels can be read here, label.\n"
-    "JSON: the members of 'idunno-ctl job ID --json', failed_by_status and output.\n"
+    "JSON: the members of 'idunno-ctl job ID --json', failed_by_status, durable and output.\n"
+    "durable: by how many brokers the job was stored when it was accepted; null with --attach.\n"
     "Exit status: 0 all images classified, 3 finished with failed images, 1 failure or\n"
     "cancelled, 2 wrong usage, 130 interrupted.\n";
 
@@ -226,10 +228,9 @@ static int check(const struct idn_submit_options *options, struct idn_reason *re
         return idn_reason_set(reason, -EINVAL,
             "--list %.100s and --dataset %.100s exclude each other; give one of them",
             options->list, options->dataset);
-    if (options->detach && (options->output != NULL || options->json))
+    if (options->detach && options->output != NULL)
         return idn_reason_set(reason, -EINVAL,
-            "--detach ends before there is anything for %s; use that with --attach later",
-            options->output != NULL ? "--output" : "--json");
+            "--detach ends before there is anything for --output; use that with --attach later");
     return 0;
 }
 

@@ -71,6 +71,10 @@ static void print_json(const struct idn_submit *submit, const struct report *rep
         if (report->by_status[i] > 0)
             idn_json_u64(&json, idunno_status_name(i), report->by_status[i]);
     idn_json_end(&json);
+    if (submit->durable > 0)
+        idn_json_u64(&json, "durable", submit->durable);
+    else
+        idn_json_null(&json, "durable");
     if (submit->options.output != NULL)
         idn_json_string(&json, "output", submit->options.output);
     else

@@ -22,15 +22,16 @@ static void show(struct idn_submit *submit)
 }
 
 // On a terminal the note beside the bar comes and goes; elsewhere a lost broker is one line, and
-// the progress lines that follow show that it is back.
+// the progress lines that follow show that it is back. A take-over is one line anywhere.
 void idn_submit_notice(void *context, enum idunno_notice notice, const char *sentence)
 {
     struct idn_submit *submit = context;
 
     submit->note[0] = '\0';
+    submit->moved |= notice == IDUNNO_MOVED;
     if (notice == IDUNNO_LOST && submit->progress.terminal && submit->accepted)
         (void)snprintf(submit->note, sizeof(submit->note), "%s", sentence);
-    else if (notice == IDUNNO_LOST)
+    else if (notice != IDUNNO_BACK)
         idn_progress_say(&submit->progress, sentence);
     if (submit->accepted && submit->progress.terminal)
         show(submit);
@@ -62,22 +63,77 @@ int idn_submit_fail(struct idn_submit *submit, enum idunno_code code)
     return status;
 }
 
-// slow_down: a little later. unknown_here: the broker does not know the job but another may; after
-// a take-over the new active may not have heard of it yet. Submitting the same key again is
-// harmless, and right if the job was lost.
-static enum idunno_code after_refusal(struct idn_submit *submit)
+const char *idn_submit_durable_text(const struct idn_submit *submit)
 {
-    const char *refusal = idunno_refusal(submit->idunno);
-    bool unknown = strcmp(refusal, "unknown_here") == 0;
+    if (submit->durable >= 2)
+        return "stored by both brokers";
+    if (submit->durable == 1 && submit->cluster.brokers > 1)
+        return "stored by one broker only: the other one is not in sync with it";
+    return "";
+}
+
+static bool is_refusal(const struct idn_submit *submit, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (strcmp(idunno_refusal(submit->idunno), *names) == 0)
+            return true;
+    return false;
+}
+
+// The same key is the same job, so that this is harmless where the job is known, and right where it
+// was lost. A job that somebody has forgotten is refused, not begun again.
+static enum idunno_code submit_again(struct idn_submit *submit)
+{
     struct idunno_job job;
 
-    if (!unknown && strcmp(refusal, "slow_down") != 0)
+    return submit->query.model == NULL
+               ? IDUNNO_OK
+               : idunno_submit(submit->idunno, &submit->query, &job, &submit->durable);
+}
+
+// After a take-over. What only hinders a submission does not end the watch of a job that may well
+// be there; the list file may have changed meanwhile.
+static enum idunno_code tell_new_broker(struct idn_submit *submit)
+{
+    static const char *const final[] = {"forgotten", "conflict", NULL};
+
+    submit->moved = false;
+    enum idunno_code code = submit_again(submit);
+    if (code == IDUNNO_INVALID || (code == IDUNNO_REFUSED && !is_refusal(submit, final)))
+        return IDUNNO_OK;
+    return code;
+}
+
+// slow_down: a little later. unknown_here: the broker does not know the job but another may; after
+// a take-over the new active may not have heard of it yet. unknown_job: it was lost with the disk
+// of the one broker that had it, or forgotten.
+static enum idunno_code after_refusal(struct idn_submit *submit)
+{
+    static const char *const unknown[] = {"unknown_here", "unknown_job", NULL};
+    static const char *const busy[] = {"slow_down", "unknown_here", "not_active", "no_mirror",
+        "disk_low", "cluster_full", "client_full", "history_full", NULL};
+    bool lost = is_refusal(submit, unknown);
+
+    if (!is_refusal(submit, busy) && (!lost || submit->query.model == NULL))
         return IDUNNO_REFUSED;
     if (idn_signals_wait(submit->signal_fd, AGAIN_MS))
         return IDUNNO_STOPPED;
-    if (!unknown || submit->query.model == NULL)
-        return IDUNNO_OK;
-    return idunno_submit(submit->idunno, &submit->query, &job, NULL);
+    enum idunno_code code = lost ? submit_again(submit) : IDUNNO_OK;
+    return code == IDUNNO_REFUSED && is_refusal(submit, busy) ? IDUNNO_OK : code;
+}
+
+// One look at the job, and what is to be done before the next. known_ms: when it was last seen.
+static enum idunno_code look(struct idn_submit *submit, uint32_t patience_ms, uint64_t *known_ms)
+{
+    enum idunno_code code = submit->moved ? tell_new_broker(submit) : IDUNNO_OK;
+
+    if (code == IDUNNO_OK)
+        code = idunno_watch(submit->idunno, &submit->info.job, WATCH_MS, &submit->info);
+    if (code == IDUNNO_OK)
+        *known_ms = idn_call_now();
+    else if (code == IDUNNO_REFUSED && idn_call_now() - *known_ms < patience_ms)
+        code = after_refusal(submit);
+    return code;
 }
 
 int idn_submit_watch(struct idn_submit *submit)
@@ -89,12 +145,7 @@ int idn_submit_watch(struct idn_submit *submit)
     idunno_set_timeout(submit->idunno, patience_ms);
     submit->info.version = 0;
     do {
-        enum idunno_code code =
-            idunno_watch(submit->idunno, &submit->info.job, WATCH_MS, &submit->info);
-        if (code == IDUNNO_OK)
-            known_ms = idn_call_now();
-        else if (code == IDUNNO_REFUSED && idn_call_now() - known_ms < patience_ms)
-            code = after_refusal(submit);
+        enum idunno_code code = look(submit, patience_ms, &known_ms);
         if (code != IDUNNO_OK)
             return idn_submit_fail(submit, code);
         if (submit->info.version != 0)

@@ -176,19 +176,133 @@ static void test_never_gives_up_when_told_so(void)
     }
 }
 
-static void test_silence_alternates_between_two_brokers(void)
+// How many actions of a type the last step took for a broker.
+static int count(enum idn_session_action_type type, uint32_t broker)
+{
+    int found = 0;
+
+    for (size_t i = 0; i < session.actions; i++)
+        found += session.action[i].type == type && session.action[i].broker == broker;
+    return found;
+}
+
+// The request that the last step sent to a broker.
+static const struct idn_request *sent_to(uint32_t broker)
+{
+    const struct idn_request *found = NULL;
+
+    for (size_t i = 0; i < session.actions; i++)
+        if (session.action[i].type == IDN_SESSION_SEND && session.action[i].broker == broker)
+            found = session.action[i].request;
+    CHECK(found != NULL);
+    return found;
+}
+
+static void test_a_silent_broker_is_not_waited_for_long(void)
 {
     start(2, 60000);
     begin(0, IDN_REQUEST_STATUS, 0);
     CHECK(only_sent_to(0));
-    tick(2000);
-    CHECK(reconnected_and_sent(0, 1));
-    tick(4000);
-    CHECK(reconnected_and_sent(1, 0));
-    answer(4001, 1, 100, IDN_REPLY_STATUS, 0); // the other's late answer serves as well
+    tick(IDN_DEAD_MS);
+    CHECK(only_sent_to(1)); // the same id; the first one's socket still has time
+    CHECK_INT(sent_to(1)->id, 100);
+    answer(IDN_DEAD_MS + 1, 0, 100, IDN_REPLY_STATUS, 0); // its late answer serves as well
     CHECK(ended_with(IDN_SESSION_DONE));
-    begin(5000, IDN_REQUEST_STATUS, 0);
-    CHECK(only_sent_to(1)); // the one that answered last is asked first
+    begin(1100, IDN_REQUEST_STATUS, 0);
+    CHECK(only_sent_to(0)); // the one that answered last is asked first
+}
+
+static void test_two_silent_brokers_are_asked_together(void)
+{
+    start(2, 60000);
+    begin(0, IDN_REQUEST_STATUS, 0);
+    tick(1000);
+    tick(2000);
+    CHECK_INT(count(IDN_SESSION_SEND, 0), 1);
+    CHECK_INT(count(IDN_SESSION_SEND, 1), 1);
+    CHECK_INT(count(IDN_SESSION_RECONNECT, 0), 1); // silent since 0
+    CHECK_INT(count(IDN_SESSION_RECONNECT, 1), 0); // only since 1000
+    tick(3000);
+    CHECK_INT(count(IDN_SESSION_RECONNECT, 0), 0);
+    CHECK_INT(count(IDN_SESSION_RECONNECT, 1), 1);
+    tick(4000);
+    CHECK_INT(count(IDN_SESSION_RECONNECT, 0), 1);
+    answer(4001, 1, 100, IDN_REPLY_STATUS, 0);
+    CHECK(ended_with(IDN_SESSION_DONE));
+    begin(4002, IDN_REQUEST_STATUS, 0);
+    CHECK(only_sent_to(1));
+}
+
+// The active has died, the standby has not taken over yet: it is asked five times a second and told
+// since when the other one is silent; should that come back, it is not missed.
+static void test_a_standby_is_asked_until_it_takes_over(void)
+{
+    start(2, 60000);
+    begin(0, IDN_REQUEST_SUBMIT, 0);
+    CHECK_INT(sent_to(0)->unheard_ms, 0);
+    tick(1000);
+    CHECK_INT(sent_to(1)->unheard_ms, 1000);
+    refuse(1001, 1, IDN_REFUSED_NOT_ACTIVE);
+    CHECK_INT(session.actions, 0);
+    CHECK_INT(idn_session_deadline(&session), 1001 + IDN_BEAT_MS);
+    tick(1001 + IDN_BEAT_MS);
+    CHECK_INT(sent_to(1)->unheard_ms, 1001 + IDN_BEAT_MS);
+    CHECK_INT(sent_to(0)->unheard_ms, 0);
+    refuse(1202, 1, IDN_REFUSED_NOT_ACTIVE);
+    CHECK_INT(idn_session_deadline(&session), 1202 + IDN_BEAT_MS);
+    tick(1202 + IDN_BEAT_MS);
+    answer(1403, 1, 100, IDN_REPLY_ACCEPTED, 0);
+    CHECK(ended_with(IDN_SESSION_DONE));
+    begin(1404, IDN_REQUEST_STATUS, 0);
+    CHECK(only_sent_to(1));
+}
+
+static void test_a_watch_is_no_silence_until_it_is_due(void)
+{
+    start(2, 60000);
+    begin(0, IDN_REQUEST_WATCH, 5000);
+    CHECK_INT(idn_session_deadline(&session), 5000 + IDN_DEAD_MS);
+    tick(5000 + IDN_DEAD_MS);
+    CHECK_INT(sent_to(1)->unheard_ms, IDN_DEAD_MS);
+}
+
+static void test_anything_heard_ends_a_silence(void)
+{
+    start(2, 60000);
+    begin(0, IDN_REQUEST_STATUS, 0);
+    answer(900, 0, 99, IDN_REPLY_STATUS, 0); // of a request before
+    tick(1000);
+    CHECK_INT(sent_to(1)->unheard_ms, 0);
+}
+
+// What was not asked, or not listened for, is no silence.
+static void test_a_pause_is_no_silence(void)
+{
+    start(2, 60000);
+    begin(0, IDN_REQUEST_STATUS, 0);
+    tick(1000);
+    answer(1001, 1, 100, IDN_REPLY_STATUS, 0);
+    begin(1002, IDN_REQUEST_STATUS, 0);
+    CHECK_INT(sent_to(1)->unheard_ms, 1002); // at once after: it still is
+    answer(1003, 1, 101, IDN_REPLY_STATUS, 0);
+    begin(1003 + IDN_STALL_MS + 1, IDN_REQUEST_STATUS, 0);
+    CHECK_INT(sent_to(1)->unheard_ms, 0);
+
+    start(2, 60000);
+    begin(0, IDN_REQUEST_STATUS, 0);
+    tick(1000 + IDN_STALL_MS + 1); // the process stood still
+    CHECK_INT(sent_to(1)->unheard_ms, 0);
+}
+
+static void test_the_one_that_refused_is_asked_first_next_time(void)
+{
+    start(2, 60000);
+    begin(0, IDN_REQUEST_JOB, 0);
+    refuse(1, 0, IDN_REFUSED_UNKNOWN_HERE);
+    tick(1 + IDN_DEAD_MS); // the other is silent
+    CHECK(ended_with_refusal(IDN_REFUSED_UNKNOWN_HERE));
+    begin(1100, IDN_REQUEST_JOB, 0);
+    CHECK(only_sent_to(0));
 }
 
 static void test_not_active_asks_the_other_at_once(void)
@@ -199,7 +313,7 @@ static void test_not_active_asks_the_other_at_once(void)
     CHECK(only_sent_to(1));
     refuse(2, 0, IDN_REFUSED_NOT_ACTIVE); // again, of the broker asked before
     CHECK_INT(session.actions, 0);
-    CHECK_INT(idn_session_deadline(&session), 1 + IDN_REQUEST_MS); // the other has its time
+    CHECK_INT(idn_session_deadline(&session), 1 + IDN_DEAD_MS); // the other has its time
     answer(3, 1, 100, IDN_REPLY_ACCEPTED, 0);
     CHECK(ended_with(IDN_SESSION_DONE));
 }
@@ -250,11 +364,8 @@ static void test_unknown_here_and_a_silent_other(void)
     start(2, 10000);
     begin(0, IDN_REQUEST_JOB, 0);
     refuse(1, 0, IDN_REFUSED_UNKNOWN_HERE);
-    tick(1 + IDN_REQUEST_MS);
-    CHECK_INT(session.actions, 2);
-    CHECK(session.action[0].type == IDN_SESSION_RECONNECT && session.action[0].broker == 1);
-    CHECK(session.action[1].type == IDN_SESSION_DONE);
-    CHECK_INT(session.action[1].reply->u.refused.code, IDN_REFUSED_UNKNOWN_HERE);
+    tick(1 + IDN_DEAD_MS);
+    CHECK(ended_with_refusal(IDN_REFUSED_UNKNOWN_HERE));
 }
 
 static void test_a_stopped_process_gives_nobody_up(void)
@@ -305,7 +416,13 @@ int main(int argc, char **argv)
         CHECK_TEST(test_gives_up_after_its_timeout),
         CHECK_TEST(test_a_timeout_shorter_than_a_repetition),
         CHECK_TEST(test_never_gives_up_when_told_so),
-        CHECK_TEST(test_silence_alternates_between_two_brokers),
+        CHECK_TEST(test_a_silent_broker_is_not_waited_for_long),
+        CHECK_TEST(test_two_silent_brokers_are_asked_together),
+        CHECK_TEST(test_a_standby_is_asked_until_it_takes_over),
+        CHECK_TEST(test_a_watch_is_no_silence_until_it_is_due),
+        CHECK_TEST(test_anything_heard_ends_a_silence),
+        CHECK_TEST(test_a_pause_is_no_silence),
+        CHECK_TEST(test_the_one_that_refused_is_asked_first_next_time),
         CHECK_TEST(test_not_active_asks_the_other_at_once),
         CHECK_TEST(test_no_active_broker_pauses_between_rounds),
         CHECK_TEST(test_one_broker_not_active_is_asked_again),

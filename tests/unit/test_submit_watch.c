@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct fake_broker broker;
+static struct fake_broker broker, other;
 static struct idn_submit submit;
-static atomic_uint submissions, watches;
+static atomic_uint submissions, watches, refusals;
 static const char *said; // on stderr by the last run; owned
 
 // ---- the broker's answers
@@ -122,29 +122,93 @@ static bool interrupts(
     return false;
 }
 
+static bool has_lost_its_disk(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    if (accept(request, ret))
+        return true;
+    return atomic_load(&submissions) == 0 ? refuse(ret, IDN_REFUSED_UNKNOWN_JOB, "no such job")
+                                          : job(request, IDN_JOB_FINISHED, ret);
+}
+
+// Two brokers: the first one dies after its first answer about the job; the second one refuses two
+// requests before it takes over.
+static bool dies(struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    return accept(request, ret) || (atomic_load(&watches) == 1 && job(request, IDN_JOB_OPEN, ret));
+}
+
+static bool takes_over(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    if (atomic_load(&refusals) < 2) {
+        atomic_fetch_add(&refusals, 1);
+        return refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker b is the standby");
+    }
+    return accept(request, ret) ||
+           job(request, atomic_load(&submissions) == 0 ? IDN_JOB_OPEN : IDN_JOB_FINISHED, ret);
+}
+
+static bool takes_over_and_finishes(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    if (request->type != IDN_REQUEST_WATCH || atomic_load(&refusals) < 2)
+        return takes_over(self, request, ret);
+    return job(request, IDN_JOB_FINISHED, ret);
+}
+
+static bool takes_over_and_is_full(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    if (request->type != IDN_REQUEST_SUBMIT || atomic_load(&refusals) < 2)
+        return takes_over(self, request, ret);
+    atomic_fetch_add(&submissions, 1);
+    return refuse(ret, IDN_REFUSED_CLUSTER_FULL, "the cluster is full");
+}
+
 // ---- runs
+
+static int run_between(
+    fake_answer *answer, fake_answer *second, const char *model, uint32_t timeout_ms);
 
 // Watches (and reports) with stderr in a file; returns the exit status.
 static int run_with(fake_answer *answer, const char *model, uint32_t timeout_ms)
+{
+    return run_between(answer, NULL, model, timeout_ms);
+}
+
+static int run_between(
+    fake_answer *answer, fake_answer *second, const char *model, uint32_t timeout_ms)
 {
     FILE *file = tmpfile();
     int kept = dup(STDERR_FILENO), status;
 
     atomic_store(&submissions, 0);
     atomic_store(&watches, 0);
+    atomic_store(&refusals, 0);
     memset(&broker, 0, sizeof(broker));
+    memset(&other, 0, sizeof(other));
     fake_broker_start(&broker, answer);
+    if (second != NULL)
+        fake_broker_start(&other, second);
     submit = (struct idn_submit){.signal_fd = submit.signal_fd,
         .accepted = true,
         .options = {.quiet = true, .timeout_ms = timeout_ms},
         .query = {.model = model, .dataset = "photos", .last = 9}};
     idunno_draw(&submit.info.job);
     submit.query.key = submit.info.job.key;
-    idn_progress_init(&submit.progress, stderr, true);
     struct idunno_options options = {
-        .brokers = {broker.address}, .client = "test", .stop_fd = submit.signal_fd};
+        .brokers = {broker.address, second == NULL ? NULL : other.address},
+        .client = "test",
+        .stop_fd = submit.signal_fd,
+        .on_notice = idn_submit_notice,
+        .context = &submit};
     CHECK_INT(idunno_connect(&options, &submit.idunno), IDUNNO_OK);
     CHECK(file != NULL && dup2(fileno(file), STDERR_FILENO) >= 0);
+    idn_progress_init(&submit.progress, stderr, second == NULL);
     status = idn_submit_watch(&submit);
     if (status == IDN_SUBMIT_GO_ON)
         status = idn_submit_report(&submit);
@@ -152,6 +216,8 @@ static int run_with(fake_answer *answer, const char *model, uint32_t timeout_ms)
     (void)close(kept);
     idunno_close(&submit.idunno);
     fake_broker_stop(&broker);
+    if (second != NULL)
+        fake_broker_stop(&other);
     static char text[2000];
     rewind(file);
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
@@ -188,11 +254,72 @@ static void test_a_busy_broker_is_asked_again(void)
     CHECK_INT(atomic_load(&submissions), 0);
 }
 
+// What somebody removed is not begun again: a key that is forgotten is refused for ever.
+static bool has_forgotten_for_ever(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    if (request->type != IDN_REQUEST_SUBMIT)
+        return has_forgotten(self, request, ret);
+    atomic_fetch_add(&submissions, 1);
+    return refuse(ret, IDN_REFUSED_FORGOTTEN, "this job was forgotten: submit it under a new key");
+}
+
 static void test_a_forgotten_job(void)
 {
-    CHECK_INT(run_with(has_forgotten, "alexnet", 0), IDN_EXIT_FAILURE);
+    CHECK_INT(run_with(has_forgotten_for_ever, "alexnet", 0), IDN_EXIT_FAILURE);
+    CHECK_STRING(said, "idunno-submit: this job was forgotten: submit it under a new key\n");
+    CHECK_INT(atomic_load(&submissions), 1);
+    CHECK_INT(run_with(has_forgotten_for_ever, NULL, 0), IDN_EXIT_FAILURE); // --attach
     CHECK_STRING(said, "idunno-submit: this job has been forgotten\n");
-    CHECK_INT(atomic_load(&submissions), 0); // what somebody removed is not begun again
+    CHECK_INT(atomic_load(&submissions), 0);
+}
+
+// The one broker that had stored it is back with an empty disk: the running submission brings it.
+static void test_a_job_lost_with_a_disk_is_submitted_again(void)
+{
+    CHECK_INT(run_with(has_lost_its_disk, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&submissions), 1);
+    CHECK_INT(submit.durable, 1);
+}
+
+static void test_a_take_over_is_one_line_and_the_job_is_told_of(void)
+{
+    char line[200];
+
+    CHECK_INT(run_between(dies, takes_over, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&submissions), 1);
+    (void)snprintf(line, sizeof(line), "the broker at %s has taken over\n", other.address);
+    CHECK_CONTAINS(said, line);
+    CHECK(strstr(said, "the broker") == strstr(said, line)); // and not another one
+    CHECK(strstr(strstr(said, line) + strlen(line), "broker") == NULL);
+}
+
+// The job is there: that a submission cannot be taken now is nothing to stop for.
+static void test_a_full_broker_that_took_over_goes_on(void)
+{
+    CHECK_INT(run_between(dies, takes_over_and_is_full, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&submissions), 1);
+}
+
+// --attach does not know what was submitted, and need not.
+static void test_an_attached_run_survives_a_take_over(void)
+{
+    CHECK_INT(run_between(dies, takes_over_and_finishes, NULL, 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&submissions), 0);
+}
+
+static void test_durability_in_words(void)
+{
+    struct idn_submit one = {.durable = 1, .cluster.brokers = 1};
+    struct idn_submit alone = {.durable = 1, .cluster.brokers = 2};
+    struct idn_submit both = {.durable = 2, .cluster.brokers = 2};
+    struct idn_submit attached = {.cluster.brokers = 2};
+
+    CHECK_STRING(idn_submit_durable_text(&one), ""); // there is nothing else to expect
+    CHECK_STRING(idn_submit_durable_text(&alone),
+        "stored by one broker only: the other one is not in sync with it");
+    CHECK_STRING(idn_submit_durable_text(&both), "stored by both brokers");
+    CHECK_STRING(idn_submit_durable_text(&attached), "");
 }
 
 static void test_a_cancelled_job(void)
@@ -223,6 +350,11 @@ int main(int argc, char **argv)
         CHECK_TEST(test_an_attached_run_waits_and_gives_up),
         CHECK_TEST(test_a_busy_broker_is_asked_again),
         CHECK_TEST(test_a_forgotten_job),
+        CHECK_TEST(test_a_job_lost_with_a_disk_is_submitted_again),
+        CHECK_TEST(test_a_take_over_is_one_line_and_the_job_is_told_of),
+        CHECK_TEST(test_a_full_broker_that_took_over_goes_on),
+        CHECK_TEST(test_an_attached_run_survives_a_take_over),
+        CHECK_TEST(test_durability_in_words),
         CHECK_TEST(test_a_cancelled_job),
         CHECK_TEST(test_no_broker_any_more),
         CHECK_TEST(test_an_interrupted_run_says_how_to_return),
