@@ -90,6 +90,13 @@ static void put_beat(
     envelope->beat = idn_put_message(arena, &idunno__mirror__beat__descriptor);
 }
 
+static void put_gone(
+    struct idn_arena *arena, const struct idn_mirror_frame *frame, Idunno__Mirror *envelope)
+{
+    (void)frame;
+    envelope->gone = idn_put_message(arena, &idunno__mirror__gone__descriptor);
+}
+
 static void put_handover(
     struct idn_arena *arena, const struct idn_mirror_frame *frame, Idunno__Mirror *envelope)
 {
@@ -207,8 +214,8 @@ static void take_facts(struct idn_codec *codec, struct idn_check *check, const I
     to->u.facts.item = item;
 }
 
-static void take_beat(struct idn_codec *codec, struct idn_check *check, const Idunno__Mirror *from,
-    struct idn_mirror_frame *to)
+static void take_nothing(struct idn_codec *codec, struct idn_check *check,
+    const Idunno__Mirror *from, struct idn_mirror_frame *to)
 {
     (void)codec;
     (void)check;
@@ -227,18 +234,19 @@ static void take_handover(struct idn_codec *codec, struct idn_check *check,
 
 static const struct {
     const char *name;
-    bool numbered;
+    uint64_t least, most; // of its number
     void (*put)(
         struct idn_arena *arena, const struct idn_mirror_frame *frame, Idunno__Mirror *envelope);
     void (*take)(struct idn_codec *codec, struct idn_check *check, const Idunno__Mirror *from,
         struct idn_mirror_frame *to);
 } types[] = {
-    [IDN_MIRROR_HELLO] = {"HELLO", false, put_hello, take_hello},
-    [IDN_MIRROR_WELCOME] = {"WELCOME", false, put_welcome, take_welcome},
-    [IDN_MIRROR_VECTOR] = {"VECTOR", true, put_vector, take_vector},
-    [IDN_MIRROR_FACTS] = {"FACTS", true, put_facts, take_facts},
-    [IDN_MIRROR_BEAT] = {"BEAT", false, put_beat, take_beat},
-    [IDN_MIRROR_HANDOVER] = {"HANDOVER", true, put_handover, take_handover},
+    [IDN_MIRROR_HELLO] = {"HELLO", 0, 0, put_hello, take_hello},
+    [IDN_MIRROR_WELCOME] = {"WELCOME", 0, 0, put_welcome, take_welcome},
+    [IDN_MIRROR_VECTOR] = {"VECTOR", 1, UINT64_MAX, put_vector, take_vector},
+    [IDN_MIRROR_FACTS] = {"FACTS", 1, UINT64_MAX, put_facts, take_facts},
+    [IDN_MIRROR_BEAT] = {"BEAT", 0, UINT64_MAX, put_beat, take_nothing},
+    [IDN_MIRROR_HANDOVER] = {"HANDOVER", 1, UINT64_MAX, put_handover, take_handover},
+    [IDN_MIRROR_GONE] = {"GONE", 0, 0, put_gone, take_nothing},
 };
 enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
 
@@ -247,7 +255,8 @@ struct idn_bytes idn_encode_mirror(struct idn_codec *codec, const struct idn_mir
     Idunno__Mirror envelope = IDUNNO__MIRROR__INIT;
 
     IDN_ASSERT(frame->type >= 1 && frame->type <= TYPES);
-    IDN_ASSERT((frame->number != 0) == types[frame->type].numbered);
+    IDN_ASSERT(frame->number >= types[frame->type].least);
+    IDN_ASSERT(frame->number <= types[frame->type].most);
     idn_arena_reset(&codec->encoded, IDN_ARENA_BYTES);
     envelope.session = frame->session;
     envelope.number = frame->number;
@@ -262,10 +271,8 @@ struct idn_bytes idn_encode_mirror(struct idn_codec *codec, const struct idn_mir
 static void take_header(
     struct idn_check *check, const Idunno__Mirror *from, struct idn_mirror_frame *to)
 {
-    uint64_t most = types[to->type].numbered ? UINT64_MAX : 0;
-
     check->message = types[to->type].name;
-    idn_check_range(check, "number", from->number, types[to->type].numbered, most);
+    idn_check_range(check, "number", from->number, types[to->type].least, types[to->type].most);
     idn_take_enum(check, "role", (int)from->role, IDN_ROLE_LEARNER, IDN_ROLE_ALONE, &to->role);
     idn_take_epoch(check, from->epoch, &to->epoch);
     to->session = from->session;

@@ -38,7 +38,9 @@ struct idn_stored_fact {
 struct idn_mirror_frame {
     uint32_t type;    // enum idn_mirror_type
     uint64_t session; // b's nonce; frames of another session are dropped
-    uint64_t number;  // of a numbered frame, from 1 without a gap, in each direction; else 0
+    // Of a numbered frame, from 1 without a gap, in each direction. BEAT: the last one sent, so
+    // that a loss is noticed; the others: 0.
+    uint64_t number;
     uint64_t durable; // the highest number taken here with all its facts durable
     uint32_t role;    // of the sender, enum idn_role
     // The sender's reign when it is active, otherwise the highest one that it has stored.

@@ -87,7 +87,7 @@ static void read_on(struct idn_core *core)
     struct idn_mirror_session *session = &mirror->session;
     bool wanted = session->finds > 0 || session->at < core->stored || session->end_sent == 0;
 
-    if (!wanted || mirror->reading || !idn_outgoing_room(&session->out))
+    if (!wanted || session->stuck || mirror->reading || !idn_outgoing_room(&session->out))
         return;
     struct idn_action *action = idn_action_add(core, IDN_ACTION_READ_FACTS, 0);
     action->u.read_facts.after = session->at;
@@ -98,20 +98,35 @@ static void read_on(struct idn_core *core)
     mirror->reading = true;
 }
 
+// A fact that the other broker lacks cannot be read here. It could take none of those after it: the
+// link stays up, and the two are not in sync until the store has been mended.
+static void get_stuck(struct idn_core *core, const struct idn_origin *origin, uint64_t first)
+{
+    core->mirror.session.stuck = true;
+    idn_tell(core,
+        "facts %lu to %lu of incarnation %lu cannot be read from the store: broker %s cannot be "
+        "brought up to date",
+        first, origin->sequence - 1, origin->incarnation, core->mirror.broker);
+}
+
 // Keeps what the other broker lacks for the frame. Returns its bytes.
 static uint32_t gather(struct idn_core *core, const struct idn_event *event, uint32_t *ret_count)
 {
     struct idn_mirror *mirror = &core->mirror;
     uint32_t bytes = 0, count = 0;
 
-    for (uint32_t i = 0; i < event->u.facts_read.count; i++) {
+    for (uint32_t i = 0; i < event->u.facts_read.count && !mirror->session.stuck; i++) {
         const struct idn_stored_fact *item = &event->u.facts_read.item[i];
-        struct idn_vector_entry *entry =
-            idn_vector_find(&mirror->vector, item->fact.origin.incarnation);
-        if (entry != NULL && item->fact.origin.sequence <= entry->there)
+        const struct idn_origin *origin = &item->fact.origin;
+        struct idn_vector_entry *entry = idn_vector_find(&mirror->vector, origin->incarnation);
+        uint64_t there = entry == NULL ? 0 : entry->there;
+        if (origin->sequence <= there)
             continue;
-        if (entry != NULL)
-            entry->there = item->fact.origin.sequence;
+        if (entry == NULL || origin->sequence > there + 1) {
+            get_stuck(core, origin, there + 1);
+            continue;
+        }
+        entry->there = origin->sequence;
         mirror->out[count++] = *item;
         bytes += item->size + FACT_HEAD_BYTES;
     }
@@ -136,6 +151,8 @@ void idn_mirror_read(struct idn_core *core, const struct idn_event *event)
     }
     IDN_ASSERT(event->u.facts_read.count <= IDN_MIRROR_FACTS_MAX);
     uint32_t bytes = gather(core, event, &count);
+    if (session->stuck)
+        next = session->at, end = false; // so far all is mirrored, at least
     session->at = next;
     if (count == 0 && (!end || session->end_sent != 0)) {
         idn_outgoing_pass(&session->out, next);

@@ -309,6 +309,8 @@ static void take_of_session(struct idn_core *core, const struct idn_mirror_frame
         heard(core, frame);
         idn_catchup_judge(core);
     }
+    if (wrong == NULL && frame->type == IDN_MIRROR_BEAT && frame->number > mirror->session.in.taken)
+        wrong = "a frame is missing";
     if (wrong == NULL && is_numbered(frame))
         wrong = take_numbered(core, frame);
     if (wrong != NULL && !core->over)
@@ -382,7 +384,7 @@ static void beat(struct idn_core *core)
 
     if (core->now >= core->mirror.next_ms || session->in.durable > session->durable_said ||
         has_news(core))
-        send(core, IDN_MIRROR_BEAT);
+        send(core, IDN_MIRROR_BEAT)->number = session->out.sent;
 }
 
 void idn_mirror_settle(struct idn_core *core)

@@ -1,9 +1,10 @@
 #include "broker/core/promises.h"
 
 #include "broker/core/actions.h"
+#include "broker/core/mirror.h"
 #include "broker/core/roles.h"
 
-static void reply(struct idn_core *core, const struct idn_promise *promise)
+static void reply(struct idn_core *core, const struct idn_promise *promise, uint32_t brokers)
 {
     if (promise->type == IDN_PROMISE_UPLOADED) {
         idn_reply_add(core, promise->peer, promise->request, IDN_REPLY_UPLOADED)
@@ -13,7 +14,7 @@ static void reply(struct idn_core *core, const struct idn_promise *promise)
     struct idn_reply *accepted =
         idn_reply_add(core, promise->peer, promise->request, IDN_REPLY_ACCEPTED);
     accepted->u.accepted.job = promise->job;
-    accepted->u.accepted.durable = 1;
+    accepted->u.accepted.durable = brokers;
 }
 
 void idn_promise(struct idn_core *core, idn_peer peer, uint64_t request, enum idn_promise_type type,
@@ -25,9 +26,10 @@ void idn_promise(struct idn_core *core, idn_peer peer, uint64_t request, enum id
         .request = request,
         .job = *job,
         .offset = offset};
+    uint32_t brokers;
 
-    if (position <= core->stored && idn_roles_may_promise(core)) {
-        reply(core, &promise);
+    if (position <= idn_mirror_durable(core, &brokers) && idn_roles_may_promise(core)) {
+        reply(core, &promise, brokers);
         return;
     }
     if (core->promises == IDN_PROMISES_MAX) {
@@ -54,8 +56,9 @@ void idn_ack_again(struct idn_core *core, const struct idn_worker *worker)
 void idn_ack_when_stored(struct idn_core *core, struct idn_worker *worker, uint64_t number)
 {
     struct idn_ack ack = {.number = number, .position = core->position};
+    uint32_t brokers;
 
-    if (ack.position <= core->stored && idn_roles_may_promise(core)) {
+    if (ack.position <= idn_mirror_durable(core, &brokers) && idn_roles_may_promise(core)) {
         worker->acknowledged = number;
         send_ack(core, worker);
         return;
@@ -65,16 +68,16 @@ void idn_ack_when_stored(struct idn_core *core, struct idn_worker *worker, uint6
         idn_link_append(&core->acks, &worker->in_ack);
 }
 
-static void keep_acks(struct idn_core *core)
+static void keep_acks(struct idn_core *core, uint64_t durable)
 {
     IDN_EACH_SAFE(link, after, &core->acks)
     {
         struct idn_worker *worker = IDN_ENTRY(link, struct idn_worker, in_ack);
-        if (worker->ack[0].position > core->stored)
+        if (worker->ack[0].position > durable)
             continue;
         if (!idn_actions_room(core))
             return;
-        while (worker->ack[0].number != 0 && worker->ack[0].position <= core->stored) {
+        while (worker->ack[0].number != 0 && worker->ack[0].position <= durable) {
             worker->acknowledged = worker->ack[0].number;
             worker->ack[0] = worker->ack[1];
             worker->ack[1] = (struct idn_ack){0};
@@ -99,11 +102,14 @@ void idn_promises_drop(struct idn_core *core)
 
 void idn_promises_keep(struct idn_core *core)
 {
-    while (core->promises > 0 && core->promise[core->promise_first].position <= core->stored &&
+    uint32_t brokers;
+    uint64_t durable = idn_mirror_durable(core, &brokers);
+
+    while (core->promises > 0 && core->promise[core->promise_first].position <= durable &&
            idn_actions_room(core)) {
-        reply(core, &core->promise[core->promise_first]);
+        reply(core, &core->promise[core->promise_first], brokers);
         core->promise_first = (core->promise_first + 1) % IDN_PROMISES_MAX;
         core->promises--;
     }
-    keep_acks(core);
+    keep_acks(core, durable);
 }

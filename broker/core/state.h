@@ -6,7 +6,7 @@
 //     |--- workers (slab + index by nonce) --- at most two leases each
 //     |        | lists by silence: alive, suspected, dead, leaving; list of the idle ones
 //     |--- leases (pool) --- those whose order is unanswered, by time sent
-//     |--- promises: replies that wait for STORED, in order of position
+//     |--- promises: replies that wait for durability, in order of position
 //     |--- mirror: the session with the other broker, and what each of the two has
 //     '--- uploads, suspects, watches, clients: small tables with a bound each
 //
@@ -234,6 +234,7 @@ struct idn_mirror_session {
     uint64_t end_sent, end_taken;
     bool exchanged, in_sync;
     // Following the store's tail.
+    bool stuck;     // a fact cannot be read: nothing more is sent
     uint64_t at;    // looked at up to this position
     uint32_t finds; // or first to be found, then `at` means nothing
     struct idn_origin find[IDN_MIRROR_FINDS_MAX];

@@ -555,7 +555,7 @@ struct idn_mirror_frame *sample_mirror(uint32_t type)
 {
     static struct idn_mirror_frame frame;
     bool numbered =
-        type == IDN_MIRROR_VECTOR || type == IDN_MIRROR_FACTS || type == IDN_MIRROR_HANDOVER;
+        type != IDN_MIRROR_HELLO && type != IDN_MIRROR_WELCOME && type != IDN_MIRROR_GONE;
 
     memset(&frame, 0, sizeof(frame));
     frame.type = type;

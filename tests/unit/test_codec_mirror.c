@@ -70,8 +70,8 @@ static void test_headers(void)
     MIRROR(IDN_MIRROR_BEAT, m->role = IDUNNO__ROLE__ROLE_NONE, "BEAT: role is 0, must be 1 to 4");
     MIRROR(IDN_MIRROR_BEAT, m->role = (Idunno__Role)5, "role is 5");
     MIRROR(IDN_MIRROR_BEAT, m->epoch->broker = 'c', "epoch's broker is neither a nor b");
-    MIRROR(IDN_MIRROR_BEAT, m->number = 1, "BEAT: number is 1, must be 0 to 0");
-    MIRROR(IDN_MIRROR_HELLO, m->number = 1, "HELLO: number is 1");
+    MIRROR(IDN_MIRROR_HELLO, m->number = 1, "HELLO: number is 1, must be 0 to 0");
+    MIRROR(IDN_MIRROR_GONE, m->number = 1, "GONE: number is 1");
     MIRROR(IDN_MIRROR_WELCOME, m->number = 9, "WELCOME: number is 9");
     MIRROR(IDN_MIRROR_VECTOR, m->number = 0, "VECTOR: number is 0, must be 1 to");
     MIRROR(IDN_MIRROR_FACTS, m->number = 0, "FACTS: number is 0");
