@@ -65,11 +65,6 @@ uint32_t idn_forgotten_named(
     return count;
 }
 
-bool idn_forgotten_has_room(const struct idn_forgotten *forgotten, uint32_t max)
-{
-    return forgotten->count < max;
-}
-
 bool idn_forgotten_add(struct idn_forgotten *forgotten, const struct idn_key *key)
 {
     if (idn_forgotten_has(forgotten, key))

@@ -24,8 +24,6 @@ bool idn_forgotten_has(const struct idn_forgotten *forgotten, const struct idn_k
 // How many of them a name fits, 2 for several; *ret is one of them.
 uint32_t idn_forgotten_named(
     const struct idn_forgotten *forgotten, const struct idn_job_name *name, struct idn_key *ret);
-// Whether one more may be added when at most so many may be.
-bool idn_forgotten_has_room(const struct idn_forgotten *forgotten, uint32_t max);
 // Adding one twice is adding it once. False: full.
 bool idn_forgotten_add(struct idn_forgotten *forgotten, const struct idn_key *key);
 

@@ -25,9 +25,9 @@ static struct able count_able(const struct idn_core *core, const struct idn_job 
     return able;
 }
 
-void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size)
+static void say_what_it_waits_for(
+    const struct idn_core *core, const struct idn_job *job, char *text, size_t size)
 {
-    text[0] = '\0';
     if (job->state != IDN_JOB_OPEN || idn_job_in_flight(job) > 0)
         return;
     if (core->disk_low) {
@@ -55,6 +55,16 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
             idn_format(text, size,
                 "its first results are of a numerics class that none of the workers is of");
     }
+}
+
+void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size)
+{
+    text[0] = '\0';
+    say_what_it_waits_for(core, job, text, size);
+    if (job->rivals)
+        idn_format_append(text, size,
+            "%sits key was another job's too while the brokers were apart; the earlier one counts",
+            text[0] == '\0' ? "" : "; ");
 }
 
 static uint32_t count_workers(const struct idn_job *job)

@@ -13,7 +13,7 @@ void idn_model_info_of(const struct idn_core *core, uint32_t index, struct idn_e
 void idn_dataset_info_of(const struct idn_core *core, uint32_t index, struct idn_entry_info *ret);
 void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_status_info *ret);
 
-// Why no image of an open job moves, or "".
+// Why no image of an open job moves, and whether its key has two specifications; or "".
 void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size);
 
 #endif

@@ -313,7 +313,8 @@ void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct id
         if (lease->left > 0) {
             cut_anew(core, lease);
         } else if (lease != reporting) {
-            idn_lease_disown(core, lease->worker, lease->id);
+            if (idn_actions_room(core))
+                idn_lease_disown(core, lease->worker, lease->id);
             idn_lease_close(core, lease);
         }
     }

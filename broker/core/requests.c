@@ -19,6 +19,14 @@ bool idn_requests_disk_low(struct idn_core *core, idn_peer peer, uint64_t reques
     return true;
 }
 
+uint64_t idn_requests_limit(const struct idn_core *core, uint64_t limit, const char **ret_when)
+{
+    bool may_lack = idn_roles_may_lack(core);
+
+    *ret_when = may_lack ? " while the other broker is out of sight" : "";
+    return may_lack ? limit / 2 : limit;
+}
+
 bool idn_requests_forgotten(struct idn_core *core, idn_peer peer, const struct idn_request *request)
 {
     char text[IDN_KEY_TEXT_SIZE];
@@ -72,10 +80,12 @@ static bool may_forget(
             idn_job_total(job) - idn_job_done(job), idn_job_total(job));
         return false;
     }
-    if (!idn_forgotten_has_room(&core->forgotten, core->forgotten_max)) {
+    const char *when;
+    if (core->forgotten.count >= idn_requests_limit(core, core->forgotten_max, &when)) {
         idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_HISTORY_FULL), IDN_TEXT_SIZE,
-            "%u jobs have been forgotten, and their keys are remembered: no more can be",
-            core->forgotten.count);
+            "%u jobs have been forgotten and their keys are kept, which is the limit%s; this job "
+            "stays",
+            core->forgotten.count, when);
         return false;
     }
     return true;

@@ -13,6 +13,9 @@ struct idn_job *idn_request_job(
 // Refuses with DISK_LOW when the disk is nearly full.
 bool idn_requests_disk_low(struct idn_core *core, idn_peer peer, uint64_t request);
 
+// A limit of this broker's: half of it while the other broker may hold what is not known here, so
+// that the union of both always fits. ret_when says so in a refusal, or is "".
+uint64_t idn_requests_limit(const struct idn_core *core, uint64_t limit, const char **ret_when);
 // Whether one more open job of so many images fits; refuses with CLUSTER_FULL (submit.c).
 bool idn_requests_room(struct idn_core *core, idn_peer peer, uint64_t request, uint32_t images);
 // The key was a job's or an upload's that is forgotten; refuses with FORGOTTEN.

@@ -29,8 +29,8 @@
 #include "base/random.h"
 
 enum {
-    IDN_ACTIONS_MAX = 1024,
     IDN_ACTIONS_BULK = 768, // what may be put off to the next step stops here
+    IDN_ACTIONS_MAX = IDN_ACTIONS_BULK + IDN_MIRROR_FACTS_MAX + 256,
     IDN_PROMISES_MAX = 16 * 1024,
     IDN_COMMIT_TIMES_MAX = 4096, // one a millisecond of IDN_COMMIT_MS_MAX
     IDN_CLIENTS_MAX = 1024,      // whose rate is remembered

@@ -174,17 +174,20 @@ static uint32_t open_jobs_of(const struct idn_core *core, const char *client)
 
 bool idn_requests_room(struct idn_core *core, idn_peer peer, uint64_t request, uint32_t images)
 {
-    if (core->open_jobs >= core->open_jobs_max) {
+    const char *when;
+    uint64_t jobs_max = idn_requests_limit(core, core->open_jobs_max, &when),
+             images_max = idn_requests_limit(core, core->open_images_max, &when);
+
+    if (core->open_jobs >= jobs_max) {
         idn_format(idn_refuse(core, peer, request, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
-            "%u jobs are open, which is the limit; try again when one has finished",
-            core->open_jobs);
+            "%u jobs are open, which is the limit%s; try again when one has finished",
+            core->open_jobs, when);
         return false;
     }
-    if (core->open_images + images > core->open_images_max ||
-        core->pages.free < idn_images_pages(images)) {
+    if (core->open_images + images > images_max || core->pages.free < idn_images_pages(images)) {
         idn_format(idn_refuse(core, peer, request, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
-            "the open jobs have %lu images, %u more exceed the limit of %lu; try again later",
-            core->open_images, images, core->open_images_max);
+            "the open jobs have %lu images, %u more exceed the limit of %lu%s; try again later",
+            core->open_images, images, images_max, when);
         return false;
     }
     return true;
@@ -193,6 +196,7 @@ bool idn_requests_room(struct idn_core *core, idn_peer peer, uint64_t request, u
 static bool check_room(const struct submission *s)
 {
     struct idn_core *core = s->core;
+    const char *when;
 
     if (!idn_requests_room(core, s->peer, s->request->id, s->spec.last - s->spec.first + 1))
         return false;
@@ -202,9 +206,10 @@ static bool check_room(const struct submission *s)
             (unsigned)IDN_CLIENT_JOBS_MAX);
         return false;
     }
-    if (core->jobs >= core->jobs_max) {
+    if (core->jobs >= idn_requests_limit(core, core->jobs_max, &when)) {
         idn_format(refuse(s, IDN_REFUSED_HISTORY_FULL), IDN_TEXT_SIZE,
-            "%u jobs are known, which is the limit; forget some that have ended", core->jobs);
+            "%u jobs are known, which is the limit%s; forget some that have ended", core->jobs,
+            when);
         return false;
     }
     return true;

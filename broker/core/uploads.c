@@ -5,6 +5,7 @@
 #include "broker/core/jobs.h"
 #include "broker/core/promises.h"
 #include "broker/core/requests.h"
+#include "broker/core/roles.h"
 
 #include <string.h>
 
@@ -14,6 +15,15 @@ struct idn_upload *idn_upload_find(struct idn_core *core, const struct idn_key *
         if (core->upload[i].total > 0 && idn_key_equal(&core->upload[i].key, key))
             return &core->upload[i];
     return NULL;
+}
+
+static uint32_t count_uploads(const struct idn_core *core)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < IDN_UPLOADS_MAX; i++)
+        count += core->upload[i].total > 0;
+    return count;
 }
 
 static struct idn_upload *begin(struct idn_core *core, const struct idn_key *key, uint64_t total)
@@ -125,6 +135,20 @@ static void answer_for_job(struct idn_core *core, idn_peer peer, const struct id
         "this key is another job's already; draw a new one for the list");
 }
 
+// One that a client begins with this broker; NULL after a refusal.
+static struct idn_upload *begin_here(
+    struct idn_core *core, idn_peer peer, const struct idn_request *request)
+{
+    const char *when;
+    uint32_t count = count_uploads(core);
+
+    if (count < idn_requests_limit(core, IDN_UPLOADS_MAX, &when))
+        return begin(core, &request->job.key, request->u.upload.total);
+    idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
+        "%u lists are being uploaded, which is the limit%s; try again later", count, when);
+    return NULL;
+}
+
 void idn_upload_request(struct idn_core *core, idn_peer peer, const struct idn_request *request)
 {
     const struct idn_key *key = &request->job.key;
@@ -137,11 +161,8 @@ void idn_upload_request(struct idn_core *core, idn_peer peer, const struct idn_r
     }
     if (idn_requests_forgotten(core, peer, request) || !is_acceptable(core, peer, request))
         return;
-    if (upload == NULL && (upload = begin(core, key, request->u.upload.total)) == NULL) {
-        idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_CLUSTER_FULL), IDN_TEXT_SIZE,
-            "%u lists are being uploaded already; try again later", (unsigned)IDN_UPLOADS_MAX);
+    if (upload == NULL && (upload = begin_here(core, peer, request)) == NULL)
         return;
-    }
     if (upload->total != request->u.upload.total) {
         idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_CONFLICT), IDN_TEXT_SIZE,
             "this upload was begun with %lu bytes, now it says %lu", upload->total,
@@ -155,12 +176,15 @@ void idn_upload_request(struct idn_core *core, idn_peer peer, const struct idn_r
 
 void idn_uploads_sweep(struct idn_core *core)
 {
+    // The other broker may have taken its SUBMIT, which FORGOTTEN would undo.
+    if (idn_roles_may_lack(core))
+        return;
     for (uint32_t i = 0; i < IDN_UPLOADS_MAX; i++) {
         struct idn_upload *upload = &core->upload[i];
         if (upload->total == 0 || core->now - upload->touched_ms < IDN_UPLOAD_MS ||
             !idn_actions_room(core))
             continue;
-        if (idn_forgotten_has_room(&core->forgotten, core->forgotten_max))
+        if (core->forgotten.count < core->forgotten_max)
             idn_fold_forgotten(core, &idn_commit(core, IDN_FACT_FORGOTTEN, &upload->key)->job);
         upload->total = 0;
     }
