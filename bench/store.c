@@ -74,6 +74,9 @@ static struct idn_job_spec spec_of(void)
 
 static struct idn_fact results_of(int job, int part, uint64_t sequence, uint8_t *rows)
 {
+    const struct idn_job_spec spec = spec_of();
+    uint64_t spec_hash = idn_spec_hash(&spec);
+
     for (int i = 0; i < ROWS; i++) {
         struct idn_result result = {.index = (uint32_t)(part * ROWS + i),
             .class_id = {1, 2, 3, 4, 5},
@@ -84,6 +87,7 @@ static struct idn_fact results_of(int job, int part, uint64_t sequence, uint8_t 
         .origin = {1, sequence}, .epoch = {1, 'a'}, .kind = IDN_FACT_RESULTS, .job = key_of(job)};
     fact.u.results.count = ROWS;
     fact.u.results.rows = rows;
+    fact.u.results.spec_hash = spec_hash;
     return fact;
 }
 
@@ -132,6 +136,8 @@ static void fold(void *context, const struct idn_event *event)
         fed->summaries++;
         return;
     }
+    if (event->type != IDN_EVENT_FACT)
+        return;
     fed->facts++;
     if (event->u.fact->kind != IDN_FACT_RESULTS)
         return;
@@ -214,6 +220,32 @@ static void read_pages(const char *directory)
     idn_store_close(&store);
 }
 
+// As the mirror link does it for a standby that has nothing.
+static void read_facts(const char *directory)
+{
+    struct idn_store *store = open_store(directory);
+    struct idn_completion read = {.end = false};
+    uint64_t facts = 0, bytes = 0, frames = 0;
+
+    if (idn_store_start(store, NULL) < 0)
+        give_up("cannot start");
+    double began = now_s();
+    for (; !read.end; frames++) {
+        idn_store_read_facts(store, read.next_position, NULL, 0);
+        await(store, IDN_COMPLETION_FACTS, 0, &read);
+        for (uint32_t i = 0; i < read.count; i++)
+            bytes += read.fact[i].size;
+        facts += read.count;
+        free(read.bytes);
+        free(read.fact);
+    }
+    double took = now_s() - began;
+    (void)printf("facts for a standby: %llu in %llu frames, %.1f MB, in %.3f s (%.0f MB/s)\n",
+        (unsigned long long)facts, (unsigned long long)frames, (double)bytes / 1e6, took,
+        (double)bytes / 1e6 / took);
+    idn_store_close(&store);
+}
+
 static void remove_store(const char *directory)
 {
     static const char *const names[] = {
@@ -244,6 +276,7 @@ int main(int argc, char **argv)
     fill(directory);
     measure(directory, "no job with a summary");
     read_pages(directory);
+    read_facts(directory);
     summarise_all_but_one(directory);
     measure(directory, "all jobs but one with a summary");
     remove_store(directory);
