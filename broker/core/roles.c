@@ -208,8 +208,6 @@ void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch)
 
 void idn_roles_beat(struct idn_core *core, const struct idn_worker_beat *beat)
 {
-    if (!core->has_peer)
-        return;
     idn_roles_saw(core, beat->obeyed);
     idn_voters_heard(core, beat);
 }
@@ -291,7 +289,7 @@ static void settle_confirmation(struct idn_core *core)
 
 static void settle_reign(struct idn_core *core)
 {
-    if (idn_voters_left(core)) {
+    if (core->has_peer && idn_voters_left(core)) {
         step_down(core, "most workers follow a higher epoch");
         return;
     }
@@ -304,8 +302,6 @@ static void settle_reign(struct idn_core *core)
 void idn_roles_settle(struct idn_core *core)
 {
     take_stored_reign(core);
-    if (!core->has_peer || core->over)
-        return;
     idn_voters_judge(core);
     if (core->active)
         settle_reign(core);

@@ -1,6 +1,6 @@
 // What the workers' beats say of who reigns. Every worker that is heard has a voice, whether it
 // said hello here or not; its latest beat counts, until it has been silent for five intervals.
-// With a peer configured only.
+// A broker without a peer asks only whether some have strayed.
 #ifndef IDN_BROKER_CORE_VOTERS_H
 #define IDN_BROKER_CORE_VOTERS_H
 
