@@ -136,7 +136,6 @@ void idn_roles_start(struct idn_core *core, bool tail_lost)
     struct idn_roles *roles = &core->roles;
 
     roles->boot_ms = roles->peer_ms = core->next_beat_ms = core->now;
-    roles->tail_lost = tail_lost;
     if (!core->has_peer)
         idn_roles_begin_reign(core, 1);
     else
@@ -161,6 +160,15 @@ static void step_down(struct idn_core *core, const char *why)
     idn_reign_end(core);
 }
 
+// It is still this broker that reigns: what a stall put off goes on.
+static void confirm(struct idn_core *core)
+{
+    if (!core->roles.unconfirmed)
+        return;
+    core->roles.unconfirmed = false;
+    core->look = core->newcomers = true;
+}
+
 // ---- from the mirror link
 // --------------------------------------------------------------------------
 
@@ -182,12 +190,12 @@ void idn_roles_peer(struct idn_core *core)
     else if (higher)
         renew(core, "the other broker has stored a higher epoch");
     else if (core->now >= roles->confirm_ms)
-        roles->unconfirmed = false;
+        confirm(core);
 }
 
-// Afterwards it is settled which of two standbys reigns.
 void idn_roles_exchanged(struct idn_core *core)
 {
+    core->more = true; // to settle which of two standbys reigns
     if (core->roles.stage != IDN_STAGE_LEARNER)
         return;
     idn_tell(core, "has learned what the other broker knows, and is its standby");
@@ -262,7 +270,7 @@ static bool may_take_over(const struct idn_core *core)
 
 static void settle_standby(struct idn_core *core)
 {
-    if (idn_mirror_exchanged(core)) {
+    if (idn_mirror_exchanged(core) && !is_peer_silent(core)) {
         if (!is_chosen(core))
             return;
         idn_tell(core, "begins to reign: neither broker does");
@@ -275,16 +283,17 @@ static void settle_standby(struct idn_core *core)
     idn_roles_begin_reign(core, 1);
 }
 
+static uint64_t confirm_at_last_ms(const struct idn_core *core)
+{
+    return core->roles.confirm_ms + IDN_DEAD_MS - IDN_BEAT_MS;
+}
+
 static void settle_confirmation(struct idn_core *core)
 {
-    struct idn_roles *roles = &core->roles;
-
-    if (!roles->unconfirmed || core->now < roles->confirm_ms)
+    if (!core->roles.unconfirmed || core->now < core->roles.confirm_ms)
         return;
-    if (!idn_voters_obey(core) && core->now < roles->confirm_ms + IDN_DEAD_MS - IDN_BEAT_MS)
-        return;
-    roles->unconfirmed = false;
-    core->look = core->newcomers = true;
+    if (idn_voters_obey(core) || core->now >= confirm_at_last_ms(core))
+        confirm(core);
 }
 
 static void settle_reign(struct idn_core *core)
@@ -319,7 +328,7 @@ uint64_t idn_roles_deadline(const struct idn_core *core)
         return due;
     if (roles->stage == IDN_STAGE_STANDBY && silent_ms > core->now)
         due = silent_ms;
-    if (roles->unconfirmed && roles->confirm_ms > core->now)
-        due = roles->confirm_ms;
+    if (roles->unconfirmed)
+        due = roles->confirm_ms > core->now ? roles->confirm_ms : confirm_at_last_ms(core);
     return idn_min_u64(due, idn_switch_deadline(core));
 }

@@ -306,7 +306,6 @@ enum idn_stage {
 
 struct idn_roles {
     enum idn_stage stage;
-    bool tail_lost;           // why it is a LEARNER
     struct idn_epoch seen;    // highest one heard of, or begun, that need not be in a fact here
     struct idn_epoch rising;  // of the REIGN that is being stored
     uint64_t rising_position; // of it; 0: none is

@@ -155,9 +155,9 @@ void idn_roles_why(const struct idn_core *core, char *text, size_t size)
         idn_format(text, size, "this broker is learning what %s knows; ask again", name);
     else if (roles->stage == IDN_STAGE_LEARNER)
         idn_format(text, size,
-            "%s and learns from %s, which is out of sight; if that one is lost for good, say "
-            "idunno-ctl bootstrap",
-            roles->tail_lost ? "this broker has lost facts" : "this broker has no facts yet", name);
+            "this broker lacks facts that %s may have, which is out of sight; if that one is lost "
+            "for good, say idunno-ctl bootstrap",
+            name);
     else if (roles->stage == IDN_STAGE_STANDBY && peer.in_sight)
         idn_format(text, size, "this broker is the standby; ask %s", name);
     else if (roles->stage == IDN_STAGE_STANDBY)
