@@ -347,6 +347,12 @@ static void begin(struct idn_core *core)
     mirror->reset_ms = mirror->last_heard_ms = mirror->next_ms = core->now;
 }
 
+void idn_mirror_stalled(struct idn_core *core)
+{
+    if (is_on(core) && core->mirror.begun)
+        reset(core);
+}
+
 static uint64_t silent_from(const struct idn_core *core)
 {
     const struct idn_mirror *mirror = &core->mirror;

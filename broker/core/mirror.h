@@ -27,6 +27,9 @@ void idn_mirror_start(struct idn_core *core);
 // exchange and of a handover; folds and copies the facts it brings.
 void idn_mirror_take(struct idn_core *core, const struct idn_mirror_frame *frame);
 void idn_mirror_read(struct idn_core *core, const struct idn_event *event); // FACTS_READ
+// This process stood still, long enough that the peer may have given the session up: another one
+// begins, and what is queued of this one says nothing.
+void idn_mirror_stalled(struct idn_core *core);
 // At the end of each step: hello, beats, silence, lag, the next read.
 void idn_mirror_settle(struct idn_core *core);
 uint64_t idn_mirror_deadline(const struct idn_core *core);

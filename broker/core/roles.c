@@ -175,11 +175,11 @@ static void confirm(struct idn_core *core)
 void idn_roles_peer(struct idn_core *core)
 {
     struct idn_roles *roles = &core->roles;
-    bool reigns = peer_reigns(core),
+    bool reigns = peer_reigns(core), in_session = core->mirror.session.stage == IDN_MIRROR_UP,
          higher = idn_epoch_compare(core->mirror.epoch, core->epoch) > 0;
 
     raise_to(&roles->seen, core->mirror.epoch);
-    if (reigns || core->mirror.session.stage == IDN_MIRROR_UP) {
+    if (reigns || in_session) {
         roles->peer_ms = core->now;
         roles->peer_heard = true;
     }
@@ -189,7 +189,7 @@ void idn_roles_peer(struct idn_core *core)
         step_down(core, "the other broker reigns with a higher epoch");
     else if (higher)
         renew(core, "the other broker has stored a higher epoch");
-    else if (core->now >= roles->confirm_ms)
+    else if (in_session && core->now >= roles->confirm_ms)
         confirm(core);
 }
 
@@ -227,12 +227,15 @@ void idn_roles_asked(struct idn_core *core, uint32_t unheard_ms)
         core->roles.vain_ms = core->now;
 }
 
-// What queued up meanwhile is read within a beat's time; it says nothing of now.
+// Whoever did not hear this broker so long may have given it up. What queued up meanwhile is read
+// within a beat's time; it says nothing of now.
 void idn_roles_stalled(struct idn_core *core, uint64_t ms)
 {
-    if (!core->has_peer || !core->active || ms <= IDN_DEAD_MS)
+    if (!core->has_peer || ms < IDN_STALL_MS)
         return;
-    core->roles.unconfirmed = true;
+    idn_mirror_stalled(core);
+    core->roles.peer_ms = core->now;
+    core->roles.unconfirmed = core->active;
     core->roles.confirm_ms = core->now + IDN_BEAT_MS;
 }
 

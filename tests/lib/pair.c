@@ -214,6 +214,8 @@ static void carry(struct pair *pair, int which, const struct idn_action *action)
     struct pair_side *side = &pair->side[which];
     struct idn_stored_fact own = {.fact = action->u.fact, .decoded = true};
 
+    if (pair->on_action != NULL)
+        pair->on_action(pair->context, which, action);
     if (action->type == IDN_ACTION_COMMIT)
         keep(pair, which, &own);
     if (action->type == IDN_ACTION_COPY) {
@@ -275,6 +277,8 @@ void pair_settle(struct pair *pair)
         CHECK(turns < 100000); // or they never come to rest
         moved = false;
         for (int which = 0; which < 2; which++) {
+            if (pair->side[which].frozen)
+                continue;
             moved |= time_goes_on(pair, which);
             moved |= link_goes_on(pair, which);
             moved |= store_goes_on(pair, which);
@@ -288,7 +292,7 @@ static uint64_t next_deadline(const struct pair *pair)
     uint64_t due = UINT64_MAX;
 
     for (int which = 0; which < 2; which++)
-        if (pair->side[which].core != NULL)
+        if (pair->side[which].core != NULL && !pair->side[which].frozen)
             due = idn_min_u64(due, idn_core_deadline(pair->side[which].core));
     return due;
 }
@@ -349,7 +353,7 @@ static void halt(struct pair_side *side)
     free(side->memory);
     side->memory = NULL;
     side->core = NULL;
-    side->reading = side->hold_reads = side->hold_store = false;
+    side->reading = side->hold_reads = side->hold_store = side->frozen = false;
     drop_queue(side);
 }
 

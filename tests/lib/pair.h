@@ -29,6 +29,7 @@ struct pair_side {
     struct pair_fact *fact;
     uint64_t facts, stored, capacity; // committed, durable
     bool hold_store, hold_reads, tail_lost;
+    bool frozen; // nothing happens here, what is sent to it waits
     bool reading;
     struct idn_action read;
     // Frames to this side, oldest first.
@@ -51,6 +52,9 @@ struct pair {
     uint64_t lose[2];         // the n-th frame sent to this side from now on is lost; 0: none
     uint64_t repeat[2];       // likewise, comes twice
     uint64_t swap[2];         // likewise, comes after the one that follows it
+    // Sees each action of a core as it comes. May be NULL.
+    void (*on_action)(void *context, int which, const struct idn_action *action);
+    void *context;
 };
 
 // Both have empty stores and do not run.
