@@ -99,9 +99,8 @@ enum {
 #define IDN_MIN_FREE_BYTES_DEFAULT (512ull << 20)
 
 static_assert(IDN_LIST_PART_BYTES + 1024 <= IDN_CLIENT_MESSAGE_BYTES_MAX, "an upload part fits");
-static_assert(
-    IDN_MIRROR_FRAME_BYTES + IDN_FACT_BODY_BYTES_MAX + 128 * (IDN_MIRROR_FACTS_MAX + 1) <=
-        IDN_MIRROR_MESSAGE_BYTES_MAX,
+static_assert(IDN_MIRROR_FRAME_BYTES + IDN_FACT_BODY_BYTES_MAX + 128 * (IDN_MIRROR_FACTS_MAX + 1) <=
+                  IDN_MIRROR_MESSAGE_BYTES_MAX,
     "a frame whose last body exceeds it fits");
 static_assert(IDN_DEAD_MS == 5 * IDN_BEAT_MS, "dead after five silent beats");
 static_assert(IDN_SUSPECTED_MS < IDN_DEAD_MS, "suspected before dead");
