@@ -1,0 +1,515 @@
+// What the mirror link carries between two real cores: whatever one store lacks comes from the
+// other, in order and within the window; then each commit at once. What is durable on both counts
+// as two.
+#include "broker/core/mirror.h"
+#include "tests/lib/pair.h"
+
+enum { A, B };
+
+static struct pair *pair;
+
+static void begin(uint64_t facts_a, uint64_t facts_b)
+{
+    if (pair != NULL)
+        pair_destroy(pair); // of a test that failed
+    pair = pair_new();
+    pair_fill(pair, A, 11, facts_a, 100);
+    pair_fill(pair, B, 12, facts_b, 100);
+}
+
+static void boot_both(void)
+{
+    pair_boot(pair, A);
+    pair_boot(pair, B);
+}
+
+static void begin_level(void)
+{
+    begin(3, 3);
+    boot_both();
+    pair_pass(pair, 50);
+    CHECK(pair_is_level(pair));
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ACTIVE);
+    pair_clear(pair);
+}
+
+static void end(void)
+{
+    pair_destroy(pair);
+    pair = NULL;
+}
+
+static const struct idn_mirror_session *session(int which)
+{
+    return &pair->side[which].core->mirror.session;
+}
+
+// ---- catching up
+
+static void test_an_empty_standby_gets_everything_in_order(void)
+{
+    enum { FACTS = 10000 };
+
+    begin(0, 0);
+    pair_fill(pair, A, 11, FACTS / 2, 1000);
+    pair_fill(pair, A, 13, FACTS / 2, 1000);
+    boot_both();
+    pair_settle(pair);
+    CHECK(pair_is_level(pair));
+    CHECK_INT(pair->side[B].copies, FACTS + 1); // and the reign that began
+    CHECK_INT(pair->side[A].facts_read, FACTS + 1);
+    for (uint64_t i = 0; i < FACTS; i++)
+        CHECK(pair->side[B].fact[i].item.fact.origin.sequence ==
+              pair->side[A].fact[i].item.fact.origin.sequence);
+    end();
+}
+
+// The other broker's disk hangs: what is sent and not durable there stays within the window.
+static void test_the_window_holds_the_sender_back(void)
+{
+    begin(0, 0);
+    pair_fill(pair, A, 11, 10000, 1000);
+    boot_both();
+    pair->side[B].hold_store = true;
+    pair_settle(pair);
+    CHECK(session(A)->out.bytes <= IDN_MIRROR_WINDOW_BYTES);
+    CHECK(session(A)->out.bytes + IDN_MIRROR_MESSAGE_BYTES_MAX > IDN_MIRROR_WINDOW_BYTES);
+    CHECK(pair->side[B].copies > 1000 && pair->side[B].copies < 5000);
+    CHECK(!pair_peer(pair, A).exchanged && !pair_peer(pair, B).exchanged);
+    CHECK_INT(pair_peer(pair, A).lag_facts, 10000);
+    pair->side[B].hold_store = false;
+    pair_settle(pair);
+    CHECK(pair_is_level(pair));
+    end();
+}
+
+static void test_both_lack_something(void)
+{
+    begin(700, 900);
+    pair_fill(pair, A, 20, 5, 10);
+    pair_fill(pair, B, 20, 9, 10); // a began these, and has less of them
+    pair_fill(pair, B, 21, 1, 10);
+    boot_both();
+    pair_pass(pair, 50);
+    CHECK(pair_is_level(pair));
+    CHECK_INT(pair_last_of(pair, A, 12), 900);
+    CHECK_INT(pair_last_of(pair, B, 11), 700);
+    CHECK_INT(pair_last_of(pair, A, 20), 9);
+    CHECK_INT(pair->side[A].copies, 900 + 4 + 1);
+    end();
+}
+
+// A short absence: the reader looks up where the other one ends and reads from there.
+static void test_little_is_read_for_who_lacks_little(void)
+{
+    begin(5000, 0);
+    boot_both();
+    pair_settle(pair);
+    pair_crash(pair, B);
+    pair_crash(pair, A);
+    pair_fill(pair, A, 30, 7, 10);
+    pair_clear(pair);
+    boot_both();
+    pair_settle(pair);
+    CHECK(pair_is_level(pair));
+    CHECK(pair->side[A].facts_read <= 7 + 1); // and a reign
+    CHECK_INT(pair->side[B].copies, pair->side[A].facts_read);
+    end();
+}
+
+static void test_many_places_are_not_looked_up(void)
+{
+    begin(3000, 0);
+    boot_both();
+    pair_settle(pair);
+    pair_crash(pair, A);
+    pair_crash(pair, B);
+    for (uint64_t i = 0; i < IDN_MIRROR_FINDS_MAX; i++)
+        pair_fill(pair, A, 100 + i, 1, 10);
+    pair_clear(pair);
+    boot_both();
+    pair->side[A].hold_reads = true;
+    pair_settle(pair);
+    CHECK_INT(pair->side[A].last_read.u.read_facts.finds, IDN_MIRROR_FINDS_MAX);
+    pair_crash(pair, A);
+    pair_fill(pair, A, 200, 1, 10);
+    pair_boot(pair, A);
+    pair->side[A].hold_reads = true;
+    pair_pass(pair, 2 * IDN_BEAT_MS);
+    CHECK_INT(pair->side[A].last_read.u.read_facts.finds, 0);
+    CHECK_INT(pair->side[A].last_read.u.read_facts.after, 0);
+    pair->side[A].hold_reads = false;
+    pair_pass(pair, 50);
+    CHECK(pair_is_level(pair));
+    CHECK(pair->side[A].facts_read > 3000);
+    end();
+}
+
+static void test_a_vector_of_many_parts(void)
+{
+    begin(0, 0);
+    for (uint64_t i = 1; i <= IDN_MIRROR_VECTOR_MAX + 100; i++)
+        pair_fill(pair, A, 1000 + i, 1, 10);
+    boot_both();
+    pair_settle(pair);
+    CHECK_INT(pair->side[A].sent[IDN_MIRROR_VECTOR], 2);
+    CHECK(pair_is_level(pair));
+    pair_crash(pair, B);
+    pair_boot(pair, B);
+    pair_clear(pair);
+    pair_settle(pair);
+    CHECK(pair_is_level(pair));
+    CHECK_INT(pair->side[B].copies, 0);
+    end();
+}
+
+// Kinds of a later version, and facts whose job is forgotten, are stored as they come.
+static void test_what_is_not_understood_is_kept(void)
+{
+    begin(1, 1);
+    pair_fill(pair, A, 30, 3, 40);
+    struct idn_stored_fact *item = &pair->side[A].fact[1].item;
+    item->fact.kind = 4711;
+    item[0].decoded = false;
+    item = &pair->side[A].fact[2].item;
+    item->fact.kind = IDN_FACT_RESULTS;
+    item->decoded = false, item->emptied = true, item->size = 0;
+    boot_both();
+    pair_pass(pair, 50);
+    CHECK(pair_is_level(pair));
+    item = NULL;
+    for (uint64_t i = 0; i < pair->side[B].facts; i++)
+        if (pair->side[B].fact[i].item.fact.origin.incarnation == 30)
+            item = &pair->side[B].fact[i].item;
+    CHECK(item != NULL && pair_last_of(pair, B, 30) == 3);
+    end();
+}
+
+// ---- tails
+
+// What a disk lost behind the broker's back comes back, also what the broker itself recorded.
+static void test_a_lost_tail_comes_back(void)
+{
+    for (int which = A; which <= B; which++) {
+        begin_level();
+        for (unsigned key = 1; key <= 5; key++)
+            pair_submit(pair, A, key);
+        pair_settle(pair);
+        CHECK(pair_is_level(pair));
+        uint64_t incarnation = pair->side[A].incarnation, last = pair_last_of(pair, A, incarnation),
+                 facts = pair->side[A].facts;
+        pair_crash(pair, which);
+        pair_lose_tail(pair, which, 4);
+        pair_boot(pair, which);
+        pair_pass(pair, 2 * IDN_BEAT_MS);
+        CHECK(pair_is_level(pair));
+        CHECK_INT(pair_last_of(pair, which, incarnation), last);
+        CHECK(pair->side[which].facts >= facts);
+        struct idn_job_info info;
+        for (unsigned key = 1; key <= 5; key++) {
+            struct idn_key job = rig_key(key);
+            CHECK(idn_core_job(pair->side[which].core, &job, &info));
+        }
+        end();
+    }
+}
+
+// It has lost all of it: a new disk.
+static void test_a_lost_store_comes_back(void)
+{
+    begin_level();
+    pair_submit(pair, A, 1);
+    pair_settle(pair);
+    pair_crash(pair, A);
+    pair_lose_tail(pair, A, pair->side[A].facts);
+    pair_boot(pair, A);
+    pair_pass(pair, 2 * IDN_BEAT_MS);
+    CHECK(pair_is_level(pair));
+    end();
+}
+
+// A crash in the middle of catching up: what was taken and not stored is sent again.
+static void test_a_crash_while_catching_up(void)
+{
+    for (int which = A; which <= B; which++) {
+        begin(5000, 2000);
+        boot_both();
+        pair->side[B].hold_store = true;
+        pair_settle(pair);
+        CHECK(!pair_peer(pair, A).exchanged);
+        pair_crash(pair, which);
+        pair->side[B].hold_store = false;
+        pair_boot(pair, which);
+        pair_pass(pair, 2 * IDN_BEAT_MS);
+        CHECK(pair_is_level(pair));
+        end();
+    }
+}
+
+// A new session begins while copies of the last one wait for the disk: they are not claimed yet.
+static void test_what_waits_for_the_disk_is_not_claimed(void)
+{
+    begin(1000, 1);
+    boot_both();
+    pair->side[B].hold_store = true;
+    pair_settle(pair);
+    CHECK(pair->side[B].copies == 1000);
+    pair_crash(pair, A);
+    pair_boot(pair, A);
+    pair_clear(pair);
+    pair_pass(pair, 2 * IDN_BEAT_MS);
+    CHECK(pair_peer(pair, A).in_sight);
+    CHECK_INT(pair->side[B].sent[IDN_MIRROR_VECTOR], 0);
+    pair->side[B].hold_store = false;
+    pair_settle(pair);
+    CHECK_INT(pair->side[B].sent[IDN_MIRROR_VECTOR], 1);
+    CHECK_INT(pair->side[B].copies, 1); // a's new reign: nothing came twice
+    pair_pass(pair, 50);
+    CHECK(pair_is_level(pair));
+    end();
+}
+
+// The answer to a read of a session that is over belongs to no other one.
+static void test_a_read_of_an_old_session_is_void(void)
+{
+    begin(600, 1);
+    boot_both();
+    pair->side[A].hold_reads = true;
+    pair_settle(pair);
+    CHECK_INT(pair->side[A].reads, 1);
+    pair_crash(pair, B);
+    pair_lose_tail(pair, B, 1);
+    pair_boot(pair, B);
+    pair_pass(pair, IDN_BEAT_MS);
+    CHECK(pair_peer(pair, A).in_sight);
+    CHECK_INT(pair->side[A].reads, 1); // one at a time
+    pair->side[A].hold_reads = false;
+    pair_settle(pair);
+    CHECK(pair->side[A].resets + pair->side[B].resets == 0);
+    pair_pass(pair, 50);
+    CHECK(pair_is_level(pair));
+    end();
+}
+
+// ---- live
+
+static void test_commits_follow_at_once(void)
+{
+    begin_level();
+    pair_submit(pair, A, 1);
+    pair_settle(pair);
+    CHECK(pair_is_level(pair));
+    CHECK_INT(pair->side[B].copies, 1);
+    CHECK_INT(pair->side[A].facts_read, 1);
+    CHECK_INT(pair_accepted(pair, A, 1)->u.accepted.durable, 2);
+    struct idn_key key = rig_key(1);
+    struct idn_job_info info;
+    CHECK(idn_core_job(pair->side[B].core, &key, &info));
+    end();
+}
+
+static void test_a_reply_waits_for_both_stores(void)
+{
+    for (int held = A; held <= B; held++) {
+        begin_level();
+        pair->side[held].hold_store = true;
+        pair_submit(pair, A, 1);
+        pair_pass(pair, 300);
+        CHECK(pair_accepted(pair, A, 1) == NULL);
+        CHECK_INT(pair_peer(pair, A).lag_facts, held == B);
+        pair->side[held].hold_store = false;
+        pair_settle(pair);
+        CHECK_INT(pair_accepted(pair, A, 1)->u.accepted.durable, 2);
+        end();
+    }
+}
+
+static const struct idn_order *order_of(uint32_t type)
+{
+    for (uint32_t i = 0; i < pair->side[A].orders; i++)
+        if (pair->side[A].order[i].type == type)
+            return &pair->side[A].order[i];
+    return NULL;
+}
+
+static void worker_says(const struct idn_worker_message *message)
+{
+    pair_step(pair, A,
+        (struct idn_event){.type = IDN_EVENT_WORKER, .u.worker = {.peer = 1, .message = message}});
+    pair_settle(pair);
+}
+
+static void test_an_acknowledgement_waits_for_both_stores(void)
+{
+    begin_level();
+    pair_pass(pair, IDN_DEAD_MS); // the grace after the reign began
+    pair_submit(pair, A, 1);
+    worker_says(rig_hello_message(&pair->names, 1));
+    CHECK(order_of(IDN_ORDER_LEASE) != NULL);
+    struct idn_order lease = *order_of(IDN_ORDER_LEASE);
+    struct idn_worker_message *report = rig_report(&pair->names, 1, 1, &lease, 0, 2, IDN_END_NONE);
+    report->u.report.spec_hash = lease.u.lease.spec_hash;
+    pair->side[B].hold_store = true;
+    worker_says(report);
+    CHECK(order_of(IDN_ORDER_ACK) == NULL);
+    pair->side[B].hold_store = false;
+    pair_settle(pair);
+    CHECK(order_of(IDN_ORDER_ACK) != NULL);
+    end();
+}
+
+// ---- in sync, and not
+
+static void test_a_standby_that_lags_is_not_waited_for(void)
+{
+    begin_level();
+    pair->side[B].hold_store = true;
+    pair_submit(pair, A, 1);
+    pair_pass(pair, IDN_MIRROR_LAG_MS);
+    CHECK(pair_accepted(pair, A, 1) == NULL && pair_peer(pair, A).in_sync);
+    pair_pass(pair, 1);
+    CHECK(!pair_peer(pair, A).in_sync);
+    CHECK_INT(pair_accepted(pair, A, 1)->u.accepted.durable, 1);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ALONE);
+    CHECK_STRING(pair->side[A].told, "broker b has not stored for 1001 ms what it was sent: out "
+                                     "of sync");
+    pair_submit(pair, A, 2);
+    pair_settle(pair);
+    CHECK_INT(pair_accepted(pair, A, 2)->u.accepted.durable, 1);
+    CHECK(pair_peer(pair, A).in_sight && pair_peer(pair, A).exchanged);
+    pair->side[B].hold_store = false;
+    pair_settle(pair);
+    CHECK(pair_peer(pair, A).in_sync && pair_is_level(pair));
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ACTIVE);
+    pair_submit(pair, A, 3);
+    pair_settle(pair);
+    CHECK_INT(pair_accepted(pair, A, 3)->u.accepted.durable, 2);
+    end();
+}
+
+// The oldest fact counts, however many came and were acknowledged since.
+static void test_a_standby_that_lags_a_little_stays_in_sync(void)
+{
+    begin_level();
+    for (unsigned key = 1; key <= 40; key++) {
+        pair->side[B].hold_store = key % 4 != 0; // stores every 400 ms
+        pair_submit(pair, A, key % 10);
+        pair_pass(pair, 100);
+        CHECK(pair_peer(pair, A).in_sync);
+    }
+    end();
+}
+
+static void test_a_standby_out_of_sight_is_not_waited_for(void)
+{
+    begin_level();
+    pair->cut[A] = pair->cut[B] = true;
+    pair_submit(pair, A, 1);
+    pair_pass(pair, IDN_DEAD_MS - IDN_BEAT_MS - 1);
+    CHECK(pair_accepted(pair, A, 1) == NULL);
+    pair_pass(pair, IDN_BEAT_MS + 1);
+    CHECK_INT(pair_accepted(pair, A, 1)->u.accepted.durable, 1);
+    CHECK(!pair_peer(pair, A).in_sync && pair_peer(pair, A).lag_facts == 1);
+    end();
+}
+
+// Nothing was stored here yet when the session began: the peer is in sync only once it has it.
+static void test_in_sync_means_that_it_has_everything(void)
+{
+    begin(2000, 0);
+    boot_both();
+    pair->side[B].hold_store = true;
+    pair_pass(pair, 900);
+    CHECK(!pair_peer(pair, A).in_sync && !pair_peer(pair, B).in_sync);
+    pair->side[B].hold_store = false;
+    pair_pass(pair, 50);
+    CHECK(pair_peer(pair, A).in_sync && pair_peer(pair, B).in_sync);
+    end();
+}
+
+// ---- what cannot be mended
+
+static void test_a_fact_that_cannot_be_read_stops_the_rest(void)
+{
+    begin(1000, 1);
+    boot_both();
+    // The store leaves a damaged row out.
+    pair->side[A].hold_reads = true;
+    pair_settle(pair);
+    struct idn_stored_fact items[2] = {pair->side[A].fact[0].item, pair->side[A].fact[2].item};
+    pair->side[A].reading = false;
+    pair_step(pair, A,
+        (struct idn_event){.type = IDN_EVENT_FACTS_READ,
+            .u.facts_read = {.next = 3, .end = true, .count = 2, .item = items}});
+    pair_pass(pair, 5000);
+    CHECK_STRING(pair->side[A].told, "facts 2 to 2 of incarnation 11 cannot be read from the "
+                                     "store: broker b cannot be brought up to date");
+    CHECK(pair_peer(pair, A).in_sight && pair->side[A].resets == 0);
+    CHECK(!pair_peer(pair, A).exchanged && !pair_peer(pair, A).in_sync);
+    CHECK_INT(pair_last_of(pair, B, 11), 1);
+    end();
+}
+
+static void hold_incarnations(uint64_t count)
+{
+    for (uint64_t i = 1; i <= count; i++)
+        idn_mirror_held(pair->side[A].core, &(struct idn_held){1000 + i, 1});
+}
+
+static void test_too_many_incarnations(void)
+{
+    begin(0, 1);
+    pair->side[A].core =
+        idn_core_init(pair->side[A].memory = calloc(1, idn_core_bytes(&pair->side[A].config)),
+            &pair->side[A].config);
+    hold_incarnations(IDN_INCARNATIONS_MAX);
+    pair_step(
+        pair, A, (struct idn_event){.type = IDN_EVENT_START, .u.start = {5, IDN_INCARNATIONS_MAX}});
+    CHECK_STRING(pair->side[A].exit,
+        "the store holds facts of 65536 starts of brokers, and a broker with a peer can keep no "
+        "more; begin with a new store");
+    // One less, and the peer's fill it.
+    free(pair->side[A].memory);
+    pair->side[A].core =
+        idn_core_init(pair->side[A].memory = calloc(1, idn_core_bytes(&pair->side[A].config)),
+            &pair->side[A].config);
+    hold_incarnations(IDN_INCARNATIONS_MAX - 1);
+    pair_step(
+        pair, A, (struct idn_event){.type = IDN_EVENT_START, .u.start = {5, IDN_INCARNATIONS_MAX}});
+    pair->side[A].hold_reads = true;
+    pair_boot(pair, B);
+    pair_settle(pair);
+    CHECK_STRING(pair->side[A].exit,
+        "the two brokers' stores together hold facts of more starts of brokers than one can keep, "
+        "65536; this needs a new store");
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_an_empty_standby_gets_everything_in_order),
+        CHECK_TEST(test_the_window_holds_the_sender_back),
+        CHECK_TEST(test_both_lack_something),
+        CHECK_TEST(test_little_is_read_for_who_lacks_little),
+        CHECK_TEST(test_many_places_are_not_looked_up),
+        CHECK_TEST(test_a_vector_of_many_parts),
+        CHECK_TEST(test_what_is_not_understood_is_kept),
+        CHECK_TEST(test_a_lost_tail_comes_back),
+        CHECK_TEST(test_a_lost_store_comes_back),
+        CHECK_TEST(test_a_crash_while_catching_up),
+        CHECK_TEST(test_what_waits_for_the_disk_is_not_claimed),
+        CHECK_TEST(test_a_read_of_an_old_session_is_void),
+        CHECK_TEST(test_commits_follow_at_once),
+        CHECK_TEST(test_a_reply_waits_for_both_stores),
+        CHECK_TEST(test_an_acknowledgement_waits_for_both_stores),
+        CHECK_TEST(test_a_standby_that_lags_is_not_waited_for),
+        CHECK_TEST(test_a_standby_that_lags_a_little_stays_in_sync),
+        CHECK_TEST(test_a_standby_out_of_sight_is_not_waited_for),
+        CHECK_TEST(test_in_sync_means_that_it_has_everything),
+        CHECK_TEST(test_a_fact_that_cannot_be_read_stops_the_rest),
+        CHECK_TEST(test_too_many_incarnations),
+    };
+
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
