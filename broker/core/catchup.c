@@ -71,12 +71,10 @@ static void find_what_it_lacks(struct idn_core *core)
     session->finds = idn_vector_lacking(&mirror->vector, IDN_MIRROR_FINDS_MAX, session->find);
     mirror->own->here = committed;
     session->at = 0;
-    if (session->finds == 0) {
+    if (session->finds == 0)
         session->at = core->stored;
-        idn_outgoing_pass(&session->out, core->stored);
-    } else if (session->finds > IDN_MIRROR_FINDS_MAX) {
+    if (session->finds > IDN_MIRROR_FINDS_MAX)
         session->finds = 0;
-    }
     session->stage = IDN_MIRROR_UP;
     idn_tell(core, "broker %s is in sight", mirror->broker);
 }

@@ -199,14 +199,13 @@ static void take_hello(struct idn_core *core, const struct idn_mirror_frame *fra
         tell_versions(core, frame);
         return;
     }
-    // A WELCOME that was lost is repeated only as it was: both go by what it says.
+    // A WELCOME that was lost is repeated, with the vector after it, but only as it was: both sides
+    // go by what it says.
     if (again && (mirror->session.in.taken > 0 || !same_epoch(mirror->ours, idn_roles_epoch(core))))
         return;
-    if (!again) {
-        drop_session(core);
-        mirror->nonce = frame->session;
-        greeted(core, frame);
-    }
+    drop_session(core);
+    mirror->nonce = frame->session;
+    greeted(core, frame);
     send_greeting(core, IDN_MIRROR_WELCOME, version, version);
     heard(core, frame);
 }

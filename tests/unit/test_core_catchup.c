@@ -160,6 +160,7 @@ static void test_a_vector_of_many_parts(void)
     pair_settle(pair);
     CHECK(pair_is_level(pair));
     CHECK_INT(pair->side[B].copies, 0);
+    CHECK_INT(pair->side[A].facts_read, 0);
     end();
 }
 
@@ -274,11 +275,14 @@ static void test_a_read_of_an_old_session_is_void(void)
 {
     begin(600, 1);
     boot_both();
+    pair_pass(pair, 50);
+    pair_clear(pair);
     pair->side[A].hold_reads = true;
+    pair_submit(pair, A, 1);
     pair_settle(pair);
-    CHECK_INT(pair->side[A].reads, 1);
+    CHECK_INT(pair->side[A].reads, 1); // from where the other one ended
     pair_crash(pair, B);
-    pair_lose_tail(pair, B, 1);
+    pair_lose_tail(pair, B, pair->side[B].facts);
     pair_boot(pair, B);
     pair_pass(pair, IDN_BEAT_MS);
     CHECK(pair_peer(pair, A).in_sight);
@@ -301,6 +305,7 @@ static void test_commits_follow_at_once(void)
     CHECK(pair_is_level(pair));
     CHECK_INT(pair->side[B].copies, 1);
     CHECK_INT(pair->side[A].facts_read, 1);
+    CHECK_INT(pair->side[B].sent[IDN_MIRROR_FACTS], 0); // it does not come back
     CHECK_INT(pair_accepted(pair, A, 1)->u.accepted.durable, 2);
     struct idn_key key = rig_key(1);
     struct idn_job_info info;
@@ -397,6 +402,35 @@ static void test_a_standby_that_lags_a_little_stays_in_sync(void)
         pair_pass(pair, 100);
         CHECK(pair_peer(pair, A).in_sync);
     }
+    end();
+}
+
+static void cancel(unsigned key)
+{
+    struct idn_request request = {
+        .type = IDN_REQUEST_CANCEL, .id = 1000 + key, .job = {.key = rig_key(key), .bits = 128}};
+
+    pair_step(pair, A,
+        (struct idn_event){
+            .type = IDN_EVENT_REQUEST, .u.request = {.peer = 2, .message = &request}});
+}
+
+static void test_many_commits_do_not_hide_the_oldest(void)
+{
+    begin_level();
+    uint64_t facts = pair->side[A].facts;
+    pair->side[B].hold_store = true;
+    for (unsigned key = 1; key <= 50; key++) {
+        pair_submit(pair, A, key);
+        pair_pass(pair, 9);
+        cancel(key);
+        pair_pass(pair, 9);
+    }
+    CHECK_INT(pair->side[A].facts, facts + 100);
+    pair_pass(pair, IDN_MIRROR_LAG_MS - 900);
+    CHECK(pair_peer(pair, A).in_sync);
+    pair_pass(pair, 1);
+    CHECK(!pair_peer(pair, A).in_sync);
     end();
 }
 
@@ -505,6 +539,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_an_acknowledgement_waits_for_both_stores),
         CHECK_TEST(test_a_standby_that_lags_is_not_waited_for),
         CHECK_TEST(test_a_standby_that_lags_a_little_stays_in_sync),
+        CHECK_TEST(test_many_commits_do_not_hide_the_oldest),
         CHECK_TEST(test_a_standby_out_of_sight_is_not_waited_for),
         CHECK_TEST(test_in_sync_means_that_it_has_everything),
         CHECK_TEST(test_a_fact_that_cannot_be_read_stops_the_rest),

@@ -316,6 +316,49 @@ static void test_a_late_hello_costs_a_beat(void)
     end();
 }
 
+// It costs no more than the next HELLO, and no session.
+static void test_a_welcome_that_is_lost_is_repeated(void)
+{
+    begin();
+    pair->lose[B] = 1;
+    pair_boot(pair, A);
+    pair_boot(pair, B);
+    pair_pass(pair, IDN_BEAT_MS);
+    CHECK_INT(pair->lost, 1);
+    CHECK_INT(pair->side[A].sent[IDN_MIRROR_WELCOME], 2);
+    CHECK_INT(pair->side[A].resets + pair->side[B].resets, 0);
+    check_healed();
+    end();
+}
+
+static void test_nothing_counts_before_the_welcome(void)
+{
+    begin();
+    pair_boot(pair, B);
+    pair_settle(pair);
+    for (uint32_t type = IDN_MIRROR_VECTOR; type <= IDN_MIRROR_GONE; type++) {
+        struct idn_mirror_frame frame = frame_of(type, session_of(B), 1);
+        pair_send(pair, B, &frame);
+    }
+    pair_settle(pair);
+    CHECK(!pair_peer(pair, B).in_sight);
+    CHECK_INT(pair->side[B].core->mirror.session.in.taken, 0);
+    CHECK_INT(pair->side[B].resets, 0);
+    end();
+}
+
+static void test_a_welcome_that_comes_again_begins_nothing(void)
+{
+    begin_both();
+    struct idn_mirror_frame welcome = hello_of(session_of(B));
+    welcome.type = IDN_MIRROR_WELCOME, welcome.u.hello.letter = 'a';
+    pair_send(pair, B, &welcome);
+    pair_settle(pair);
+    CHECK_INT(pair->side[A].resets + pair->side[B].resets, 0);
+    check_healed();
+    end();
+}
+
 // A WELCOME that is a session late must not begin anything at b.
 static void test_a_late_welcome_is_dropped(void)
 {
@@ -391,7 +434,7 @@ static void test_facts_that_cannot_be_end_the_session(void)
     fact.fact.epoch.counter = 1;
     fact.fact.origin = (struct idn_origin){99, 2};
     check_breaks(frame, "a fact came before the one that it follows");
-    fact.fact.origin = (struct idn_origin){0xc0de0001, 50}; // a's own, of this start
+    fact.fact.origin = (struct idn_origin){0xc0de0001, 2}; // a's own next one
     check_breaks(frame, "a fact came before the one that it follows");
 }
 
@@ -457,6 +500,9 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_session_that_is_gone_is_told_once_and_with_each_beat),
         CHECK_TEST(test_frames_of_another_session_change_nothing),
         CHECK_TEST(test_a_late_hello_costs_a_beat),
+        CHECK_TEST(test_a_welcome_that_is_lost_is_repeated),
+        CHECK_TEST(test_nothing_counts_before_the_welcome),
+        CHECK_TEST(test_a_welcome_that_comes_again_begins_nothing),
         CHECK_TEST(test_a_late_welcome_is_dropped),
         CHECK_TEST(test_a_frame_that_cannot_be_ends_the_session),
         CHECK_TEST(test_facts_that_cannot_be_end_the_session),
