@@ -116,6 +116,26 @@ static void check_pages(const struct idn_core *core)
     IDN_ASSERT(core->pages.free + held == core->pages.count);
 }
 
+static void check_mirror(const struct idn_core *core)
+{
+    const struct idn_mirror *mirror = &core->mirror;
+    const struct idn_mirror_session *session = &mirror->session;
+    uint64_t bytes = 0;
+
+    for (uint64_t n = session->out.acked + 1; n <= session->out.sent; n++)
+        bytes += session->out.frame[n % IDN_MIRROR_WINDOW].bytes;
+    IDN_ASSERT(bytes == session->out.bytes && bytes <= IDN_MIRROR_WINDOW_BYTES);
+    IDN_ASSERT(session->out.sent - session->out.acked <= IDN_MIRROR_WINDOW);
+    IDN_ASSERT(session->in.taken - session->in.durable <= IDN_MIRROR_WINDOW);
+    IDN_ASSERT(session->in_sync <= session->exchanged);
+    IDN_ASSERT(!session->exchanged || session->stage == IDN_MIRROR_UP);
+    IDN_ASSERT(session->stage != IDN_MIRROR_UP || (session->vector_sent && session->vector_taken));
+    IDN_ASSERT(session->stage != IDN_MIRROR_DOWN || session->out.sent + session->in.taken == 0);
+    IDN_ASSERT(session->stored_count <= IDN_STORED_TIMES_MAX);
+    IDN_ASSERT(mirror->own == NULL || mirror->own->here == core->sequence);
+    IDN_ASSERT(!mirror->read_void || mirror->reading);
+}
+
 void idn_core_check(const struct idn_core *core)
 {
     uint32_t jobs = 0, open = 0, leases = 0;
@@ -137,6 +157,7 @@ void idn_core_check(const struct idn_core *core)
         check_worker(core, &core->worker[i]);
     check_presence(core);
     check_pages(core);
+    check_mirror(core);
     IDN_ASSERT(core->stored <= core->position);
     IDN_ASSERT((core->commit_count == 0) == (core->stored == core->position));
 }

@@ -352,8 +352,10 @@ static void test_a_welcome_that_comes_again_begins_nothing(void)
     begin_both();
     struct idn_mirror_frame welcome = hello_of(session_of(B));
     welcome.type = IDN_MIRROR_WELCOME, welcome.u.hello.letter = 'a';
+    pair_clear(pair);
     pair_send(pair, B, &welcome);
     pair_settle(pair);
+    CHECK_INT(pair->side[B].reads, 0);
     CHECK_INT(pair->side[A].resets + pair->side[B].resets, 0);
     check_healed();
     end();
