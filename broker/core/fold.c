@@ -120,7 +120,8 @@ static void lift_images(struct idn_core *core, struct idn_job *job)
     while (job->images.kind[IDN_IMAGE_QUARANTINED] > 0) {
         index = idn_images_quarantined(&core->pages, &job->images, index);
         take_back(job, index, IDN_IMAGE_QUARANTINED);
-        idn_images_set(&core->pages, &job->images, index, IDN_IMAGE_PENDING);
+        idn_images_set(&core->pages, &job->images, index,
+            idn_lease_image_back(job, index) ? IDN_IMAGE_LEASED : IDN_IMAGE_PENDING);
     }
     core->look = true;
 }

@@ -10,9 +10,9 @@
 //                    '------------------------------------'---------'  three deaths alone
 //
 // Every state may also go to OK or ERROR: a late result is always welcome; and a leased image to
-// QUARANTINED, by the other broker; and that to PENDING, when it is lifted. The table of legal
-// moves is in images.c; another move is an assertion. OK carries three bits of its row's hash, so
-// that a second result that contradicts it is noticed (with a chance of 7/8).
+// QUARANTINED, by the other broker; and that to PENDING or LEASED, when it is lifted. The table of
+// legal moves is in images.c; another move is an assertion. OK carries three bits of its row's
+// hash, so that a second result that contradicts it is noticed (with a chance of 7/8).
 #ifndef IDN_BROKER_CORE_IMAGES_H
 #define IDN_BROKER_CORE_IMAGES_H
 

@@ -290,6 +290,15 @@ void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease 
     job->reap = job->reap || holder != reporting;
 }
 
+bool idn_lease_image_back(struct idn_job *job, uint32_t index)
+{
+    struct idn_lease *holder = find_holder(job, index);
+
+    if (holder != NULL)
+        holder->left++;
+    return holder != NULL;
+}
+
 // Its worker does not know of the results that others brought: what it has not begun is cut anew,
 // once that saves more than a slice.
 static void cut_anew(struct idn_core *core, struct idn_lease *lease)

@@ -41,6 +41,8 @@ void idn_leases_take_back(struct idn_core *core, struct idn_job *job);
 // report is folded, reap closes the leases of other workers that have nothing left, and has those
 // cut anew of which much was taken.
 void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease *reporting);
+// A quarantined image has no result any more. True: it lies in a lease, and is that lease's again.
+bool idn_lease_image_back(struct idn_job *job, uint32_t index);
 void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct idn_lease *reporting);
 
 // TRIM of a lease that is not (or no longer) known here: the worker is to drop it.
