@@ -1,5 +1,7 @@
 // What suspicion takes away and gives back, urgent work, and that virtual time is refunded: line by
 // line, with hand-made messages.
+#include "broker/core/benched.h"
+#include "broker/core/jobs.h"
 #include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
@@ -68,6 +70,47 @@ static struct rig *rig_with_a_suspect(struct idn_order lease[static 3])
         beat(rig, 2);
     }
     return rig;
+}
+
+// In the very step in which it is suspected.
+static void test_a_helper_is_trimmed_at_once(void)
+{
+    struct rig *rig = rig_with_tasks_of_100();
+
+    rig_hello(rig, 1);
+    rig_hello(rig, 2);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    all_beat(rig, 2, 1000);
+    rig_pass(rig, 70);
+    beat(rig, 1);
+    for (int i = 0; i < IDN_SUSPECTED_MS / 150; i++) {
+        rig_pass(rig, 150 - (i == 0));
+        beat(rig, 2);
+    }
+    CHECK(rig_order(rig, 2, IDN_ORDER_TRIM) == NULL);
+    rig_pass(rig, 1);
+    CHECK(rig_order(rig, 2, IDN_ORDER_TRIM) != NULL);
+    rig_destroy(rig);
+}
+
+// The other one had lost a beat just then.
+static void test_suspicion_is_looked_at_again(void)
+{
+    struct rig *rig = rig_with_tasks_of_100();
+
+    rig_hello(rig, 1);
+    rig_hello(rig, 2);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    all_beat(rig, 2, 1000);
+    rig_pass(rig, 250);
+    beat(rig, 2);
+    rig_pass(rig, IDN_SUSPECTED_MS - 250);
+    CHECK_INT(idn_workers_find(rig->core, 101)->presence, IDN_PRESENCE_SUSPECTED);
+    CHECK_INT(idn_workers_find(rig->core, 101)->leases, 1);
+    beat(rig, 2);
+    rig_pass(rig, IDN_BEAT_MS);
+    CHECK_INT(idn_workers_find(rig->core, 101)->leases, 0);
+    rig_destroy(rig);
 }
 
 static void test_a_suspect_s_images_are_urgent(void)
@@ -148,8 +191,15 @@ static void test_what_is_pending_still_is_adopted(void)
         rig_pass(rig, IDN_BEAT_MS);
         beat(rig, 3);
     }
-    CHECK_INT(rig_count(rig, IDN_ACTION_ORDER, IDN_ORDER_LEASE), 1);
     struct idn_order taken = granted(rig, 3);
+    // Worker 3 is done with its own part, and is not trimmed for the second run while it helps.
+    struct idn_worker_message *message = rig_message(rig, 3, IDN_WORKER_TRIMMED);
+    message->u.trimmed.lease = lease[3].u.lease.id;
+    message->u.trimmed.kept = 10;
+    rig_say(rig, 3, message);
+    all_beat(rig, 3, 400);
+    CHECK_INT(rig_count(rig, IDN_ACTION_ORDER, IDN_ORDER_TRIM), 1);
+    CHECK_INT(rig_count(rig, IDN_ACTION_ORDER, IDN_ORDER_LEASE), 1);
     bool of_first = idn_key_equal(&taken.u.lease.job, &lease[1].u.lease.job) &&
                     taken.u.lease.first == lease[1].u.lease.first + 10;
     unsigned back = of_first ? 2 : 1;
@@ -158,6 +208,51 @@ static void test_what_is_pending_still_is_adopted(void)
     CHECK(rig_order(rig, back, IDN_ORDER_TRIM) == NULL);
     CHECK_INT(idn_workers_find(rig->core, 100 + back)->leases, 1);
     CHECK_INT(idn_workers_find(rig->core, 100 + back)->lease[0]->left, 90);
+    rig_destroy(rig);
+}
+
+// Both were dead. Who comes back first is not trimmed for the other's images before that one had
+// time to come back too.
+static void test_the_others_may_follow(void)
+{
+    struct rig *rig = rig_with_tasks_of_100();
+    struct idn_order lease;
+
+    rig_hello(rig, 1);
+    rig_hello(rig, 2);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    lease = granted(rig, 2);
+    report(rig, 2, 1, &lease, 10);
+    rig_pass(rig, 2000);
+    rig_clear(rig);
+    rig_say(rig, 2, hello_with(rig, 2, &lease, 10));
+    rig_pass(rig, 2 * IDN_BEAT_MS - 1);
+    CHECK(rig_order(rig, 2, IDN_ORDER_TRIM) == NULL);
+    rig_pass(rig, IDN_BEAT_MS);
+    CHECK(idn_lease_equal(rig_order(rig, 2, IDN_ORDER_TRIM)->u.trim.id, lease.u.lease.id));
+    CHECK_INT(granted(rig, 2).u.lease.first, 0);
+    rig_destroy(rig);
+}
+
+static void test_nothing_is_stolen_from_one_that_may_follow(void)
+{
+    struct rig *rig = rig_with_tasks_of_100();
+    struct idn_order lease;
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    lease = granted(rig, 1);
+    struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 10, IDN_END_NONE);
+    message->u.report.compute_us = 500000; // 90 of 50 ms are left
+    rig_say(rig, 1, message);
+    rig_pass(rig, IDN_SUSPECTED_MS + 100);
+    rig_hello(rig, 2);
+    rig_hello(rig, 3); // finds nothing pending
+    CHECK_INT(idn_workers_find(rig->core, 101)->presence, IDN_PRESENCE_SUSPECTED);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) == NULL);
+    beat(rig, 1);
+    rig_pass(rig, IDN_BEAT_MS);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) != NULL);
     rig_destroy(rig);
 }
 
@@ -198,6 +293,54 @@ static void test_a_dead_host_s_images_in_the_child_become_suspect(void)
     rig_hello(rig, 4);
     CHECK_INT(granted(rig, 4).u.lease.alone, 1);
     rig_destroy(rig);
+}
+
+// ---- benched
+struct death {
+    uint64_t ms; // passes before it
+    uint32_t index;
+    bool benched; // after it
+};
+
+static void check_benched(const struct death *death, size_t deaths)
+{
+    struct rig *rig = rig_with_tasks_of_100();
+    struct idn_key key = rig_key(1);
+
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    rig_hello(rig, 1);
+    rig_hello(rig, 2);
+    for (size_t i = 0; i < deaths; i++) {
+        for (uint64_t passed = 0; passed < death[i].ms; passed += IDN_BEAT_MS)
+            all_beat(rig, 2, IDN_BEAT_MS);
+        struct idn_worker *worker = idn_workers_find(rig->core, 101);
+        idn_benched_death(rig->core, worker, idn_jobs_find(rig->core, &key), death[i].index);
+        CHECK_INT(worker->benched, death[i].benched);
+    }
+    rig_destroy(rig);
+}
+
+static void test_deaths_on_three_tasks_bench(void)
+{
+    static const struct death tasks[] = {{0, 5, false}, {0, 105, false}, {0, 250, true}};
+
+    check_benched(tasks, 3);
+}
+
+static void test_deaths_on_one_task_do_not(void)
+{
+    static const struct death same[] = {
+        {0, 5, false}, {0, 6, false}, {0, 99, false}, {0, 100, false}, {0, 5, false}};
+
+    check_benched(same, 5);
+}
+
+static void test_deaths_of_more_than_a_minute_do_not(void)
+{
+    static const struct death slow[] = {{0, 5, false}, {IDN_BENCH_MS / 2, 105, false},
+        {IDN_BENCH_MS / 2, 250, false}, {0, 350, true}};
+
+    check_benched(slow, 4);
 }
 
 // ---- virtual time: images that come back are not charged
@@ -291,6 +434,13 @@ int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_a_suspect_s_images_are_urgent),
+        CHECK_TEST(test_a_helper_is_trimmed_at_once),
+        CHECK_TEST(test_suspicion_is_looked_at_again),
+        CHECK_TEST(test_the_others_may_follow),
+        CHECK_TEST(test_nothing_is_stolen_from_one_that_may_follow),
+        CHECK_TEST(test_deaths_on_three_tasks_bench),
+        CHECK_TEST(test_deaths_on_one_task_do_not),
+        CHECK_TEST(test_deaths_of_more_than_a_minute_do_not),
         CHECK_TEST(test_who_was_suspected_says_hello_before_it_gets_more),
         CHECK_TEST(test_what_is_pending_still_is_adopted),
         CHECK_TEST(test_results_by_others_have_a_lease_cut_anew),
