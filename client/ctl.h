@@ -12,11 +12,11 @@
 
 // One run of the program.
 struct idn_ctl {
-    struct idunno *idunno; // owned
+    struct idunno *idunno; // owned; NULL for commands that ask the brokers one by one
     struct idn_cluster cluster;
     int signal_fd;
     const char *id; // of the job, for commands that take one
-    bool json, all, failed, missing;
+    bool json, all, failed, missing, quarantined;
     const char *format;  // of results; NULL: not given
     uint32_t timeout_ms; // 0: not given
 };
@@ -32,6 +32,10 @@ int idn_ctl_results(struct idn_ctl *ctl);
 int idn_ctl_wait(struct idn_ctl *ctl);
 int idn_ctl_cancel(struct idn_ctl *ctl);
 int idn_ctl_forget(struct idn_ctl *ctl);
+int idn_ctl_quarantine_list(struct idn_ctl *ctl);
+int idn_ctl_quarantine_retry(struct idn_ctl *ctl);
+int idn_ctl_switch(struct idn_ctl *ctl);
+int idn_ctl_bootstrap(struct idn_ctl *ctl);
 
 // A call failed: says it and returns the status.
 int idn_ctl_fail(struct idn_ctl *ctl, enum idunno_code code);

@@ -182,11 +182,27 @@ static int tell_end(const struct idn_ctl *ctl, const struct idunno_info *info)
     return idn_job_exit(info);
 }
 
+// A job that only a broker out of sight may know is waited for too.
+static enum idunno_code find_patiently(
+    struct idn_ctl *ctl, uint64_t began_ms, struct idunno_info *ret)
+{
+    enum idunno_code code;
+
+    for (;;) {
+        code = idunno_find(ctl->idunno, ctl->id, ret);
+        if (code != IDUNNO_REFUSED || strcmp(idunno_refusal(ctl->idunno), "unknown_here") != 0 ||
+            left_ms(ctl, began_ms) == 0)
+            return code;
+        if (idn_signals_wait(ctl->signal_fd, AGAIN_MS))
+            return IDUNNO_STOPPED;
+    }
+}
+
 int idn_ctl_wait(struct idn_ctl *ctl)
 {
     uint64_t began_ms = idn_call_now();
     struct idunno_info info;
-    enum idunno_code code = idunno_find(ctl->idunno, ctl->id, &info);
+    enum idunno_code code = find_patiently(ctl, began_ms, &info);
 
     while (code == IDUNNO_OK && info.state == IDUNNO_OPEN) {
         uint32_t left = left_ms(ctl, began_ms);

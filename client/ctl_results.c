@@ -26,9 +26,10 @@ static int print_results(struct idn_ctl *ctl, enum idn_rows_format format)
         .file = stdout, .format = format, .labels = labels, .index_only = ctl->missing};
     idn_rows_begin(&rows);
     code = idunno_results(ctl->idunno, &info.job,
-        ctl->missing  ? IDUNNO_MISSING
-        : ctl->failed ? IDUNNO_FAILED
-                      : IDUNNO_ALL,
+        ctl->missing       ? IDUNNO_MISSING
+        : ctl->failed      ? IDUNNO_FAILED
+        : ctl->quarantined ? IDUNNO_QUARANTINED
+                           : IDUNNO_ALL,
         on_row, &rows);
     idn_labels_destroy(&labels);
     if (ferror(stdout))

@@ -1,6 +1,6 @@
-// idunno-ctl status.
-#include "client/call.h"
+// idunno-ctl status: every broker of the cluster, and how each one sees the other.
 #include "client/ctl.h"
+#include "client/ctl_brokers.h"
 #include "client/human.h"
 
 #include <inttypes.h>
@@ -10,75 +10,171 @@ static const char *role_text(uint32_t role)
 {
     switch (role) {
     case IDN_ROLE_LEARNER:
-        return "learner: waits for the other broker's facts";
+        return "learner: has nothing yet, and waits for what the other broker has";
     case IDN_ROLE_STANDBY:
         return "standby";
     case IDN_ROLE_ACTIVE:
-        return "active, with a standby";
+        return "active, with a standby in sync";
     case IDN_ROLE_ALONE:
-        return "active, without a standby";
+        return "active, without a standby in sync";
     default:
         return "of an unknown role";
     }
 }
 
-static void print_status(const struct idn_status_info *status)
+// ---- for people
+
+static void print_peer(const struct idn_peer_info *peer)
 {
-    idn_ctl_line("broker", "%s (%s), %s", status->broker, status->version, role_text(status->role));
-    idn_ctl_line("running", "%s, epoch %" PRIu64 "%c", idn_human_duration(status->uptime_ms).text,
-        status->epoch.counter, status->epoch.broker == 0 ? '-' : (char)status->epoch.broker);
+    char name[IDN_NAME_SIZE + 64], behind[64] = "";
+
+    if (!peer->configured)
+        return;
+    if (peer->role == 0) {
+        idn_ctl_line("peer", "not heard since this broker started");
+        return;
+    }
+    (void)snprintf(name, sizeof(name), "%s, %s", peer->broker, idn_role_name(peer->role));
+    if (peer->lag_facts > 0)
+        (void)snprintf(
+            behind, sizeof(behind), ", %s facts behind", idn_human_count(peer->lag_facts).text);
+    if (!peer->in_sight)
+        idn_ctl_line("peer", "%s when it was last heard, %s ago%s", name,
+            idn_human_duration(peer->silent_ms).text, behind);
+    else if (!peer->exchanged)
+        idn_ctl_line("peer", "%s, in sight; they exchange what the other lacks%s", name, behind);
+    else
+        idn_ctl_line("peer", "%s, %s%s; heard %s ago", name,
+            peer->in_sync ? "in sync" : "not in sync", behind,
+            idn_human_duration(peer->silent_ms).text);
+}
+
+static void print_work(const struct idn_status_info *status)
+{
     idn_ctl_line("policy", "%s", status->policy);
     idn_ctl_line("workers", "%u, %u of them busy", status->workers, status->workers_busy);
     idn_ctl_line("jobs", "%u open, %u known", status->jobs_open, status->jobs_known);
     idn_ctl_line("images", "%s waiting, %s being computed, %s/s",
         idn_human_count(status->images_pending).text,
         idn_human_count(status->images_in_flight).text, idn_human_rate(status->images_per_s).text);
+}
+
+static void print_status(const struct idn_ctl_broker *broker)
+{
+    const struct idn_status_info *status = &broker->status;
+
+    idn_ctl_line("broker", "%s (%s), %s", status->broker, status->version, role_text(status->role));
+    idn_ctl_line("running", "%s, epoch %s, at %s", idn_human_duration(status->uptime_ms).text,
+        idn_ctl_epoch(status->epoch).text, broker->address);
+    print_peer(&status->peer);
+    if (idn_ctl_reigns(broker))
+        print_work(status);
     idn_ctl_line("store", "%s facts in %s; %s free on its disk%s",
         idn_human_count(status->facts).text, idn_human_bytes(status->store_bytes).text,
         idn_human_bytes(status->free_bytes).text,
         status->disk_low ? ", which is too little: nothing is taken on" : "");
 }
 
-static void print_json(const struct idn_status_info *status)
+static void print_all(const struct idn_ctl_brokers *brokers)
+{
+    for (uint32_t i = 0; i < brokers->count; i++) {
+        const struct idn_ctl_broker *broker = &brokers->item[i];
+        if (i > 0)
+            (void)putchar('\n');
+        if (broker->code == IDUNNO_OK)
+            print_status(broker);
+        else
+            idn_ctl_line("broker", "does not answer: %s", idunno_error(broker->idunno));
+    }
+}
+
+// ---- for programs
+
+static void put_peer(struct idn_json *json, const struct idn_peer_info *peer)
+{
+    if (!peer->configured) {
+        idn_json_null(json, "peer");
+        return;
+    }
+    idn_json_object(json, "peer");
+    idn_json_string(json, "broker", peer->broker);
+    if (peer->role == 0)
+        idn_json_null(json, "role");
+    else
+        idn_json_string(json, "role", idn_role_name(peer->role));
+    idn_json_string(json, "epoch", idn_ctl_epoch(peer->epoch).text);
+    idn_json_bool(json, "in_sight", peer->in_sight);
+    idn_json_bool(json, "exchanged", peer->exchanged);
+    idn_json_bool(json, "in_sync", peer->in_sync);
+    idn_json_u64(json, "silent_ms", peer->silent_ms);
+    idn_json_u64(json, "lag_facts", peer->lag_facts);
+    idn_json_end(json);
+}
+
+static void put_members(struct idn_json *json, const struct idn_status_info *status)
+{
+    idn_json_string(json, "broker", status->broker);
+    idn_json_string(json, "version", status->version);
+    idn_json_string(json, "role", idn_role_name(status->role));
+    idn_json_string(json, "epoch", idn_ctl_epoch(status->epoch).text);
+    idn_json_u64(json, "uptime_ms", status->uptime_ms);
+    idn_json_string(json, "policy", status->policy);
+    idn_json_u64(json, "workers", status->workers);
+    idn_json_u64(json, "workers_busy", status->workers_busy);
+    idn_json_u64(json, "jobs_open", status->jobs_open);
+    idn_json_u64(json, "jobs_known", status->jobs_known);
+    idn_json_u64(json, "images_pending", status->images_pending);
+    idn_json_u64(json, "images_in_flight", status->images_in_flight);
+    idn_json_double(json, "images_per_s", status->images_per_s);
+    idn_json_u64(json, "facts", status->facts);
+    idn_json_u64(json, "store_bytes", status->store_bytes);
+    idn_json_u64(json, "free_bytes", status->free_bytes);
+    idn_json_bool(json, "disk_low", status->disk_low);
+    put_peer(json, &status->peer);
+}
+
+static void put_broker(struct idn_json *json, const struct idn_ctl_broker *broker)
+{
+    idn_json_object(json, NULL);
+    idn_json_string(json, "address", broker->address);
+    if (broker->code == IDUNNO_OK)
+        idn_json_null(json, "problem");
+    else
+        idn_json_string(json, "problem", idunno_error(broker->idunno));
+    if (broker->code == IDUNNO_OK)
+        put_members(json, &broker->status);
+    idn_json_end(json);
+}
+
+static void print_json(
+    const struct idn_ctl_brokers *brokers, const struct idn_ctl_broker *spokesman)
 {
     struct idn_json json;
-    char epoch[32];
 
-    (void)snprintf(epoch, sizeof(epoch), "%" PRIu64 "%c", status->epoch.counter,
-        status->epoch.broker == 0 ? '-' : (char)status->epoch.broker);
     idn_json_init(&json, stdout);
     idn_json_object(&json, NULL);
-    idn_json_string(&json, "broker", status->broker);
-    idn_json_string(&json, "version", status->version);
-    idn_json_string(&json, "role", idn_role_name(status->role));
-    idn_json_string(&json, "epoch", epoch);
-    idn_json_u64(&json, "uptime_ms", status->uptime_ms);
-    idn_json_string(&json, "policy", status->policy);
-    idn_json_u64(&json, "workers", status->workers);
-    idn_json_u64(&json, "workers_busy", status->workers_busy);
-    idn_json_u64(&json, "jobs_open", status->jobs_open);
-    idn_json_u64(&json, "jobs_known", status->jobs_known);
-    idn_json_u64(&json, "images_pending", status->images_pending);
-    idn_json_u64(&json, "images_in_flight", status->images_in_flight);
-    idn_json_double(&json, "images_per_s", status->images_per_s);
-    idn_json_u64(&json, "facts", status->facts);
-    idn_json_u64(&json, "store_bytes", status->store_bytes);
-    idn_json_u64(&json, "free_bytes", status->free_bytes);
-    idn_json_bool(&json, "disk_low", status->disk_low);
+    put_members(&json, &spokesman->status);
+    idn_json_array(&json, "brokers");
+    for (uint32_t i = 0; i < brokers->count; i++)
+        put_broker(&json, &brokers->item[i]);
+    idn_json_end(&json);
     idn_json_end(&json);
 }
 
 int idn_ctl_status(struct idn_ctl *ctl)
 {
-    struct idn_request request = {.type = IDN_REQUEST_STATUS};
-    const struct idn_reply *reply;
-    enum idunno_code code = idn_call(ctl->idunno, &request, &reply);
+    struct idn_ctl_brokers brokers;
+    int status = idn_ctl_ask_brokers(ctl, &brokers);
 
-    if (code != IDUNNO_OK)
-        return idn_ctl_fail(ctl, code);
-    if (ctl->json)
-        print_json(&reply->u.status);
-    else
-        print_status(&reply->u.status);
-    return IDN_EXIT_OK;
+    if (status == IDN_EXIT_OK) {
+        const struct idn_ctl_broker *spokesman = idn_ctl_active(&brokers);
+        if (spokesman == NULL)
+            spokesman = brokers.item[0].code == IDUNNO_OK ? &brokers.item[0] : &brokers.item[1];
+        if (ctl->json)
+            print_json(&brokers, spokesman);
+        else
+            print_all(&brokers);
+    }
+    idn_ctl_close_brokers(&brokers);
+    return status;
 }

@@ -149,7 +149,7 @@ static bool takes_over(
         return refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker b is the standby");
     }
     return accept(request, ret) ||
-           job(request, atomic_load(&submissions) == 0 ? IDN_JOB_OPEN : IDN_JOB_FINISHED, ret);
+           job(request, atomic_load(&watches) < 5 ? IDN_JOB_OPEN : IDN_JOB_FINISHED, ret);
 }
 
 static bool takes_over_and_finishes(
@@ -160,13 +160,22 @@ static bool takes_over_and_finishes(
     return job(request, IDN_JOB_FINISHED, ret);
 }
 
-static bool takes_over_and_is_full(
+static bool takes_over_and_knows_no_model(
     struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
 {
     if (request->type != IDN_REQUEST_SUBMIT || atomic_load(&refusals) < 2)
         return takes_over(self, request, ret);
     atomic_fetch_add(&submissions, 1);
-    return refuse(ret, IDN_REFUSED_CLUSTER_FULL, "the cluster is full");
+    return refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "there is no model alexnet");
+}
+
+static bool stands_by(
+    struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
+{
+    (void)self;
+    return request->type == IDN_REQUEST_HELLO
+               ? accept(request, ret)
+               : refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker a is the standby");
 }
 
 // ---- runs
@@ -294,10 +303,17 @@ static void test_a_take_over_is_one_line_and_the_job_is_told_of(void)
     CHECK(strstr(strstr(said, line) + strlen(line), "broker") == NULL);
 }
 
-// The job is there: that a submission cannot be taken now is nothing to stop for.
-static void test_a_full_broker_that_took_over_goes_on(void)
+static void test_a_standby_that_is_asked_first_is_no_take_over(void)
 {
-    CHECK_INT(run_between(dies, takes_over_and_is_full, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(run_between(stands_by, finishes, "alexnet", 0), IDN_EXIT_OK);
+    CHECK_INT(atomic_load(&submissions), 0);
+    CHECK(strstr(said, "taken over") == NULL);
+}
+
+// The job is there: that it could not be submitted now is nothing to stop for.
+static void test_a_broker_that_took_over_may_refuse_the_key(void)
+{
+    CHECK_INT(run_between(dies, takes_over_and_knows_no_model, "alexnet", 0), IDN_EXIT_OK);
     CHECK_INT(atomic_load(&submissions), 1);
 }
 
@@ -352,7 +368,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_forgotten_job),
         CHECK_TEST(test_a_job_lost_with_a_disk_is_submitted_again),
         CHECK_TEST(test_a_take_over_is_one_line_and_the_job_is_told_of),
-        CHECK_TEST(test_a_full_broker_that_took_over_goes_on),
+        CHECK_TEST(test_a_standby_that_is_asked_first_is_no_take_over),
+        CHECK_TEST(test_a_broker_that_took_over_may_refuse_the_key),
         CHECK_TEST(test_an_attached_run_survives_a_take_over),
         CHECK_TEST(test_durability_in_words),
         CHECK_TEST(test_a_cancelled_job),

@@ -1,0 +1,202 @@
+#include "client/ctl_commands.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct idn_option idn_ctl_options[] = {
+    {"all", NULL, IDN_CTL_ALL},
+    {"broker", "HOST[:PORT]", IDN_CTL_BROKER},
+    {"config", "FILE", IDN_CTL_CONFIG},
+    {"failed", NULL, IDN_CTL_FAILED},
+    {"format", "csv|jsonl", IDN_CTL_FORMAT},
+    {"help", NULL, IDN_CTL_HELP},
+    {"json", NULL, IDN_CTL_JSON},
+    {"missing", NULL, IDN_CTL_MISSING},
+    {"quarantined", NULL, IDN_CTL_QUARANTINED},
+    {"timeout", "SECONDS", IDN_CTL_TIMEOUT},
+    {"version", NULL, IDN_CTL_VERSION},
+    {NULL, NULL, 0},
+};
+
+#define BIT(option) IDN_CTL_BIT(IDN_CTL_##option)
+
+#define JOB_FIELDS                                                                                \
+    "  job state model dataset client first last images ok failed quarantined in_flight\n"        \
+    "  pending weight batch workers conflicts created_ms finished_ms elapsed_ms images_per_s\n"   \
+    "  images_per_s_mean compute_us digest why\n"                                                 \
+    "dataset is null for an uploaded list; failed includes quarantined; times in ms, the first\n" \
+    "two UTC since 1970.\n"
+
+static const struct idn_ctl_command commands[] = {
+    {"status", NULL, BIT(JSON), true, idn_ctl_status,
+        "the brokers: their roles, their load, their disks",
+        "Every broker of the cluster is asked for itself.\n\n"
+        "  learner    has nothing yet; it never reigns before it has what the other one has\n"
+        "  standby    has what the active one has, and takes over when that falls silent\n"
+        "  active     gives the work to the workers; alone (in JSON): no standby is in sync\n"
+        "  in sync    the other broker has stored all that this one has stored\n"
+        "  behind     facts stored here that are not known to be stored there\n\n"
+        "JSON members, of the broker that reigns, else of the first that answers:\n"
+        "  broker version role epoch uptime_ms policy workers workers_busy jobs_open jobs_known\n"
+        "  images_pending images_in_flight images_per_s facts store_bytes free_bytes disk_low\n"
+        "  peer     null, or how it sees the other broker: broker role epoch in_sight exchanged\n"
+        "           in_sync silent_ms lag_facts\n"
+        "  brokers  of each broker: address, problem (null, or why it does not answer), and the\n"
+        "           members above\n"
+        "Exit status: 1 when no broker answers.\n"},
+    {"jobs", NULL, BIT(JSON) | BIT(ALL), false, idn_ctl_jobs,
+        "open jobs; --all: the ended ones too",
+        "JSON: an array of objects with the members\n" JOB_FIELDS},
+    {"job", "ID", BIT(JSON), false, idn_ctl_job, "one job in full", "JSON members:\n" JOB_FIELDS},
+    {"workers", NULL, BIT(JSON), false, idn_ctl_workers, "workers, and what each is doing",
+        "JSON: an array of objects with the members\n"
+        "  name state threads class job lease_first lease_count lease_done leases images_done\n"
+        "  images_per_s silent_ms models_ready models_refused note\n"
+        "job is null for a worker without a lease.\n"},
+    {"models", NULL, BIT(JSON), false, idn_ctl_models, "models that the cluster knows",
+        "JSON: an array of objects with the members\n"
+        "  name digest batch workers path problem\n"
+        "digest is null when there is a problem.\n"},
+    {"datasets", NULL, BIT(JSON), false, idn_ctl_datasets, "data sets that the cluster knows",
+        "JSON: an array of objects with the members\n"
+        "  name digest images workers path problem\n"
+        "digest is null when there is a problem.\n"},
+    {"results", "ID", BIT(JSON) | BIT(FORMAT) | BIT(FAILED) | BIT(MISSING) | BIT(QUARANTINED),
+        false, idn_ctl_results, "results of a job so far, a line an image",
+        "  --format csv|jsonl  (csv); --json is --format jsonl\n"
+        "  --failed            only images that could not be classified\n"
+        "  --missing           only the index of images that have no result\n"
+        "  --quarantined       only images that were given up: they kill the process\n"
+        "CSV: index, status, then five times class, probability and, where the model's labels can\n"
+        "be read here, label. JSON members: index status top, of which each: class probability "
+        "label.\n\n"
+        "The index is the image's line in the list, from 0. Status, when it is not ok:\n"
+        "  missing      the worker has no such file    corrupt      cannot be decoded\n"
+        "  unreadable   permission, or no plain file   changed      not as the list says\n"
+        "  unsupported  neither JPEG nor PNG           not_finite   the network gave no numbers\n"
+        "  too_large    over 64 MiB or 100 Mpixel      quarantined  killed its process thrice\n"},
+    {"wait", "ID", BIT(JSON), false, idn_ctl_wait, "waits until a job has ended",
+        "  --timeout SECONDS   gives up after that (exit status 1); without it waits for ever\n"
+        "Exit status: 0 all images classified, 3 finished with failed images, 1 cancelled or\n"
+        "still open. JSON members:\n" JOB_FIELDS},
+    {"cancel", "ID", 0, false, idn_ctl_cancel, "ends a job early; its results are kept", ""},
+    {"forget", "ID", 0, false, idn_ctl_forget, "removes a job that has ended, with its results",
+        "It is forgotten for ever: its key is refused from then on.\n"},
+    {"quarantine list", "[ID]", BIT(JSON), false, idn_ctl_quarantine_list,
+        "images given up because they kill their process",
+        "Of one job, or of all. JSON: an array of objects with the members\n"
+        "  job model dataset images\n"
+        "dataset is null for an uploaded list; images: their indexes.\n"},
+    {"quarantine retry", "ID", 0, false, idn_ctl_quarantine_retry,
+        "lets such images of a job be tried again",
+        "For example when the file was repaired or the workers were. A job that had finished is\n"
+        "open again until these images have results.\n"},
+    {"switch", NULL, 0, true, idn_ctl_switch, "the standby takes over from the active broker",
+        "The active broker gives out nothing new, waits until its standby has everything, and\n"
+        "hands over; clients and workers follow. When that does not succeed within 5 s it goes\n"
+        "on as before. Use it before maintenance, and to return after it: no broker does so by\n"
+        "itself.\n"},
+    {"bootstrap", NULL, 0, true, idn_ctl_bootstrap, "a learner begins without the other broker",
+        "A broker with an empty or damaged store waits for what the other one has. When that one\n"
+        "is lost for good, or both are new and cannot hear each other, this makes the learner\n"
+        "begin with what it has. What only the other one knew is unknown until it comes back:\n"
+        "then both have everything again. When both are learners, --broker says which.\n"},
+};
+enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
+
+void idn_ctl_print_help(void)
+{
+    (void)printf("usage: idunno-ctl COMMAND [ID] [OPTION]...\n\n"
+                 "Looks at an IDunno cluster and tells it what to do.\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        (void)printf("  %s %-*s %s\n", commands[i].name, (int)(20 - strlen(commands[i].name)),
+            commands[i].operand == NULL ? "" : commands[i].operand, commands[i].summary);
+    (void)fputs(
+        "\n"
+        "ID is a job's id, or at least its first 8 characters.\n\n"
+        "  --json                for programs: JSON instead of a table\n"
+        "  --broker HOST[:PORT]  where the cluster is; twice for its two brokers (configuration)\n"
+        "  --config FILE         configuration (else $IDUNNO_CONFIG, ./idunno.conf,\n"
+        "                        ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf)\n"
+        "  --timeout SECONDS     give up when no broker answers for so long; 0: never (10)\n"
+        "  --help, --version     COMMAND --help says more about one command\n\n"
+        "Exit status: 0 done, 1 failure, 2 wrong usage.\n",
+        stdout);
+}
+
+void idn_ctl_print_command_help(const struct idn_ctl_command *command)
+{
+    (void)printf("usage: idunno-ctl %s%s%s%s%s%s\n\n%c%s.\n%s%s", command->name,
+        command->operand == NULL ? "" : " ", command->operand == NULL ? "" : command->operand,
+        (command->options & BIT(JSON)) != 0 ? " [--json]" : "",
+        (command->options & BIT(ALL)) != 0 ? " [--all]" : "",
+        (command->options & BIT(FORMAT)) != 0 ? " [OPTION]..." : "",
+        command->summary[0] - 'a' + 'A', command->summary + 1, command->help[0] == '\0' ? "" : "\n",
+        command->help);
+}
+
+// ---- finding one
+
+// "list" for "quarantine list" when the group is "quarantine"; NULL: it is of another group.
+static const char *word_of(const struct idn_ctl_command *command, const char *group)
+{
+    size_t length = group == NULL ? 0 : strlen(group);
+
+    if (group == NULL)
+        return command->name;
+    return strncmp(command->name, group, length) == 0 && command->name[length] == ' '
+               ? command->name + length + 1
+               : NULL;
+}
+
+static bool is_group(const char *word)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (word_of(&commands[i], word) != NULL)
+            return true;
+    return false;
+}
+
+void idn_ctl_list_group(const char *group, char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < COMMANDS && used < size; i++)
+        if (word_of(&commands[i], group) != NULL)
+            used += (size_t)snprintf(text + used, size - used, "%s%s%s%s", used == 0 ? "" : ", ",
+                commands[i].name, commands[i].operand == NULL ? "" : " ",
+                commands[i].operand == NULL ? "" : commands[i].operand);
+}
+
+int idn_ctl_find(const char *group, const char *word, const struct idn_ctl_command **ret,
+    struct idn_reason *reason)
+{
+    const char *words[COMMANDS], *nearest;
+    size_t count = 0;
+
+    *ret = NULL;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const char *candidate = word_of(&commands[i], group);
+        if (candidate == NULL)
+            continue;
+        words[count++] = candidate;
+        if (strcmp(word, candidate) == 0) {
+            *ret = &commands[i];
+            return 0;
+        }
+    }
+    if (group == NULL && is_group(word))
+        return 0;
+    nearest = idn_nearest(word, words, count);
+    if (nearest == NULL)
+        return idn_reason_set(reason, -EINVAL,
+            "there is no command '%s%s%.100s'; --help lists them", group == NULL ? "" : group,
+            group == NULL ? "" : " ", word);
+    return idn_reason_set(reason, -EINVAL, "there is no command '%s%s%.100s'; did you mean %s%s%s?",
+        group == NULL ? "" : group, group == NULL ? "" : " ", word, group == NULL ? "" : group,
+        group == NULL ? "" : " ", nearest);
+}

@@ -1,0 +1,443 @@
+// idunno-ctl against brokers in threads: what it says of two of them, and what it tells which one.
+#include "client/ctl.h"
+#include "client/ctl_commands.h"
+#include "tests/lib/check.h"
+#include "tests/lib/fake_broker.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+// What a broker is to answer, set before it is asked.
+struct part {
+    struct fake_broker broker;
+    uint32_t role, role_after; // after a SWITCH to the one, or a BOOTSTRAP of it
+    uint64_t epoch;
+    struct idn_peer_info peer;
+    uint32_t refusal; // of SWITCH, BOOTSTRAP and RETRY; 0: accepted
+    bool mute;        // does not answer a SWITCH
+    atomic_uint switches, bootstraps, retries;
+};
+static struct part a, b;
+static atomic_bool switched;
+static struct idn_ctl ctl;
+static char out[8000], err[2000]; // of the last run
+
+static struct part *part_of(struct fake_broker *broker)
+{
+    return broker == &a.broker ? &a : &b;
+}
+
+static void status_of(struct part *part, struct idn_reply *ret)
+{
+    bool after = atomic_load(&switched) || atomic_load(&part->bootstraps) > 0;
+
+    ret->type = IDN_REPLY_STATUS;
+    ret->u.status = (struct idn_status_info){.role = after ? part->role_after : part->role,
+        .epoch = {part->epoch + after, part == &a ? 'a' : 'b'},
+        .uptime_ms = 5000,
+        .version = "0.1.0",
+        .policy = "fair-time",
+        .workers = 3,
+        .jobs_known = 7,
+        .facts = 1234,
+        .peer = part->peer};
+    ret->u.status.broker[0] = part == &a ? 'a' : 'b';
+}
+
+static void jobs(struct idn_reply *ret)
+{
+    static struct idn_job_info job[2];
+
+    for (uint32_t i = 0; i < 2; i++)
+        job[i] = (struct idn_job_info){.key = {{(uint8_t)(i + 1)}},
+            .spec = {.model = "tiny", .dataset = "photos", .client = "me", .last = 9, .weight = 1},
+            .state = IDN_JOB_FINISHED,
+            .version = 1,
+            .ok = 10 - 2 * i,
+            .quarantined = 2 * i};
+    ret->u.jobs.count = 2;
+    ret->u.jobs.item = job;
+}
+
+static void rows(const struct idn_request *request, struct idn_reply *ret)
+{
+    static uint8_t row[2 * IDN_ROW_BYTES];
+    static const uint32_t index[] = {4, 7};
+
+    struct idn_result result = {.status = IDN_STATUS_QUARANTINED};
+
+    for (int i = 0; i < IDN_TOP; i++)
+        result.class_id[i] = IDN_NO_CLASS;
+    for (int i = 0; i < 2; i++) {
+        result.index = index[i];
+        idn_result_pack(&result, row + (size_t)i * IDN_ROW_BYTES);
+    }
+    ret->u.results.job = request->job.key;
+    ret->u.results.next = 10;
+    ret->u.results.count = request->u.results.filter == IDN_FILTER_QUARANTINED ? 2 : 0;
+    ret->u.results.rows = row;
+}
+
+static bool refuse(struct idn_reply *ret, uint32_t code, const char *text)
+{
+    ret->type = IDN_REPLY_REFUSED;
+    ret->u.refused.code = code;
+    (void)snprintf(ret->u.refused.text, sizeof(ret->u.refused.text), "%s", text);
+    return true;
+}
+
+static bool told(struct part *part, atomic_uint *count, struct idn_reply *ret)
+{
+    atomic_fetch_add(count, 1);
+    if (part->refusal != 0)
+        return refuse(ret, part->refusal, "the standby is not in sync");
+    ret->type = IDN_REPLY_ACCEPTED;
+    ret->u.accepted.durable = 1;
+    return true;
+}
+
+static bool answer(
+    struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
+{
+    struct part *part = part_of(broker);
+
+    switch (request->type) {
+    case IDN_REQUEST_HELLO:
+        ret->type = IDN_REPLY_WELCOME;
+        ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
+        ret->u.welcome.role = part->role;
+        ret->u.welcome.broker[0] = 'x';
+        return true;
+    case IDN_REQUEST_STATUS:
+        status_of(part, ret);
+        return true;
+    case IDN_REQUEST_SWITCH:
+        if (part->mute && atomic_fetch_add(&part->switches, 1) > 0)
+            return refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker a is the standby");
+        atomic_store(&switched, part->refusal == 0);
+        return !part->mute && told(part, &part->switches, ret);
+    case IDN_REQUEST_BOOTSTRAP:
+        return told(part, &part->bootstraps, ret);
+    case IDN_REQUEST_RETRY:
+        return told(part, &part->retries, ret);
+    case IDN_REQUEST_JOBS:
+        ret->type = IDN_REPLY_JOBS;
+        jobs(ret);
+        return true;
+    case IDN_REQUEST_JOB:
+        jobs(ret);
+        ret->type = IDN_REPLY_JOB;
+        ret->u.job = ret->u.jobs.item[request->job.key.bytes[0] == 2];
+        return true;
+    default:
+        ret->type = IDN_REPLY_RESULTS;
+        rows(request, ret);
+        return true;
+    }
+}
+
+// ---- a run
+
+static void part_with(struct part *part, uint32_t role, uint32_t role_after, uint64_t epoch)
+{
+    memset(part, 0, sizeof(*part));
+    part->role = role;
+    part->role_after = role_after;
+    part->epoch = epoch;
+}
+
+// Active a in epoch 4 and its standby b, in sync.
+static void pair(void)
+{
+    part_with(&a, IDN_ROLE_ACTIVE, IDN_ROLE_STANDBY, 4);
+    part_with(&b, IDN_ROLE_STANDBY, IDN_ROLE_ACTIVE, 4);
+    a.peer = (struct idn_peer_info){.configured = true,
+        .in_sight = true,
+        .exchanged = true,
+        .in_sync = true,
+        .broker = "b",
+        .role = IDN_ROLE_STANDBY,
+        .silent_ms = 120};
+    b.peer = a.peer;
+    b.peer.broker[0] = 'a';
+    b.peer.role = IDN_ROLE_ACTIVE;
+}
+
+static void read_back(FILE *file, int target, int kept, char *text, size_t size)
+{
+    (void)fflush(target == STDOUT_FILENO ? stdout : stderr);
+    CHECK(dup2(kept, target) >= 0);
+    (void)close(kept);
+    rewind(file);
+    text[fread(text, 1, size - 1, file)] = '\0';
+    (void)fclose(file);
+}
+
+// brokers: how many are known; up: how many of them run. The last one that is known and does not
+// run has an address where nobody listens.
+static int run(
+    int (*command)(struct idn_ctl *ctl), uint32_t brokers, uint32_t up, const char *id, bool json)
+{
+    struct part *part[] = {&a, &b};
+    FILE *file[2] = {tmpfile(), tmpfile()};
+    int kept[2];
+    struct idn_ctl fresh = {.signal_fd = ctl.signal_fd, .id = id, .json = json};
+
+    atomic_store(&switched, false);
+    ctl = fresh;
+    ctl.cluster.brokers = brokers;
+    ctl.timeout_ms = up < brokers ? 300 : 10000;
+    for (uint32_t i = 0; i < brokers; i++) {
+        if (i < up)
+            fake_broker_start(&part[i]->broker, answer);
+        (void)snprintf(ctl.cluster.address[i], sizeof(ctl.cluster.address[i]), "%s",
+            i < up ? part[i]->broker.address : "tcp://127.0.0.3:1");
+    }
+    struct idunno_options options = {.brokers = {ctl.cluster.address[0]}, .client = "test"};
+    if (id != NULL || command == idn_ctl_quarantine_list)
+        CHECK_INT(idunno_connect(&options, &ctl.idunno), IDUNNO_OK);
+    (void)fflush(stdout);
+    for (int i = 0; i < 2; i++) {
+        kept[i] = dup(STDOUT_FILENO + i);
+        CHECK(file[i] != NULL && dup2(fileno(file[i]), STDOUT_FILENO + i) >= 0);
+    }
+    int status = command(&ctl);
+    read_back(file[0], STDOUT_FILENO, kept[0], out, sizeof(out));
+    read_back(file[1], STDERR_FILENO, kept[1], err, sizeof(err));
+    idunno_close(&ctl.idunno);
+    for (uint32_t i = 0; i < up; i++)
+        fake_broker_stop(&part[i]->broker);
+    return status;
+}
+
+// ---- status
+
+static void test_status_of_two_brokers(void)
+{
+    pair();
+    CHECK_INT(run(idn_ctl_status, 2, 2, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "broker     a (0.1.0), active, with a standby in sync\n");
+    CHECK_CONTAINS(out, "epoch 4a");
+    CHECK_CONTAINS(out, "peer       b, standby, in sync; heard 120 ms ago\n");
+    CHECK_CONTAINS(out, "\nbroker     b (0.1.0), standby\n");
+    CHECK_CONTAINS(out, "peer       a, active, in sync");
+    CHECK(strstr(strstr(out, "broker     b"), "workers") == NULL); // a standby has none
+    CHECK_STRING(err, "");
+}
+
+static void test_status_when_one_is_away(void)
+{
+    pair();
+    a.role = IDN_ROLE_ALONE;
+    a.peer.in_sight = a.peer.exchanged = a.peer.in_sync = false;
+    a.peer.silent_ms = 61000;
+    a.peer.lag_facts = 12;
+    CHECK_INT(run(idn_ctl_status, 2, 1, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "active, without a standby in sync");
+    CHECK_CONTAINS(
+        out, "peer       b, standby when it was last heard, 1 min 1 s ago, 12 facts behind\n");
+    CHECK_CONTAINS(out, "\nbroker     does not answer: no broker answers at tcp://127.0.0.3:1 (no");
+    CHECK_STRING(err, "");
+}
+
+static void test_status_of_peers_on_their_way(void)
+{
+    pair();
+    a.peer = (struct idn_peer_info){.configured = true};
+    b.peer.exchanged = b.peer.in_sync = false;
+    CHECK_INT(run(idn_ctl_status, 2, 2, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "peer       not heard since this broker started\n");
+    CHECK_CONTAINS(out, "peer       a, active, in sight; they exchange what the other lacks\n");
+    pair();
+    a.peer.in_sync = false;
+    a.peer.lag_facts = 3;
+    CHECK_INT(run(idn_ctl_status, 2, 2, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "peer       b, standby, not in sync, 3 facts behind; heard");
+}
+
+static void test_status_of_a_single_broker(void)
+{
+    part_with(&a, IDN_ROLE_ALONE, IDN_ROLE_ALONE, 1);
+    CHECK_INT(run(idn_ctl_status, 1, 1, NULL, false), IDN_EXIT_OK);
+    CHECK(strstr(out, "peer") == NULL);
+    CHECK_CONTAINS(out, "workers    3");
+    CHECK_INT(run(idn_ctl_status, 1, 1, NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "\"peer\":null");
+}
+
+static void test_no_broker_answers(void)
+{
+    CHECK_INT(run(idn_ctl_status, 2, 0, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_STRING(out, "");
+    CHECK_CONTAINS(err, "idunno-ctl: no broker answers at tcp://127.0.0.3:1 (no connection, tried");
+    CHECK_CONTAINS(err, "; no broker answers at tcp://127.0.0.3:1");
+}
+
+// The object is the one that reigns, whichever is named first.
+static void test_status_for_programs(void)
+{
+    pair();
+    part_with(&a, IDN_ROLE_STANDBY, IDN_ROLE_STANDBY, 5);
+    b.role = IDN_ROLE_ALONE;
+    b.epoch = 5;
+    b.peer.lag_facts = 9;
+    CHECK_INT(run(idn_ctl_status, 2, 2, NULL, true), IDN_EXIT_OK);
+    CHECK(strncmp(out, "{\"broker\":\"b\",", 14) == 0);
+    CHECK_CONTAINS(out, "\"role\":\"alone\",\"epoch\":\"5b\"");
+    CHECK_CONTAINS(out,
+        "\"peer\":{\"broker\":\"a\",\"role\":\"active\",\"epoch\":\"0-\",\"in_sight\":true,"
+        "\"exchanged\":true,\"in_sync\":true,\"silent_ms\":120,\"lag_facts\":9}");
+    CHECK_CONTAINS(out, "\"brokers\":[{\"address\":\"tcp://127.0.0.1:");
+    CHECK_CONTAINS(out, "\"problem\":null,\"broker\":\"a\"");
+    pair(); // two islands
+    b.role = IDN_ROLE_ALONE;
+    b.epoch = 9;
+    CHECK_INT(run(idn_ctl_status, 2, 2, NULL, true), IDN_EXIT_OK);
+    CHECK(strncmp(out, "{\"broker\":\"b\",", 14) == 0);
+    pair();
+    CHECK_INT(run(idn_ctl_status, 2, 1, NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "\"problem\":\"no broker answers at ");
+}
+
+// ---- switch
+
+static void test_switch(void)
+{
+    pair();
+    CHECK_INT(run(idn_ctl_switch, 2, 2, NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "broker b reigns now, epoch 5b; broker a is its standby\n");
+    CHECK_INT(atomic_load(&a.switches), 1);
+    CHECK_INT(atomic_load(&b.switches), 0);
+}
+
+// Asked again, it must not hand the reign back: the first answer is lost, the second says that it
+// is not active any more.
+static void test_a_lost_answer_to_a_switch(void)
+{
+    pair();
+    a.mute = true;
+    CHECK_INT(run(idn_ctl_switch, 2, 2, NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "broker b reigns now, epoch 5b; broker a is its standby\n");
+    CHECK_INT(atomic_load(&b.switches), 0);
+}
+
+static void test_a_switch_that_is_refused(void)
+{
+    pair();
+    a.refusal = IDN_REFUSED_NO_MIRROR;
+    CHECK_INT(run(idn_ctl_switch, 2, 2, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_STRING(err, "idunno-ctl: the standby is not in sync\n");
+    CHECK_STRING(out, "");
+}
+
+static void test_no_switch(void)
+{
+    pair();
+    CHECK_INT(run(idn_ctl_switch, 1, 1, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, "both are needed for a switch");
+    CHECK_INT(run(idn_ctl_switch, 2, 1, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, "broker a goes on, the other one does not answer: no broker answers at ");
+    a.role = IDN_ROLE_STANDBY;
+    CHECK_INT(run(idn_ctl_switch, 2, 2, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, "no broker is active: there is nothing to hand over");
+    CHECK_INT(atomic_load(&a.switches) + atomic_load(&b.switches), 0);
+}
+
+// ---- bootstrap
+
+static void test_bootstrap(void)
+{
+    part_with(&a, IDN_ROLE_LEARNER, IDN_ROLE_ALONE, 0);
+    CHECK_INT(run(idn_ctl_bootstrap, 2, 1, NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "broker a begins with what it has: 1234 facts, 7 jobs; it is alone\n");
+    CHECK_INT(atomic_load(&a.bootstraps), 1);
+}
+
+static void test_no_bootstrap(void)
+{
+    pair();
+    CHECK_INT(run(idn_ctl_bootstrap, 2, 2, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, "no broker that answers is a learner");
+    b.role = IDN_ROLE_LEARNER;
+    CHECK_INT(run(idn_ctl_bootstrap, 2, 2, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, "broker a is active: broker b gets from it what it lacks");
+    a.role = IDN_ROLE_LEARNER;
+    CHECK_INT(run(idn_ctl_bootstrap, 2, 2, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, "both brokers are learners");
+    CHECK_INT(atomic_load(&a.bootstraps) + atomic_load(&b.bootstraps), 0);
+}
+
+// ---- quarantine
+
+static void test_quarantine_list(void)
+{
+    pair();
+    CHECK_INT(run(idn_ctl_quarantine_list, 1, 1, NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "JOB       IMAGE  MODEL  DATASET\n"
+                      "08000000      4  tiny   photos\n"
+                      "08000000      7  tiny   photos\n");
+    CHECK_INT(run(idn_ctl_quarantine_list, 1, 1, NULL, true), IDN_EXIT_OK);
+    CHECK_STRING(out, "[{\"job\":\"08000000000000000000000000\",\"model\":\"tiny\","
+                      "\"dataset\":\"photos\",\"images\":[4,7]}]\n");
+    CHECK_INT(run(idn_ctl_quarantine_list, 1, 1, "04000000", false), IDN_EXIT_OK);
+    CHECK_STRING(out, "no image is in quarantine\n");
+}
+
+static void test_quarantine_retry(void)
+{
+    pair();
+    CHECK_INT(run(idn_ctl_quarantine_retry, 1, 1, "08000000", false), IDN_EXIT_OK);
+    CHECK_STRING(out, "job 08000000: 2 images left the quarantine and will be tried again\n");
+    CHECK_INT(atomic_load(&a.retries), 1);
+    CHECK_INT(run(idn_ctl_quarantine_retry, 1, 1, "04000000", false), IDN_EXIT_OK);
+    CHECK_STRING(out, "no image of job 04000000 is in quarantine\n");
+}
+
+// ---- commands of two words
+
+static void test_commands_are_found(void)
+{
+    const struct idn_ctl_command *command;
+    struct idn_reason reason;
+    char group[200];
+
+    CHECK_INT(idn_ctl_find(NULL, "switch", &command, &reason), 0);
+    CHECK(command->run == idn_ctl_switch && command->one_by_one);
+    CHECK_INT(idn_ctl_find(NULL, "quarantine", &command, &reason), 0);
+    CHECK(command == NULL);
+    CHECK_INT(idn_ctl_find("quarantine", "retry", &command, &reason), 0);
+    CHECK(command->run == idn_ctl_quarantine_retry);
+    CHECK(idn_ctl_find(NULL, "retry", &command, &reason) < 0);
+    CHECK(idn_ctl_find("quarantine", "lits", &command, &reason) < 0);
+    CHECK_STRING(
+        reason.text, "there is no command 'quarantine lits'; did you mean quarantine list?");
+    CHECK(idn_ctl_find("quarantine", "status", &command, &reason) < 0);
+    idn_ctl_list_group("quarantine", group, sizeof(group));
+    CHECK_STRING(group, "quarantine list [ID], quarantine retry ID");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_status_of_two_brokers),
+        CHECK_TEST(test_status_when_one_is_away),
+        CHECK_TEST(test_status_of_peers_on_their_way),
+        CHECK_TEST(test_status_of_a_single_broker),
+        CHECK_TEST(test_no_broker_answers),
+        CHECK_TEST(test_status_for_programs),
+        CHECK_TEST(test_switch),
+        CHECK_TEST(test_a_lost_answer_to_a_switch),
+        CHECK_TEST(test_a_switch_that_is_refused),
+        CHECK_TEST(test_no_switch),
+        CHECK_TEST(test_bootstrap),
+        CHECK_TEST(test_no_bootstrap),
+        CHECK_TEST(test_quarantine_list),
+        CHECK_TEST(test_quarantine_retry),
+        CHECK_TEST(test_commands_are_found),
+    };
+
+    ctl.signal_fd = idn_signals_open(); // before any thread
+    int result = check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+    (void)close(ctl.signal_fd);
+    return result;
+}
