@@ -1,0 +1,210 @@
+// idunno-sim: runs seeds of the simulator and says what they found.
+#include "tests/sim/report.h"
+#include "tests/sim/sim.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+
+enum { FAILURES_MAX = 10, RUN_CPU_S = 120 };
+
+static const char usage[] =
+    "usage: idunno-sim SEED [--trace]\n"
+    "       idunno-sim --seeds FIRST..LAST [--fresh N] [--coverage]\n"
+    "\n"
+    "Runs the brokers', workers' and clients' real cores against a simulated network, disks,\n"
+    "clocks and processes. A seed is one run: it draws the cluster, the faults and every moment.\n"
+    "Each seed runs twice and must do the same both times.\n"
+    "\n"
+    "  --trace            tells what happens, on stdout\n"
+    "  --seeds FIRST..LAST  runs these seeds\n"
+    "  --fresh N          and N seeds that nobody has run before\n"
+    "  --coverage         which fault met which role, how often\n"
+    "  --once             runs each seed once only\n"
+    "  --help\n"
+    "\n"
+    "Exit status: 0 all held, 1 a run failed (its seed is printed), 2 usage.\n";
+
+struct options {
+    uint64_t first, last, fresh;
+    bool any, trace, coverage, once;
+};
+
+static _Noreturn void misuse(const char *what, const char *value)
+{
+    (void)fprintf(stderr, "idunno-sim: %s%s; see --help\n", what, value);
+    exit(2);
+}
+
+static uint64_t number_of(const char *text, char **ret_end)
+{
+    errno = 0;
+    uint64_t number = strtoull(text, ret_end, 10);
+    if (*ret_end == text || errno != 0 || *text == '-')
+        misuse("a seed is a number from 0 to 18446744073709551615, not ", text);
+    return number;
+}
+
+static void take_range(struct options *options, const char *text)
+{
+    char *end;
+
+    options->first = number_of(text, &end);
+    if (end[0] != '.' || end[1] != '.')
+        misuse("a range of seeds is FIRST..LAST, not ", text);
+    options->last = number_of(end + 2, &end);
+    if (*end != '\0' || options->last < options->first)
+        misuse("a range of seeds is FIRST..LAST, not ", text);
+    options->any = true;
+}
+
+static void take_seed(struct options *options, const char *text)
+{
+    char *end;
+
+    options->first = options->last = number_of(text, &end);
+    if (*end != '\0')
+        misuse("a seed is a number, not ", text);
+    options->any = true;
+}
+
+static void take_options(struct options *options, int argc, char **argv)
+{
+    static const struct option known[] = {{"trace", no_argument, NULL, 't'},
+        {"seeds", required_argument, NULL, 's'}, {"fresh", required_argument, NULL, 'f'},
+        {"coverage", no_argument, NULL, 'c'}, {"once", no_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    char *end;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 't')
+            options->trace = true;
+        else if (option == 's')
+            take_range(options, optarg);
+        else if (option == 'f')
+            options->fresh = number_of(optarg, &end);
+        else if (option == 'c')
+            options->coverage = true;
+        else if (option == 'o')
+            options->once = true;
+        else if (option == 'h')
+            exit(fputs(usage, stdout) < 0);
+        else
+            exit(2);
+    }
+    if (optind < argc)
+        take_seed(options, argv[optind++]);
+    if (optind < argc)
+        misuse("too many arguments: ", argv[optind]);
+    if (!options->any && options->fresh == 0)
+        misuse("which seeds?", "");
+}
+
+// ---- one seed
+
+static void out_of_time(int signal)
+{
+    (void)signal;
+    sim_fail(sim_current, "the run takes more than %d seconds", RUN_CPU_S);
+}
+
+static void crashed(int signal)
+{
+    sim_fail(sim_current, "a core crashed: signal %d", signal);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = out_of_time, .sa_flags = SA_NODEFER};
+
+    (void)sigaction(SIGPROF, &action, NULL);
+    action.sa_handler = crashed;
+    (void)sigaction(SIGSEGV, &action, NULL);
+    (void)sigaction(SIGBUS, &action, NULL);
+    (void)sigaction(SIGFPE, &action, NULL);
+}
+
+static bool run_once(struct sim *sim, uint64_t seed, FILE *trace, struct sim_stats *stats)
+{
+    const struct itimerval limit = {.it_value = {.tv_sec = RUN_CPU_S}};
+
+    memset(sim, 0, sizeof(*sim));
+    memset(stats, 0, sizeof(*stats));
+    sim->seed = seed;
+    sim->trace = trace;
+    sim->stats = stats;
+    (void)setitimer(ITIMER_PROF, &limit, NULL);
+    return sim_run(sim);
+}
+
+static bool run_seed(
+    struct sim *sim, const struct options *options, uint64_t seed, struct sim_stats *sum)
+{
+    struct sim_stats stats;
+    bool held = run_once(sim, seed, options->trace ? stdout : NULL, &stats);
+    uint64_t hash = sim->hash;
+
+    sim_stats_add(sum, &stats);
+    if (held && !options->once && !options->trace) {
+        held = run_once(sim, seed, NULL, &stats);
+        if (held && sim->hash != hash) {
+            held = false;
+            (void)snprintf(sim->failure, sizeof(sim->failure),
+                "the second run did something else than the first");
+        }
+    }
+    if (!held)
+        (void)printf("seed %" PRIu64 " failed at %.3f s: %s\n  replay: idunno-sim %" PRIu64
+                     " --trace\n",
+            seed, (double)sim->now / 1000, sim->failure, seed);
+    (void)fflush(stdout);
+    return held;
+}
+
+static double cpu_now(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+static uint64_t fresh_seed(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_nsec / 1000) % 1000000000u;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct sim_stats sum = {0};
+    uint32_t failures = 0;
+
+    take_options(&options, argc, argv);
+    catch_signals();
+    struct sim *sim = malloc(sizeof(*sim));
+    if (sim == NULL)
+        abort();
+    double began = cpu_now();
+    for (uint64_t seed = options.first; options.any && failures < FAILURES_MAX; seed++) {
+        failures += !run_seed(sim, &options, seed, &sum);
+        if (seed == options.last)
+            break;
+    }
+    if (options.fresh > 0) {
+        uint64_t first = fresh_seed();
+        (void)printf("fresh seeds: %" PRIu64 "..%" PRIu64 "\n", first, first + options.fresh - 1);
+        for (uint64_t i = 0; i < options.fresh && failures < FAILURES_MAX; i++)
+            failures += !run_seed(sim, &options, first + i, &sum);
+    }
+    sim_report(&sum, cpu_now() - began);
+    if (options.coverage)
+        sim_report_coverage(&sum);
+    free(sim);
+    return failures > 0;
+}
