@@ -160,7 +160,9 @@ void idn_worker_message(
     }
     struct idn_worker *worker = idn_workers_find(core, message->nonce);
     if (worker == NULL || worker->presence == IDN_PRESENCE_DEAD) {
-        idn_order_to(core, peer, message->nonce, IDN_ORDER_HELLO_AGAIN);
+        // Who obeys a higher epoch would answer that with STALE, and so on for ever.
+        if (message->type != IDN_WORKER_STALE)
+            idn_order_to(core, peer, message->nonce, IDN_ORDER_HELLO_AGAIN);
         return;
     }
     worker->peer = peer;
