@@ -111,11 +111,6 @@ void idn_journal_tell(void *context, const char *line)
     idn_info("%s", line);
 }
 
-static bool is_active(uint32_t role)
-{
-    return role == IDN_ROLE_ACTIVE || role == IDN_ROLE_ALONE;
-}
-
 static void look_at_disk(struct idn_journal *journal, const struct idn_status_info *status)
 {
     if (status->disk_low == journal->disk_low)
@@ -129,41 +124,6 @@ static void look_at_disk(struct idn_journal *journal, const struct idn_status_in
         idn_info("the disk has room again, %" PRIu64 " MiB free", status->free_bytes >> 20);
 }
 
-static void look_at_peer(struct idn_journal *journal, const struct idn_status_info *status)
-{
-    const struct idn_peer_info *peer = &status->peer;
-    const char *name = peer->broker[0] != '\0' ? peer->broker : "the other broker";
-
-    if (peer->in_sight != journal->in_sight) {
-        if (peer->in_sight)
-            idn_info("%s is in sight: %s", name, idn_role_name(peer->role));
-        else
-            idn_warning("%s is out of sight", name);
-    }
-    // A standby hears of it too; it is the active that can tell.
-    if (peer->in_sync != journal->in_sync && is_active(status->role)) {
-        if (peer->in_sync)
-            idn_info("%s is in sync: from now on what is accepted is stored by both", name);
-        else
-            idn_warning("%s is not in sync: what is accepted is stored here only", name);
-    }
-    journal->in_sight = peer->in_sight;
-    journal->in_sync = peer->in_sync;
-}
-
-// That an epoch begins is told with its fact.
-static void look_at_role(struct idn_journal *journal, const struct idn_status_info *status)
-{
-    if (status->role != journal->role && status->role == IDN_ROLE_STANDBY) {
-        if (is_active(journal->role))
-            idn_warning("this broker reigns no more: standby of epoch %" PRIu64 "%c",
-                status->epoch.counter, (char)status->epoch.broker);
-        else if (journal->role == IDN_ROLE_LEARNER)
-            idn_info("this broker has learned what the other one had: standby");
-    }
-    journal->role = status->role;
-}
-
 void idn_journal_look(struct idn_journal *journal, const struct idn_core *core, uint64_t now_ms)
 {
     const struct idn_request request = {.type = IDN_REQUEST_STATUS};
@@ -173,9 +133,7 @@ void idn_journal_look(struct idn_journal *journal, const struct idn_core *core, 
     if (reply.type != IDN_REPLY_STATUS)
         return;
     look_at_disk(journal, &reply.u.status);
-    look_at_role(journal, &reply.u.status);
-    if (reply.u.status.peer.configured)
-        look_at_peer(journal, &reply.u.status);
+    journal->role = reply.u.status.role;
 }
 
 void idn_journal_refused(struct idn_journal *journal, uint64_t now_ms, struct idn_refused *refused)

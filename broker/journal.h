@@ -1,6 +1,5 @@
-// What the loop tells the operator: jobs accepted and ended, workers that come and go, the other
-// broker, who reigns, a disk that fills. Derived from the core's actions and its status. Logs on
-// the loop's behalf.
+// What the loop tells the operator: jobs accepted and ended, workers that come and go, who reigns,
+// a disk that fills. Derived from the core's actions and its status. Logs on the loop's behalf.
 #ifndef IDN_BROKER_JOURNAL_H
 #define IDN_BROKER_JOURNAL_H
 
@@ -17,9 +16,8 @@ struct idn_refused {
 struct idn_journal {
     uint32_t role; // when last looked at, enum idn_role
     bool disk_low;
-    bool in_sight, in_sync; // the other broker
-    uint64_t refused_ms;    // when to tell of refused messages next
-    uint64_t worker_ms;     // of a refused worker
+    uint64_t refused_ms; // when to tell of refused messages next
+    uint64_t worker_ms;  // of a refused worker
 };
 
 // One action and the event that led to it.

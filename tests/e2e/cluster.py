@@ -135,9 +135,12 @@ class Cluster(contextlib.AbstractContextManager):
                 process.kill()
                 process.wait()
         if kind is not None:
-            for log in sorted(self.folder.glob('*.log')):
-                print(f'--- {log.name}\n' + '\n'.join(log.read_text().splitlines()[-30:]))
+            self.print_logs()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def print_logs(self):
+        for log in sorted(self.folder.glob('*.log')):
+            print(f'--- {log.name}\n' + '\n'.join(log.read_text().splitlines()[-30:]))
 
     # ---- processes
 
@@ -200,6 +203,10 @@ class Cluster(contextlib.AbstractContextManager):
     def ctl(self, *arguments, expect=0):
         return run(CTL, '--config', self.config, *arguments, expect=expect, cwd=self.folder)
 
+    @staticmethod
+    def parse(text):
+        return json.loads(text)
+
     def json(self, *arguments):
         return json.loads(self.ctl(*arguments, '--json').stdout)
 
@@ -212,6 +219,19 @@ class Cluster(contextlib.AbstractContextManager):
         done = run(CTL, '--config', self.config, '--timeout', '1', *self.at(letter), 'status',
                    '--json', expect=None)
         return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def active(self):
+        """The letter of the broker that reigns; None: nobody, or (for a moment) two do."""
+        roles = {letter: (self.status(letter) or {}).get('role') for letter in 'ab'[:len(self.hosts)]}
+        reigning = [letter for letter, role in roles.items() if role in ('active', 'alone')]
+        return reigning[0] if len(reigning) == 1 else None
+
+    def is_in_sync(self):
+        letter = self.active()
+        return letter is not None and (self.status(letter) or {}).get('role') == 'active'
+
+    def wait_in_sync(self):
+        wait_for(self.is_in_sync, 'two brokers in sync')
 
     def job(self, job):
         return self.json('job', job)

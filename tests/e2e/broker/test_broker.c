@@ -166,6 +166,7 @@ static void serve(struct bench_worker *worker)
     report.u.report.number = 1;
     report.u.report.lease = lease->u.lease.id;
     report.u.report.job = lease->u.lease.job;
+    report.u.report.spec_hash = lease->u.lease.spec_hash;
     report.u.report.count = lease->u.lease.count;
     report.u.report.rows = rows;
     report.u.report.class_hash = CLASS_HASH;
