@@ -102,6 +102,7 @@ static void put_handover(
 {
     envelope->handover = idn_put_message(arena, &idunno__mirror__handover__descriptor);
     envelope->handover->epoch = idn_put_epoch(arena, frame->u.handover.epoch);
+    envelope->handover->request = frame->u.handover.request;
 }
 
 // ---- decode
@@ -228,6 +229,7 @@ static void take_handover(struct idn_codec *codec, struct idn_check *check,
 {
     (void)codec;
     idn_take_reign(check, from->handover->epoch, &to->u.handover.epoch);
+    to->u.handover.request = from->handover->request;
 }
 
 // ---- the types

@@ -64,6 +64,7 @@ struct idn_mirror_frame {
         } facts;
         struct {
             struct idn_epoch epoch;
+            uint64_t request; // id of the SWITCH: asked again by its client, it is done
         } handover;
     } u;
 };

@@ -250,7 +250,7 @@ static const char *take_handover(struct idn_core *core, const struct idn_mirror_
         return "a handover came before the exchange";
     if (!epoch_is_sane(frame->u.handover.epoch))
         return "a handover's epoch is none";
-    idn_roles_handover(core, frame->u.handover.epoch);
+    idn_roles_handover(core, frame->u.handover.epoch, frame->u.handover.request);
     return NULL;
 }
 
@@ -443,10 +443,12 @@ bool idn_mirror_is_level(const struct idn_core *core)
            core->mirror.session.out.mirrored >= core->position;
 }
 
-void idn_mirror_hand_over(struct idn_core *core, struct idn_epoch epoch)
+void idn_mirror_hand_over(struct idn_core *core, struct idn_epoch epoch, uint64_t request)
 {
     IDN_ASSERT(idn_mirror_is_level(core));
-    idn_mirror_send_numbered(core, IDN_MIRROR_HANDOVER, 0, 0)->u.handover.epoch = epoch;
+    struct idn_mirror_frame *frame = idn_mirror_send_numbered(core, IDN_MIRROR_HANDOVER, 0, 0);
+    frame->u.handover.epoch = epoch;
+    frame->u.handover.request = request;
 }
 
 uint64_t idn_mirror_durable(const struct idn_core *core, uint32_t *ret_brokers)

@@ -39,7 +39,8 @@ bool idn_mirror_exchanged(const struct idn_core *core);
 bool idn_mirror_in_sync(const struct idn_core *core);
 // In sync, and the peer has everything that was committed here, down to the last fact.
 bool idn_mirror_is_level(const struct idn_core *core);
-void idn_mirror_hand_over(struct idn_core *core, struct idn_epoch epoch); // sends HANDOVER
+// Sends HANDOVER. request: id of the SWITCH.
+void idn_mirror_hand_over(struct idn_core *core, struct idn_epoch epoch, uint64_t request);
 
 // Up to which position a reply may promise durability now, and by how many brokers (1 or 2).
 uint64_t idn_mirror_durable(const struct idn_core *core, uint32_t *ret_brokers);

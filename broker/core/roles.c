@@ -59,7 +59,7 @@ bool idn_roles_may_lack(const struct idn_core *core)
     return core->has_peer && !idn_mirror_exchanged(core);
 }
 
-static bool peer_reigns(const struct idn_core *core)
+bool idn_roles_peer_reigns(const struct idn_core *core)
 {
     return core->mirror.role == IDN_ROLE_ACTIVE || core->mirror.role == IDN_ROLE_ALONE;
 }
@@ -175,7 +175,8 @@ static void confirm(struct idn_core *core)
 void idn_roles_peer(struct idn_core *core)
 {
     struct idn_roles *roles = &core->roles;
-    bool reigns = peer_reigns(core), in_session = core->mirror.session.stage == IDN_MIRROR_UP,
+    bool reigns = idn_roles_peer_reigns(core),
+         in_session = core->mirror.session.stage == IDN_MIRROR_UP,
          higher = idn_epoch_compare(core->mirror.epoch, core->epoch) > 0;
 
     raise_to(&roles->seen, core->mirror.epoch);
@@ -203,11 +204,12 @@ void idn_roles_exchanged(struct idn_core *core)
     core->next_beat_ms = core->now;
 }
 
-void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch)
+void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch, uint64_t request)
 {
     if (core->roles.stage != IDN_STAGE_STANDBY || !idn_mirror_exchanged(core))
         return;
     idn_tell(core, "takes over: the other broker hands its reign over");
+    core->roles.switched_request = request;
     idn_roles_begin_reign(core, epoch.counter);
 }
 
@@ -248,7 +250,7 @@ static bool is_chosen(const struct idn_core *core)
 {
     int order = idn_epoch_compare(core->mirror.ours, core->mirror.theirs);
 
-    return !peer_reigns(core) && (order > 0 || (order == 0 && core->letter == 'a'));
+    return !idn_roles_peer_reigns(core) && (order > 0 || (order == 0 && core->letter == 'a'));
 }
 
 static bool within(const struct idn_core *core, uint64_t then_ms, uint64_t ms)
@@ -305,7 +307,7 @@ static void settle_reign(struct idn_core *core)
         step_down(core, "most workers follow a higher epoch");
         return;
     }
-    if (idn_voters_strayed(core) && (is_peer_silent(core) || !peer_reigns(core)))
+    if (idn_voters_strayed(core) && (is_peer_silent(core) || !idn_roles_peer_reigns(core)))
         renew(core, "a worker follows a higher epoch that nobody reigns any more");
     settle_confirmation(core);
     idn_switch_settle(core);

@@ -30,7 +30,8 @@ void idn_roles_start(struct idn_core *core, bool tail_lost);
 // From the mirror link.
 void idn_roles_peer(struct idn_core *core);      // each frame: core->mirror has its role and epoch
 void idn_roles_exchanged(struct idn_core *core); // both have what the other had
-void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch); // asked to reign
+// Asked to reign, because of a SWITCH with this id.
+void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch, uint64_t request);
 // From workers and clients.
 void idn_roles_beat(struct idn_core *core, const struct idn_worker_beat *beat);
 void idn_roles_saw(struct idn_core *core, struct idn_epoch epoch); // that a worker obeys
@@ -57,6 +58,7 @@ bool idn_roles_may_lack(const struct idn_core *core);
 void idn_roles_why(const struct idn_core *core, char *text, size_t size);
 
 // For the files of the machine only.
+bool idn_roles_peer_reigns(const struct idn_core *core);          // as it said last
 void idn_roles_move(struct idn_core *core, enum idn_stage stage); // asserts that the table has it
 void idn_roles_begin_reign(struct idn_core *core, uint64_t counter_least); // stores REIGN
 

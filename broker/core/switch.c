@@ -34,8 +34,11 @@ void idn_roles_switch(struct idn_core *core, idn_peer peer, const struct idn_req
 {
     struct idn_roles *roles = &core->roles;
 
-    if (roles->switched_request != 0 && roles->switched_request == request->id) {
-        accept(core, peer, request->id); // the reply was lost
+    bool done = roles->switched_request != 0 && roles->switched_request == request->id;
+
+    // The reply was lost, or its client asked the other one meanwhile.
+    if (done && (core->active || idn_roles_peer_reigns(core))) {
+        accept(core, peer, request->id);
         return;
     }
     if (!core->active) {
@@ -81,8 +84,10 @@ void idn_switch_settle(struct idn_core *core)
         return;
     if (!roles->handed && idn_mirror_is_level(core)) {
         roles->handed = true;
-        idn_mirror_hand_over(core, (struct idn_epoch){.counter = core->epoch.counter + 1,
-                                       .broker = core->letter == 'a' ? 'b' : 'a'});
+        idn_mirror_hand_over(core,
+            (struct idn_epoch){
+                .counter = core->epoch.counter + 1, .broker = core->letter == 'a' ? 'b' : 'a'},
+            roles->switch_request);
     }
     if (!roles->handed && !idn_mirror_in_sync(core))
         resume(core, "the other broker fell behind or out of sight: this one goes on");

@@ -571,6 +571,6 @@ struct idn_mirror_frame *sample_mirror(uint32_t type)
     else if (type == IDN_MIRROR_FACTS)
         facts(&frame);
     else if (type == IDN_MIRROR_HANDOVER)
-        frame.u.handover.epoch = epoch();
+        frame.u.handover.epoch = epoch(), frame.u.handover.request = next_wide();
     return &frame;
 }

@@ -329,6 +329,7 @@ static void check_mirror(const struct idn_mirror_frame *in, const struct idn_mir
         check_vector(in, out);
     } else if (in->type == IDN_MIRROR_HANDOVER) {
         CHECK_INT(idn_epoch_compare(in->u.handover.epoch, out->u.handover.epoch), 0);
+        CHECK_INT(in->u.handover.request, out->u.handover.request);
     } else if (in->type == IDN_MIRROR_FACTS) {
         CHECK(out->u.facts.end && out->u.facts.count == in->u.facts.count);
         for (uint32_t i = 0; i < in->u.facts.count; i++)

@@ -1,0 +1,323 @@
+// What a reign's beginning, end and doubt do to clients and workers, and what a
+// broker that does not reign answers.
+#include "broker/core/policy.h"
+#include "broker/core/reign.h"
+#include "broker/core/roles.h"
+#include "tests/unit/reign_kit.h"
+
+// b takes over from one that is cut off.
+static void b_takes_over(void)
+{
+    cut(true);
+    pair_pass(pair, 1200);
+    pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_ASKED, .u.asked = {5000}});
+    pair_settle(pair);
+    CHECK(reigns(A) && reigns(B));
+}
+
+// ---- the beginning
+
+static void test_a_restored_job_waits_for_every_worker_that_is_heard(void)
+{
+    struct idn_epoch none = {0};
+
+    begin();
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+    pair_crash(pair, A);
+    pair_pass(pair, 900);
+    beat(B, 1, none, 5000), beat(B, 2, none, 5000);
+    pair_pass(pair, 200);
+    CHECK(reigns(B));
+    hello(B, 1);
+    pair_pass(pair, 100);
+    CHECK_INT(count_orders(B, IDN_ORDER_LEASE), 0);
+    hello(B, 2);
+    pair_settle(pair);
+    CHECK_INT(count_orders(B, IDN_ORDER_LEASE), 1);
+    end();
+}
+
+static void test_but_not_for_ever(void)
+{
+    struct idn_epoch none = {0};
+
+    begin();
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+    pair_crash(pair, A);
+    for (int i = 0; i < 6; i++) {
+        beat(B, 1, none, 5000), beat(B, 2, none, 5000);
+        pair_pass(pair, 200);
+    }
+    CHECK(reigns(B));
+    hello(B, 1);
+    for (int i = 0; i < 3; i++) {
+        pair_pass(pair, 200);
+        beat(B, 1, none, 5000), beat(B, 2, none, 5000);
+        CHECK_INT(count_orders(B, IDN_ORDER_LEASE), 0);
+    }
+    pair_pass(pair, 600);
+    CHECK_INT(count_orders(B, IDN_ORDER_LEASE), 1);
+    end();
+}
+
+static void test_a_reign_begins_with_equal_virtual_times(void)
+{
+    begin();
+    pair_submit(pair, A, 7), pair_submit(pair, A, 8);
+    hello(A, 1);
+    pair_settle(pair);
+    struct idn_order lease = lease_of(A);
+    struct idn_worker_message *report =
+        rig_report(&pair->names, 1, 1, &lease, lease.u.lease.first, 5, IDN_END_NONE);
+    report->u.report.spec_hash = lease.u.lease.spec_hash;
+    say(A, 1, report);
+    pair_settle(pair);
+    b_takes_over();
+    uint32_t done = 0;
+    for (unsigned job = 7; job <= 8; job++) {
+        struct idn_key key = rig_key(job);
+        struct idn_job_info info;
+        CHECK(idn_core_job(core_of(B), &key, &info));
+        done += info.ok;
+    }
+    CHECK_INT(done, 5);
+    int64_t progress = INT64_MIN;
+    IDN_EACH_CONST(link, &core_of(B)->open)
+    {
+        int64_t of =
+            idn_policy_progress(core_of(B), IDN_ENTRY_CONST(link, struct idn_job, in_open));
+        CHECK(progress == INT64_MIN || of == progress);
+        progress = of;
+    }
+    end();
+}
+
+// ---- the end
+
+static void test_who_waits_for_one_that_steps_down_is_sent_on(void)
+{
+    begin();
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+    b_takes_over();
+    hello(A, 1);
+    pair_pass(pair, 1200);
+    CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 1);
+    struct idn_request watch = watch_of(7);
+    struct idn_job_info info;
+    CHECK(idn_core_job(core_of(A), &watch.job.key, &info));
+    watch.u.watch.version = info.version;
+    request(A, watch);
+    pair->side[A].hold_store = true;
+    pair_submit(pair, A, 8);
+    pair_clear(pair);
+    cut(false);
+    pair_pass(pair, 1000);
+    CHECK(!reigns(A) && reigns(B));
+    CHECK_INT(pair->side[A].replies, 2);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pair->side[A].reply[i].u.refused.code, IDN_REFUSED_NOT_ACTIVE);
+    CHECK_CONTAINS(reply_of(A)->u.refused.text, "this broker is the standby");
+    CHECK_INT(core_of(A)->workers, 0);
+    CHECK_INT(core_of(A)->leases, 0);
+    pair_clear(pair);
+    say(A, 1, rig_message(&pair->names, 1, IDN_WORKER_GOODBYE));
+    hello(A, 2);
+    pair_pass(pair, 100);
+    CHECK_INT(pair->side[A].orders, 0);
+    // What it had committed is not lost.
+    pair->side[A].hold_store = false;
+    pair_pass(pair, 500);
+    struct idn_key key = rig_key(8);
+    CHECK(idn_core_job(core_of(B), &key, &info));
+    end();
+}
+
+static void test_thousands_who_wait_are_all_sent_on(void)
+{
+    begin();
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+    b_takes_over();
+    struct idn_request watch = watch_of(7);
+    for (idn_peer peer = 1; peer <= 3000; peer++) {
+        watch.id = peer;
+        pair_step(pair, A,
+            (struct idn_event){
+                .type = IDN_EVENT_REQUEST, .u.request = {.peer = peer, .message = &watch}});
+    }
+    CHECK_INT(core_of(A)->watch_heap.count, 3000);
+    cut(false);
+    pair_pass(pair, 1000);
+    CHECK(!reigns(A));
+    CHECK_INT(core_of(A)->watch_heap.count, 0);
+    end();
+}
+
+// ---- doubt
+
+static void begin_doubt(void)
+{
+    begin();
+    hello(A, 1);
+    pair_settle(pair);
+    cut(true);
+    pair_pass(pair, 1500);
+    pair->now += 5000;
+    pair_step(pair, A, (struct idn_event){.type = IDN_EVENT_STALLED, .u.stalled = {5000}});
+    hello(A, 1);
+    pair_clear(pair);
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+}
+
+static void check_doubt(void)
+{
+    CHECK(reigns(A));
+    CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 0);
+    CHECK(pair_accepted(pair, A, 7) == NULL);
+}
+
+static void check_no_doubt(void)
+{
+    CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 1);
+    CHECK(pair_accepted(pair, A, 7) != NULL);
+}
+
+static void test_after_a_stall_nothing_is_granted_or_promised_for_a_second(void)
+{
+    begin_doubt();
+    pair_pass(pair, IDN_DEAD_MS / 2);
+    beat(A, 1, (struct idn_epoch){0}, 5000);
+    pair_pass(pair, IDN_DEAD_MS / 2 - 1);
+    check_doubt();
+    pair_pass(pair, 1);
+    check_no_doubt();
+    end();
+}
+
+static void test_most_workers_that_obey_end_the_doubt(void)
+{
+    begin_doubt();
+    beat(A, 1, core_of(A)->epoch, 5000);
+    pair_pass(pair, IDN_BEAT_MS - 1); // it may have been queued long ago
+    check_doubt();
+    pair_pass(pair, 1);
+    check_no_doubt();
+    end();
+}
+
+static void test_the_peer_ends_the_doubt(void)
+{
+    begin_doubt();
+    cut(false);
+    pair_pass(pair, 2 * IDN_BEAT_MS);
+    check_no_doubt();
+    end();
+}
+
+static void test_a_higher_reign_ends_the_doubt_otherwise(void)
+{
+    begin_doubt();
+    pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_ASKED, .u.asked = {5000}});
+    pair_settle(pair);
+    CHECK(reigns(B));
+    cut(false);
+    pair_pass(pair, 2000);
+    CHECK(!reigns(A));
+    CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 0);
+    CHECK(pair_accepted(pair, A, 7) == NULL);
+    end();
+}
+
+// ---- answers
+
+static void test_a_required_mirror_is_required(void)
+{
+    begin_empty();
+    pair->side[A].config.mirror_required = true;
+    pair_fill(pair, A, 11, 3, 100);
+    pair_boot(pair, A);
+    pair_pass(pair, IDN_START_MS + 500);
+    CHECK(reigns(A));
+    pair_submit(pair, A, 7);
+    check_refused(A, IDN_REFUSED_NO_MIRROR, "mirror = required");
+    pair_boot(pair, B);
+    pair_pass(pair, 500);
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+    CHECK_INT(pair_accepted(pair, A, 7)->u.accepted.durable, 2);
+    cut(true);
+    pair_pass(pair, 1500);
+    pair_submit(pair, A, 7); // it is accepted already
+    CHECK_INT(reply_of(A)->type, IDN_REPLY_ACCEPTED);
+    pair_submit(pair, A, 8);
+    check_refused(A, IDN_REFUSED_NO_MIRROR, "no standby is in sync");
+    end();
+}
+
+static void test_what_the_other_broker_may_hold_is_not_denied(void)
+{
+    struct idn_request job = {.type = IDN_REQUEST_JOB, .job = {.key = rig_key(7), .bits = 128}};
+
+    begin();
+    CHECK_INT(answer(A, job).u.refused.code, IDN_REFUSED_UNKNOWN_JOB);
+    cut(true);
+    pair_pass(pair, 1500);
+    struct idn_reply reply = answer(A, job);
+    CHECK_INT(reply.u.refused.code, IDN_REFUSED_UNKNOWN_HERE);
+    CHECK_CONTAINS(reply.u.refused.text, "the other broker may hold it");
+    request(A, watch_of(7));
+    check_refused(A, IDN_REFUSED_UNKNOWN_HERE, "known here");
+    end();
+}
+
+static void test_a_standby_answers_for_itself_only(void)
+{
+    begin();
+    struct idn_request greeting = {
+        .type = IDN_REQUEST_HELLO, .u.hello = {.lowest = 1, .highest = 1}};
+    struct idn_reply reply = answer(B, greeting);
+    CHECK_INT(reply.type, IDN_REPLY_WELCOME);
+    CHECK_INT(reply.u.welcome.role, IDN_ROLE_STANDBY);
+    CHECK_INT(reply.u.welcome.epoch.counter, 2);
+    reply = answer(B, (struct idn_request){.type = IDN_REQUEST_STATUS});
+    CHECK_INT(reply.u.status.role, IDN_ROLE_STANDBY);
+    CHECK(reply.u.status.peer.configured && reply.u.status.peer.exchanged);
+    CHECK_INT(reply.u.status.peer.role, IDN_ROLE_ACTIVE);
+    CHECK_STRING(reply.u.status.peer.broker, "a");
+    reply = answer(A, (struct idn_request){.type = IDN_REQUEST_STATUS});
+    CHECK_INT(reply.u.status.role, IDN_ROLE_ACTIVE);
+    CHECK(reply.u.status.peer.in_sync);
+    for (uint32_t type = IDN_REQUEST_JOB; type <= IDN_REQUEST_DATASETS; type++) {
+        reply = answer(B, (struct idn_request){.type = type});
+        CHECK_INT(reply.u.refused.code, IDN_REFUSED_NOT_ACTIVE);
+        CHECK_CONTAINS(reply.u.refused.text, "this broker is the standby; ask a");
+    }
+    cut(true);
+    pair_pass(pair, 1500);
+    reply = answer(B, (struct idn_request){.type = IDN_REQUEST_JOBS});
+    CHECK_CONTAINS(reply.u.refused.text, "does not hear a; it takes over when");
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_a_restored_job_waits_for_every_worker_that_is_heard),
+        CHECK_TEST(test_but_not_for_ever),
+        CHECK_TEST(test_a_reign_begins_with_equal_virtual_times),
+        CHECK_TEST(test_who_waits_for_one_that_steps_down_is_sent_on),
+        CHECK_TEST(test_thousands_who_wait_are_all_sent_on),
+        CHECK_TEST(test_after_a_stall_nothing_is_granted_or_promised_for_a_second),
+        CHECK_TEST(test_most_workers_that_obey_end_the_doubt),
+        CHECK_TEST(test_the_peer_ends_the_doubt),
+        CHECK_TEST(test_a_higher_reign_ends_the_doubt_otherwise),
+        CHECK_TEST(test_a_required_mirror_is_required),
+        CHECK_TEST(test_what_the_other_broker_may_hold_is_not_denied),
+        CHECK_TEST(test_a_standby_answers_for_itself_only),
+    };
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
