@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 // One of two brokers may well be away: then the other one's answer should not have to wait long.
 enum { ALONE_MS = 10000, OF_TWO_MS = 2000 };
@@ -104,31 +103,17 @@ struct idn_ctl_text idn_ctl_epoch(struct idn_epoch epoch)
 
 // ---- switch
 
-static bool is_refused(const struct idn_ctl_broker *broker)
-{
-    return broker->code == IDUNNO_REFUSED &&
-           strcmp(idunno_refusal(broker->idunno), "not_active") != 0;
-}
-
-// Asks the one that reigns, and it alone: asked again, the one that reigns then would hand the
-// reign back. Its answer may be lost, or say that it is not active any more: whether the other one
-// reigns is asked too. True: it does.
+// Asks the one that reigns, and it alone: the one that reigns then would hand the reign back. Its
+// answer may be lost for good: whether the other one reigns is asked too. True: it does.
 static bool hand_over(struct idn_ctl_broker *from, struct idn_ctl_broker *to)
 {
     struct idn_request request = {.type = IDN_REQUEST_SWITCH};
-    const uint64_t end_ms = idn_call_now() + IDN_HANDOVER_MS + OF_TWO_MS;
     struct idn_epoch before = from->status.epoch;
 
-    idunno_set_timeout(from->idunno, OF_TWO_MS);
-    do {
-        from->code = idn_call(from->idunno, &request, NULL);
-        if (from->code == IDUNNO_STOPPED || is_refused(from))
-            return false;
-        if (refresh(to) == IDUNNO_OK && idn_ctl_reigns(to) &&
-            idn_epoch_compare(to->status.epoch, before) > 0)
-            return true;
-    } while (from->code != IDUNNO_OK && to->code != IDUNNO_STOPPED && idn_call_now() < end_ms);
-    return false;
+    idunno_set_timeout(from->idunno, IDN_HANDOVER_MS + OF_TWO_MS);
+    from->code = idn_call(from->idunno, &request, NULL);
+    return from->code != IDUNNO_STOPPED && refresh(to) == IDUNNO_OK && idn_ctl_reigns(to) &&
+           idn_epoch_compare(to->status.epoch, before) > 0;
 }
 
 static int fail_switch(

@@ -84,7 +84,7 @@ static void print_all(const struct idn_ctl_brokers *brokers)
         if (broker->code == IDUNNO_OK)
             print_status(broker);
         else
-            idn_ctl_line("broker", "does not answer: %s", idunno_error(broker->idunno));
+            idn_ctl_line("broker", "%s", idunno_error(broker->idunno));
     }
 }
 

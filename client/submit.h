@@ -44,7 +44,7 @@ struct idn_submit {
     char dataset[IDN_NAME_SIZE]; // of the query, when the user named none
     struct idunno_info info;     // of the job, as heard last
     bool accepted;
-    uint32_t durable; // brokers that had stored the job when it was accepted; 0: not submitted here
+    uint32_t durable; // brokers that had stored the job when one last accepted it; 0: attached
     bool moved;       // another broker has taken over and was not yet told of the job
     struct idn_progress progress;
     char note[IDN_REASON_MAX]; // beside the bar: what keeps the job from moving

@@ -82,7 +82,8 @@ static const char help_text[] =
     "Output: index, path (with --list), status, then five times class, probability and, where\n"
     "the model's labels can be read here, label.\n"
     "JSON: the members of 'idunno-ctl job ID --json', failed_by_status, durable and output.\n"
-    "durable: by how many brokers the job was stored when it was accepted; null with --attach.\n"
+    "durable: by how many brokers the job was stored when one last accepted it (again after a\n"
+    "take-over); null with --attach.\n"
     "Exit status: 0 all images classified, 3 finished with failed images, 1 failure or\n"
     "cancelled, 2 wrong usage, 130 interrupted.\n";
 
