@@ -155,7 +155,8 @@ static void step_down(struct idn_core *core, const char *why)
     idn_roles_move(core, IDN_STAGE_STANDBY);
     roles->rising_position = 0; // of a renewal; its epoch is never used
     roles->unconfirmed = false;
-    roles->peer_ms = core->now; // whoever reigns now has the full time to be heard
+    // Whoever reigns now has the full time to be heard.
+    roles->peer_ms = roles->down_ms = core->now;
     core->next_beat_ms = core->now;
     idn_reign_end(core);
 }
@@ -244,13 +245,23 @@ void idn_roles_stalled(struct idn_core *core, uint64_t ms)
 // ---- decisions
 // -------------------------------------------------------------------------------------
 
+// What the peer said before this broker stepped down, and what queued up while this one stood still
+// and is read right afterwards, says nothing of now.
+static bool is_peer_fresh(const struct idn_core *core)
+{
+    const struct idn_roles *roles = &core->roles;
+
+    return roles->down_ms == 0 || roles->peer_ms >= roles->down_ms + IDN_BEAT_MS;
+}
+
 // The peer and this broker have the same facts and neither reigns: both judge by the same words, so
 // only one of them begins.
 static bool is_chosen(const struct idn_core *core)
 {
     int order = idn_epoch_compare(core->mirror.ours, core->mirror.theirs);
 
-    return !idn_roles_peer_reigns(core) && (order > 0 || (order == 0 && core->letter == 'a'));
+    return is_peer_fresh(core) && !idn_roles_peer_reigns(core) &&
+           (order > 0 || (order == 0 && core->letter == 'a'));
 }
 
 static bool within(const struct idn_core *core, uint64_t then_ms, uint64_t ms)

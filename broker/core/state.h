@@ -311,6 +311,7 @@ struct idn_roles {
     uint64_t rising_position; // of it; 0: none is
     uint64_t boot_ms;
     uint64_t peer_ms; // when the peer was last heard, in a session or to reign; else the start
+    uint64_t down_ms; // when this broker stepped down last, 0: never
     bool peer_heard;  // it ever was
     uint64_t client_ms, vain_ms; // last request; last one of a client that asks the other in vain;
                                  // 0: none

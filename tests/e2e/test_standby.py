@@ -167,7 +167,7 @@ class Standby(unittest.TestCase):
         c.start_broker(letter='b')
         self.assertEqual(c.status('b')['role'], 'learner')
         self.assertIn('bootstrap', c.log('broker-b'))
-        done = c.submit('--detach', '--timeout', '1', 'Inference', '0', '9', 'tiny', '--dataset',
+        done = c.submit('--detach', '--timeout', '4', 'Inference', '0', '9', 'tiny', '--dataset',
                         'photos', expect=1)
         self.assertIn('bootstrap', done.stderr)
         c.kill_broker('b')
@@ -261,7 +261,7 @@ class Standby(unittest.TestCase):
         self.assertEqual(self.submit_durable(c), 2)
         c.kill_broker('b')
         wait_for(lambda: c.status('a')['role'] == 'alone', 'a to be alone')
-        done = c.submit('--detach', '--timeout', '2', 'Inference', '0', '9', 'tiny', '--dataset',
+        done = c.submit('--detach', '--timeout', '4', 'Inference', '0', '9', 'tiny', '--dataset',
                         'photos', expect=1)
         self.assertIn('required', done.stderr)
         c.start_broker(letter='b')
