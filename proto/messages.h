@@ -40,7 +40,7 @@ enum idn_refusal {
     IDN_REFUSED_MODEL_UNAVAILABLE = 20, // its files are missing or wrong at the broker
     IDN_REFUSED_MANY_WORKERS = 21,
     IDN_REFUSED_NO_MIRROR = 22, // mirror = required, and no standby is in sync
-    IDN_REFUSED_FORGOTTEN = 23, // the key was a job's that is forgotten: draw a new one
+    IDN_REFUSED_FORGOTTEN = 23, // the job is forgotten; its key is not used again
     IDN_REFUSED_CANCELLED = 24, // retry of a job that was cancelled
     IDN_REFUSED_COUNT
 };

@@ -20,6 +20,7 @@ struct idn_job *idn_job_named(
     const struct idn_core *core, const struct idn_job_name *name, struct idn_reply *refusal)
 {
     char text[IDN_KEY_TEXT_SIZE];
+    struct idn_key forgotten;
     uint32_t count;
     struct idn_job *job = idn_jobs_resolve(core, name, &count);
 
@@ -27,17 +28,21 @@ struct idn_job *idn_job_named(
         return job;
     idn_key_to_text(name->key.bytes, text);
     text[name->bits < IDN_KEY_SIZE * 8 ? name->bits / 5 : IDN_KEY_TEXT_SIZE - 1] = '\0';
-    refuse(refusal, count > 0                  ? IDN_REFUSED_AMBIGUOUS
-                    : idn_roles_may_lack(core) ? IDN_REFUSED_UNKNOWN_HERE
-                                               : IDN_REFUSED_UNKNOWN_JOB);
-    if (count == 0 && idn_roles_may_lack(core))
-        idn_format(refusal->u.refused.text, IDN_TEXT_SIZE,
-            "no job is known here as %s; the other broker may hold it, and is out of sight", text);
-    else if (count == 0)
-        idn_format(refusal->u.refused.text, IDN_TEXT_SIZE, "no job is known as %s", text);
-    else
+    if (count > 0) {
+        refuse(refusal, IDN_REFUSED_AMBIGUOUS);
         idn_format(refusal->u.refused.text, IDN_TEXT_SIZE,
             "%u jobs begin with %s; give more of its characters", count, text);
+    } else if (idn_forgotten_named(&core->forgotten, name, &forgotten) > 0) {
+        refuse(refusal, IDN_REFUSED_FORGOTTEN);
+        idn_format(refusal->u.refused.text, IDN_TEXT_SIZE, "the job %s has been forgotten", text);
+    } else if (idn_roles_may_lack(core)) {
+        refuse(refusal, IDN_REFUSED_UNKNOWN_HERE);
+        idn_format(refusal->u.refused.text, IDN_TEXT_SIZE,
+            "no job is known here as %s; the other broker may hold it, and is out of sight", text);
+    } else {
+        refuse(refusal, IDN_REFUSED_UNKNOWN_JOB);
+        idn_format(refusal->u.refused.text, IDN_TEXT_SIZE, "no job is known as %s", text);
+    }
     return NULL;
 }
 

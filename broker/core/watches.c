@@ -124,7 +124,7 @@ void idn_watches_job_gone(struct idn_core *core, struct idn_job *job)
         struct idn_watch *watch = IDN_ENTRY(link, struct idn_watch, in_job);
         // Without room the client learns it when it asks again.
         if (idn_actions_room(core))
-            idn_format(idn_refuse(core, watch->peer, watch->request, IDN_REFUSED_UNKNOWN_JOB),
+            idn_format(idn_refuse(core, watch->peer, watch->request, IDN_REFUSED_FORGOTTEN),
                 IDN_TEXT_SIZE, "this job has been forgotten");
         release(core, watch);
     }

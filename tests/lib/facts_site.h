@@ -10,7 +10,7 @@
 #include "tests/lib/core_rig.h"
 #include "tests/lib/facts_oracle.h"
 
-enum { SITE_FACTS_MAX = 4096, SITE_SUMMARIES_MAX = 16, SITE_KEYS = 6 };
+enum { SITE_FACTS_MAX = 4096, SITE_SUMMARIES_MAX = 16, SITE_KEYS = 6, SITE_ACTIONS_MAX = 256 };
 
 struct site {
     struct idn_core_config config;
@@ -23,6 +23,8 @@ struct site {
     struct idn_action refold[SITE_KEYS];
     size_t refolds;
     bool holds_store, holds_refolds;
+    struct idn_action action[SITE_ACTIONS_MAX]; // the first since site_clear
+    size_t actions;
     uint64_t now;
 };
 
@@ -80,7 +82,8 @@ static inline void site_harvest(struct site *site, const struct idn_fact *copied
 
     for (size_t i = 0; i < actions.count; i++) {
         const struct idn_action *action = &actions.item[i];
-        CHECK(action->type != IDN_ACTION_EXIT);
+        if (site->actions < SITE_ACTIONS_MAX)
+            site->action[site->actions++] = *action;
         if (action->type == IDN_ACTION_COMMIT)
             site_keep_fact(site, pool_keep(&action->u.fact));
         if (action->type == IDN_ACTION_COPY)
@@ -154,6 +157,26 @@ static inline void site_let_go(struct site *site)
     site->holds_store = site->holds_refolds = false;
     site_settle(site);
     site_step(site, (struct idn_event){.type = IDN_EVENT_TICK});
+}
+
+static inline void site_clear(struct site *site)
+{
+    site->actions = 0;
+}
+
+// The newest action of this type since site_clear; of replies and orders, of this subtype. NULL:
+// none.
+static inline const struct idn_action *site_find(
+    const struct site *site, enum idn_action_type type, uint32_t subtype)
+{
+    for (size_t i = site->actions; i-- > 0;) {
+        const struct idn_action *action = &site->action[i];
+        if (action->type == type && (type != IDN_ACTION_REPLY || action->u.reply.type == subtype) &&
+            (type != IDN_ACTION_ORDER || action->u.order.type == subtype) &&
+            (type != IDN_ACTION_COMMIT || action->u.fact.kind == subtype))
+            return action;
+    }
+    return NULL;
 }
 
 static inline bool site_has(const struct site *site, const struct idn_fact *fact)
@@ -246,12 +269,22 @@ static inline void site_restart(struct site *site, uint64_t incarnation)
     site_start(site, incarnation);
 }
 
-static inline void site_request(struct site *site, uint32_t type, unsigned key)
+static inline void site_ask(struct site *site, struct idn_request request)
 {
-    struct idn_request request = {.type = type, .id = 1, .job = {.key = rig_key(key), .bits = 128}};
-
+    request.id = 1;
     site_step(site, (struct idn_event){
                         .type = IDN_EVENT_REQUEST, .u.request = {.peer = 1, .message = &request}});
+}
+
+static inline void site_request(struct site *site, uint32_t type, unsigned key)
+{
+    site_ask(site, (struct idn_request){.type = type, .job = {.key = rig_key(key), .bits = 128}});
+}
+
+static inline void site_say(struct site *site, unsigned n, const struct idn_worker_message *message)
+{
+    site_step(site,
+        (struct idn_event){.type = IDN_EVENT_WORKER, .u.worker = {.peer = n, .message = message}});
 }
 
 static inline const struct idn_job *site_job(const struct site *site, unsigned key)

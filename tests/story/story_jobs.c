@@ -77,7 +77,7 @@ static void a_cancelled_job_stops_and_keeps_what_it_has(void)
     time_passes(cluster, 10);
     CHECK_INT(cluster->reply.type, IDN_REPLY_ACCEPTED);
     client_asks(cluster, 1, IDN_REQUEST_WATCH);
-    CHECK_INT(cluster->reply.u.refused.code, IDN_REFUSED_UNKNOWN_JOB);
+    CHECK_INT(cluster->reply.u.refused.code, IDN_REFUSED_FORGOTTEN);
     cluster_destroy(cluster);
 }
 

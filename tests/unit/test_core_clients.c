@@ -197,7 +197,7 @@ static void test_a_watch_goes_with_its_client_or_job(void)
     CHECK_INT(rig_count(rig, IDN_ACTION_REPLY, IDN_REPLY_JOB), 1);
     watch(rig, 7, rig_job(rig, 1).version, 10000);
     rig_ask(rig, 1, IDN_REQUEST_FORGET);
-    CHECK_INT(rig_reply(rig, 7, IDN_REPLY_REFUSED)->u.refused.code, IDN_REFUSED_UNKNOWN_JOB);
+    CHECK_INT(rig_reply(rig, 7, IDN_REPLY_REFUSED)->u.refused.code, IDN_REFUSED_FORGOTTEN);
     rig_destroy(rig);
 }
 

@@ -169,7 +169,7 @@ static void test_a_summary_stands_for_the_results(void)
     rig_destroy(rig);
 }
 
-static void test_a_summary_that_cannot_be_is_ignored(void)
+static void test_a_summary_that_cannot_be_is_replaced(void)
 {
     struct rig *rig = rig_new();
     struct idn_summary summary = {.job = rig_key(1), .ok = 5};
@@ -181,9 +181,12 @@ static void test_a_summary_that_cannot_be_is_ignored(void)
     rig_step(rig, (struct idn_event){.type = IDN_EVENT_SUMMARY, .u.summary = &summary});
     summary.ok = 3; // of an open job: not all
     rig_step(rig, (struct idn_event){.type = IDN_EVENT_SUMMARY, .u.summary = &summary});
+    rig_clear(rig);
     rig_begin_reign(rig);
     CHECK_INT(rig_job(rig, 1).state, IDN_JOB_OPEN);
     CHECK_INT(rig_job(rig, 1).pending, 4);
+    CHECK_CONTAINS(rig_job(rig, 1).why, "being read back from the store");
+    CHECK_INT(rig_find(rig, IDN_ACTION_REFOLD, 0, 0)->u.refold.states, 1);
     rig_destroy(rig);
 }
 
@@ -277,7 +280,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_refold_waits_for_the_store_and_is_not_stale),
         CHECK_TEST(test_restart_restores_everything),
         CHECK_TEST(test_a_summary_stands_for_the_results),
-        CHECK_TEST(test_a_summary_that_cannot_be_is_ignored),
+        CHECK_TEST(test_a_summary_that_cannot_be_is_replaced),
         CHECK_TEST(test_a_finished_job_without_summary_gets_one),
         CHECK_TEST(test_a_cancelled_job_with_late_results_is_refolded_at_start),
         CHECK_TEST(test_forgotten_is_gone_after_restart),

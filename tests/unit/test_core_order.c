@@ -70,8 +70,7 @@ static void hello(struct maker *maker, unsigned n)
     message->u.hello.reports_from = maker->reported[n] + 1;
     if (maker->jobless)
         message->u.hello.models = 0;
-    site_step(&maker->site, (struct idn_event){.type = IDN_EVENT_WORKER,
-                                .u.worker = {.peer = n + 1, .message = message}});
+    site_say(&maker->site, n + 1, message);
 }
 
 static void start_maker(struct maker *maker)
@@ -93,9 +92,7 @@ static void submit(struct maker *maker)
     struct idn_request request =
         rig_submission(below(SITE_KEYS), specs[which].model, specs[which].first, specs[which].last);
 
-    request.id = 1;
-    site_step(&maker->site, (struct idn_event){.type = IDN_EVENT_REQUEST,
-                                .u.request = {.peer = 1, .message = &request}});
+    site_ask(&maker->site, request);
 }
 
 // Another answer; every second one has the same three bits of its hash as the right one.
@@ -135,8 +132,7 @@ static void report(
     message->u.report.number = ++maker->reported[n];
     message->u.report.job = job->key;
     message->u.report.spec_hash = below(20) == 0 ? draw() : job->spec_hash;
-    site_step(&maker->site, (struct idn_event){.type = IDN_EVENT_WORKER,
-                                .u.worker = {.peer = n + 1, .message = message}});
+    site_say(&maker->site, n + 1, message);
 }
 
 static void report_rows(struct maker *maker)
@@ -184,8 +180,7 @@ static void lose_workers(struct maker *maker)
     for (unsigned n = 0; n < WORKERS; n++) {
         struct idn_worker_message *message = rig_message(&rig, n + 1, IDN_WORKER_GOODBYE);
         message->nonce += maker->boot * 1000;
-        site_step(&maker->site, (struct idn_event){.type = IDN_EVENT_WORKER,
-                                    .u.worker = {.peer = n + 1, .message = message}});
+        site_say(&maker->site, n + 1, message);
     }
     start_maker(maker);
 }
@@ -412,8 +407,10 @@ static void run_seed(uint64_t seed)
 {
     world.seed = seed;
     make_history();
-    for (unsigned i = 0; i < MAKERS; i++)
+    for (unsigned i = 0; i < MAKERS; i++) {
+        CHECK(site_find(&world.maker[i].site, IDN_ACTION_EXIT, 0) == NULL);
         check_site(&world.maker[i].site);
+    }
     for (int i = 0; i < OBSERVERS; i++)
         observe(i % 2 == 1);
     pool_empty();

@@ -133,7 +133,9 @@ static void test_history_is_bounded_until_some_is_forgotten(void)
     rig_ask(rig, 99, IDN_REQUEST_FORGET);
     expect(rig, IDN_REFUSED_JOB_OPEN, "10 of its 10 images are left; cancel it first");
     rig_ask(rig, 5, IDN_REQUEST_CANCEL);
-    expect(rig, IDN_REFUSED_UNKNOWN_JOB, "no job is known as 0m0000000");
+    expect(rig, IDN_REFUSED_FORGOTTEN, "has been forgotten");
+    rig_ask(rig, 98, IDN_REQUEST_CANCEL);
+    expect(rig, IDN_REFUSED_UNKNOWN_JOB, "no job is known as c80000000");
     rig_destroy(rig);
 }
 
