@@ -85,7 +85,7 @@ static void read_on(struct idn_core *core)
     struct idn_mirror_session *session = &mirror->session;
     bool wanted = session->finds > 0 || session->at < core->stored || session->end_sent == 0;
 
-    if (!wanted || session->stuck || mirror->reading || !idn_outgoing_room(&session->out))
+    if (!wanted || session->stuck || mirror->reading || !idn_window_out_room(&session->out))
         return;
     struct idn_action *action = idn_action_add(core, IDN_ACTION_READ_FACTS, 0);
     action->u.read_facts.after = session->at;
@@ -153,7 +153,7 @@ void idn_mirror_read(struct idn_core *core, const struct idn_event *event)
         next = session->at, end = false; // so far all is mirrored, at least
     session->at = next;
     if (count == 0 && (!end || session->end_sent != 0)) {
-        idn_outgoing_pass(&session->out, next);
+        idn_window_out_pass(&session->out, next);
         return;
     }
     struct idn_mirror_frame *frame = idn_mirror_send_numbered(core, IDN_MIRROR_FACTS, next, bytes);
@@ -289,7 +289,7 @@ void idn_catchup_judge(struct idn_core *core)
 
     if (session->stage == IDN_MIRROR_DOWN)
         return;
-    idn_incoming_stored(&session->in, core->stored);
+    idn_window_in_stored(&session->in, core->stored);
     if (session->stage != IDN_MIRROR_UP)
         return;
     note_stored(core);

@@ -74,7 +74,7 @@ struct idn_mirror_frame *idn_mirror_send_numbered(
 {
     struct idn_mirror_frame *frame = send(core, type);
 
-    frame->number = idn_outgoing_add(&core->mirror.session.out, position, bytes);
+    frame->number = idn_window_out_add(&core->mirror.session.out, position, bytes);
     return frame;
 }
 
@@ -271,20 +271,20 @@ static const char *take_content(struct idn_core *core, const struct idn_mirror_f
 // Returns what is wrong with it, or NULL. Repeated ones were taken.
 static const char *take_numbered(struct idn_core *core, const struct idn_mirror_frame *frame)
 {
-    struct idn_incoming *in = &core->mirror.session.in;
+    struct idn_window_in *in = &core->mirror.session.in;
     uint64_t position = 0;
 
     if (frame->number <= in->taken)
         return NULL;
     if (frame->number != in->taken + 1)
         return "a frame is missing";
-    if (idn_incoming_full(in))
+    if (idn_window_in_full(in))
         return "more frames came than the window holds";
     const char *wrong = take_content(core, frame);
     // What is skipped because it is here may be on its way to the store: it counts when that is.
     if (frame->type == IDN_MIRROR_FACTS && frame->u.facts.count > 0)
         position = core->position;
-    idn_incoming_add(in, position);
+    idn_window_in_add(in, position);
     return wrong;
 }
 
@@ -302,7 +302,7 @@ static void take_of_session(struct idn_core *core, const struct idn_mirror_frame
     if (frame->role < IDN_ROLE_LEARNER || frame->role > IDN_ROLE_ALONE ||
         !epoch_is_sane(frame->epoch))
         wrong = "a frame's role or epoch is none";
-    else if (!idn_outgoing_acked(&mirror->session.out, frame->durable))
+    else if (!idn_window_out_acked(&mirror->session.out, frame->durable))
         wrong = "a frame acknowledges what was not sent";
     if (wrong == NULL) {
         heard(core, frame);

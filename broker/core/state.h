@@ -225,8 +225,8 @@ enum idn_mirror_stage { IDN_MIRROR_DOWN, IDN_MIRROR_GREETED, IDN_MIRROR_UP };
 struct idn_mirror_session {
     enum idn_mirror_stage stage;
     uint64_t heard_ms;
-    struct idn_outgoing out;
-    struct idn_incoming in;
+    struct idn_window_out out;
+    struct idn_window_in in;
     uint64_t durable_said; // last of in.durable that a frame told
     // The exchange: frame numbers of the first FACTS{end}, 0: not yet.
     bool vector_sent, vector_taken;

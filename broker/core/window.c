@@ -2,14 +2,14 @@
 
 #include "base/assert.h"
 
-bool idn_outgoing_room(const struct idn_outgoing *out)
+bool idn_window_out_room(const struct idn_window_out *out)
 {
     // One frame stays free for a HANDOVER.
     return out->sent - out->acked < IDN_MIRROR_WINDOW - 1 &&
            out->bytes + IDN_MIRROR_MESSAGE_BYTES_MAX <= IDN_MIRROR_WINDOW_BYTES;
 }
 
-uint64_t idn_outgoing_add(struct idn_outgoing *out, uint64_t position, uint32_t bytes)
+uint64_t idn_window_out_add(struct idn_window_out *out, uint64_t position, uint32_t bytes)
 {
     IDN_ASSERT(out->sent - out->acked < IDN_MIRROR_WINDOW);
     uint64_t number = ++out->sent;
@@ -20,7 +20,7 @@ uint64_t idn_outgoing_add(struct idn_outgoing *out, uint64_t position, uint32_t 
     return number;
 }
 
-void idn_outgoing_pass(struct idn_outgoing *out, uint64_t position)
+void idn_window_out_pass(struct idn_window_out *out, uint64_t position)
 {
     if (out->sent == out->acked)
         out->mirrored = position;
@@ -28,7 +28,7 @@ void idn_outgoing_pass(struct idn_outgoing *out, uint64_t position)
         out->frame[out->sent % IDN_MIRROR_WINDOW].position = position;
 }
 
-bool idn_outgoing_acked(struct idn_outgoing *out, uint64_t number)
+bool idn_window_out_acked(struct idn_window_out *out, uint64_t number)
 {
     if (number > out->sent)
         return false;
@@ -41,18 +41,18 @@ bool idn_outgoing_acked(struct idn_outgoing *out, uint64_t number)
     return true;
 }
 
-bool idn_incoming_full(const struct idn_incoming *in)
+bool idn_window_in_full(const struct idn_window_in *in)
 {
     return in->taken - in->durable == IDN_MIRROR_WINDOW;
 }
 
-void idn_incoming_add(struct idn_incoming *in, uint64_t position)
+void idn_window_in_add(struct idn_window_in *in, uint64_t position)
 {
-    IDN_ASSERT(!idn_incoming_full(in));
+    IDN_ASSERT(!idn_window_in_full(in));
     in->position[++in->taken % IDN_MIRROR_WINDOW] = position;
 }
 
-void idn_incoming_stored(struct idn_incoming *in, uint64_t stored)
+void idn_window_in_stored(struct idn_window_in *in, uint64_t stored)
 {
     while (in->durable < in->taken && in->position[(in->durable + 1) % IDN_MIRROR_WINDOW] <= stored)
         in->durable++;

@@ -11,7 +11,7 @@
 
 // Sent. A frame stands for our facts up to a position: once it is durable at the other broker, that
 // has all of them.
-struct idn_outgoing {
+struct idn_window_out {
     uint64_t sent, acked; // frame numbers: last sent, last durable there
     uint64_t bytes;       // of the frames between
     uint64_t mirrored;    // the other broker has our facts up to this position, durably
@@ -22,23 +22,24 @@ struct idn_outgoing {
 };
 
 // Room for one more frame of any size.
-bool idn_outgoing_room(const struct idn_outgoing *out);
+bool idn_window_out_room(const struct idn_window_out *out);
 // A frame leaves; asserts room among the frames. Returns its number.
-uint64_t idn_outgoing_add(struct idn_outgoing *out, uint64_t position, uint32_t bytes);
+uint64_t idn_window_out_add(struct idn_window_out *out, uint64_t position, uint32_t bytes);
 // Nothing was to be sent of our facts up to this position: the other broker has them, or will when
 // what is on its way is durable there.
-void idn_outgoing_pass(struct idn_outgoing *out, uint64_t position);
+void idn_window_out_pass(struct idn_window_out *out, uint64_t position);
 // The other broker says that frames up to this number are durable. False: it cannot be.
-bool idn_outgoing_acked(struct idn_outgoing *out, uint64_t number);
+bool idn_window_out_acked(struct idn_window_out *out, uint64_t number);
 
 // Taken. A frame is durable here once our facts up to a position are stored.
-struct idn_incoming {
+struct idn_window_in {
     uint64_t taken, durable;              // frame numbers: last taken, last durable here
     uint64_t position[IDN_MIRROR_WINDOW]; // ring, by number
 };
 
-bool idn_incoming_full(const struct idn_incoming *in);
-void idn_incoming_add(struct idn_incoming *in, uint64_t position); // the next number; not when full
-void idn_incoming_stored(struct idn_incoming *in, uint64_t stored);
+bool idn_window_in_full(const struct idn_window_in *in);
+void idn_window_in_add(
+    struct idn_window_in *in, uint64_t position); // the next number; not when full
+void idn_window_in_stored(struct idn_window_in *in, uint64_t stored);
 
 #endif

@@ -113,37 +113,37 @@ static void test_what_the_other_lacks(void)
 
 static void test_acknowledged_frames_count_as_mirrored(void)
 {
-    static struct idn_outgoing out;
+    static struct idn_window_out out;
 
-    out = (struct idn_outgoing){0};
-    CHECK_INT(idn_outgoing_add(&out, 0, 100), 1);
-    CHECK_INT(idn_outgoing_add(&out, 40, 1000), 2);
-    CHECK_INT(idn_outgoing_add(&out, 50, 1000), 3);
-    CHECK(idn_outgoing_acked(&out, 1) && out.mirrored == 0);
-    CHECK(idn_outgoing_acked(&out, 2) && out.mirrored == 40);
-    CHECK(idn_outgoing_acked(&out, 1) && out.mirrored == 40); // an older word
-    CHECK(!idn_outgoing_acked(&out, 4) && out.mirrored == 40);
+    out = (struct idn_window_out){0};
+    CHECK_INT(idn_window_out_add(&out, 0, 100), 1);
+    CHECK_INT(idn_window_out_add(&out, 40, 1000), 2);
+    CHECK_INT(idn_window_out_add(&out, 50, 1000), 3);
+    CHECK(idn_window_out_acked(&out, 1) && out.mirrored == 0);
+    CHECK(idn_window_out_acked(&out, 2) && out.mirrored == 40);
+    CHECK(idn_window_out_acked(&out, 1) && out.mirrored == 40); // an older word
+    CHECK(!idn_window_out_acked(&out, 4) && out.mirrored == 40);
     // What needed no frame is mirrored with the one before it, or at once.
-    idn_outgoing_pass(&out, 60);
+    idn_window_out_pass(&out, 60);
     CHECK_INT(out.mirrored, 40);
-    CHECK(idn_outgoing_acked(&out, 3) && out.mirrored == 60 && out.bytes == 0);
-    idn_outgoing_pass(&out, 70);
+    CHECK(idn_window_out_acked(&out, 3) && out.mirrored == 60 && out.bytes == 0);
+    idn_window_out_pass(&out, 70);
     CHECK_INT(out.mirrored, 70);
 }
 
 static void test_the_window_has_room_by_frames_and_by_bytes(void)
 {
-    static struct idn_outgoing out;
+    static struct idn_window_out out;
     uint32_t frames = 0;
 
-    out = (struct idn_outgoing){0};
-    for (; idn_outgoing_room(&out); frames++)
-        idn_outgoing_add(&out, frames, 1);
+    out = (struct idn_window_out){0};
+    for (; idn_window_out_room(&out); frames++)
+        idn_window_out_add(&out, frames, 1);
     CHECK_INT(frames, IDN_MIRROR_WINDOW - 1);
-    CHECK(idn_outgoing_acked(&out, 1) && idn_outgoing_room(&out));
-    out = (struct idn_outgoing){0};
-    while (idn_outgoing_room(&out)) {
-        idn_outgoing_add(&out, 1, IDN_MIRROR_MESSAGE_BYTES_MAX);
+    CHECK(idn_window_out_acked(&out, 1) && idn_window_out_room(&out));
+    out = (struct idn_window_out){0};
+    while (idn_window_out_room(&out)) {
+        idn_window_out_add(&out, 1, IDN_MIRROR_MESSAGE_BYTES_MAX);
         CHECK(out.bytes <= IDN_MIRROR_WINDOW_BYTES);
     }
     CHECK_INT(out.bytes, IDN_MIRROR_WINDOW_BYTES);
@@ -151,23 +151,23 @@ static void test_the_window_has_room_by_frames_and_by_bytes(void)
 
 static void test_taken_frames_become_durable_in_order(void)
 {
-    static struct idn_incoming in;
+    static struct idn_window_in in;
 
-    in = (struct idn_incoming){0};
-    idn_incoming_add(&in, 0);
-    idn_incoming_add(&in, 10);
-    idn_incoming_add(&in, 0); // nothing to store, and yet not before the one before it
-    idn_incoming_stored(&in, 9);
+    in = (struct idn_window_in){0};
+    idn_window_in_add(&in, 0);
+    idn_window_in_add(&in, 10);
+    idn_window_in_add(&in, 0); // nothing to store, and yet not before the one before it
+    idn_window_in_stored(&in, 9);
     CHECK_INT(in.durable, 1);
-    idn_incoming_stored(&in, 10);
+    idn_window_in_stored(&in, 10);
     CHECK_INT(in.durable, 3);
     for (int i = 0; i < IDN_MIRROR_WINDOW; i++) {
-        CHECK(!idn_incoming_full(&in));
-        idn_incoming_add(&in, 11);
+        CHECK(!idn_window_in_full(&in));
+        idn_window_in_add(&in, 11);
     }
-    CHECK(idn_incoming_full(&in));
-    idn_incoming_stored(&in, 11);
-    CHECK(!idn_incoming_full(&in) && in.durable == in.taken);
+    CHECK(idn_window_in_full(&in));
+    idn_window_in_stored(&in, 11);
+    CHECK(!idn_window_in_full(&in) && in.durable == in.taken);
 }
 
 int main(int argc, char **argv)
