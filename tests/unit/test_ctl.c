@@ -15,7 +15,8 @@ struct part {
     struct idn_peer_info peer;
     uint32_t refusal; // of SWITCH, BOOTSTRAP and RETRY; 0: accepted
     bool mute;        // does not answer the first SWITCH
-    atomic_uint switches, bootstraps, retries;
+    uint32_t unknown; // so many times the job is not known here
+    atomic_uint switches, bootstraps, retries, finds;
 };
 static struct part a, b;
 static atomic_bool switched;
@@ -125,6 +126,8 @@ static bool answer(
         jobs(ret);
         return true;
     case IDN_REQUEST_JOB:
+        if (atomic_fetch_add(&part->finds, 1) < part->unknown)
+            return refuse(ret, IDN_REFUSED_UNKNOWN_HERE, "not known here; b may know it");
         jobs(ret);
         ret->type = IDN_REPLY_JOB;
         ret->u.job = ret->u.jobs.item[request->job.key.bytes[0] == 2];
@@ -367,6 +370,21 @@ static void test_no_bootstrap(void)
     CHECK_INT(atomic_load(&a.bootstraps) + atomic_load(&b.bootstraps), 0);
 }
 
+// ---- wait
+
+// A broker out of sight may know the job.
+static void test_wait_goes_on_when_the_job_is_unknown_here(void)
+{
+    pair();
+    a.unknown = 1;
+    CHECK_INT(run(idn_ctl_wait, 1, 1, "04000000", false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "job 04000000 finished: 10 of 10 images classified");
+    CHECK_INT(atomic_load(&a.finds), 2);
+    a.unknown = 100;
+    CHECK_INT(run(idn_ctl_job, 1, 1, "04000000", false), IDN_EXIT_FAILURE); // who does not wait
+    CHECK_STRING(err, "idunno-ctl: not known here; b may know it\n");
+}
+
 // ---- quarantine
 
 static void test_quarantine_list(void)
@@ -431,6 +449,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_no_switch),
         CHECK_TEST(test_bootstrap),
         CHECK_TEST(test_no_bootstrap),
+        CHECK_TEST(test_wait_goes_on_when_the_job_is_unknown_here),
         CHECK_TEST(test_quarantine_list),
         CHECK_TEST(test_quarantine_retry),
         CHECK_TEST(test_commands_are_found),
