@@ -246,7 +246,6 @@ bool idn_fact_kind_is_known(uint32_t kind)
 void idn_take_fact_body(struct idn_codec *codec, struct idn_check *check, const uint8_t *body,
     size_t size, struct idn_fact *fact)
 {
-    size_t used = codec->decoded.used;
     const void *message;
 
     check->message = kinds[fact->kind].name;
@@ -261,7 +260,6 @@ void idn_take_fact_body(struct idn_codec *codec, struct idn_check *check, const 
     message = idn_codec_unpack_more(codec, kinds[fact->kind].head, at, head, check);
     if (message != NULL)
         kinds[fact->kind].take(check, message, tail, fact);
-    codec->decoded.used = used;
 }
 
 int idn_decode_fact_body(struct idn_codec *codec, const void *data, size_t size,

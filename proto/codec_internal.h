@@ -69,8 +69,7 @@ void *idn_codec_unpack(struct idn_codec *codec, const ProtobufCMessageDescriptor
 void *idn_codec_unpack_more(struct idn_codec *codec, const ProtobufCMessageDescriptor *type,
     const void *data, size_t size, struct idn_check *check);
 // The union of *fact by its kind, which must be known (idn_fact_kind_is_known), from a body whose
-// memory outlives it; what the body's head needs of the arena is given back. On failure *fact is
-// spoilt.
+// memory outlives it. On failure *fact is spoilt.
 bool idn_fact_kind_is_known(uint32_t kind);
 void idn_take_fact_body(struct idn_codec *codec, struct idn_check *check, const uint8_t *body,
     size_t size, struct idn_fact *fact);
