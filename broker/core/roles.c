@@ -318,7 +318,8 @@ static void settle_reign(struct idn_core *core)
         step_down(core, "most workers follow a higher epoch");
         return;
     }
-    if (idn_voters_strayed(core) && (is_peer_silent(core) || !idn_roles_peer_reigns(core)))
+    // If the peer reigned with it, its frame would have ended this reign.
+    if (idn_voters_strayed(core))
         renew(core, "a worker follows a higher epoch that nobody reigns any more");
     settle_confirmation(core);
     idn_switch_settle(core);

@@ -62,6 +62,28 @@ static void test_but_not_for_ever(void)
     end();
 }
 
+// Of jobs that it accepted itself, in a reign before, workers may hold leases of the other's.
+static void test_a_job_of_an_earlier_reign_waits_as_well(void)
+{
+    begin();
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+    for (uint64_t id = 1; id <= 2; id++) { // there and back
+        request_of(reigns(A) ? A : B, IDN_REQUEST_SWITCH, id);
+        beat(A, 1, (struct idn_epoch){0}, 0), beat(A, 2, (struct idn_epoch){0}, 0);
+        pair_pass(pair, 400);
+    }
+    CHECK(reigns(A));
+    pair_clear(pair);
+    hello(A, 1);
+    pair_pass(pair, 100);
+    CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 0);
+    hello(A, 2);
+    pair_settle(pair);
+    CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 1);
+    end();
+}
+
 static void test_a_reign_begins_with_equal_virtual_times(void)
 {
     begin();
@@ -308,6 +330,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_a_restored_job_waits_for_every_worker_that_is_heard),
         CHECK_TEST(test_but_not_for_ever),
+        CHECK_TEST(test_a_job_of_an_earlier_reign_waits_as_well),
         CHECK_TEST(test_a_reign_begins_with_equal_virtual_times),
         CHECK_TEST(test_who_waits_for_one_that_steps_down_is_sent_on),
         CHECK_TEST(test_thousands_who_wait_are_all_sent_on),

@@ -60,6 +60,7 @@ static void test_nothing_begins_while_the_reign_is_handed_over(void)
     struct idn_order lease = lease_of(A);
     pair->side[B].hold_store = true;
     pair_submit(pair, A, 8);
+    pair_submit(pair, A, 10); // nobody has it yet
     pair_settle(pair);
     pair_clear(pair);
     uint64_t facts = pair->side[A].facts;
@@ -144,6 +145,10 @@ static void test_only_a_learner_that_sees_nobody_can_be_told_to(void)
     begin();
     request_of(B, IDN_REQUEST_BOOTSTRAP, 0);
     check_refused(B, IDN_REFUSED_NOT_ACTIVE, "this broker is the standby");
+    cut(true);
+    pair_pass(pair, 1500);
+    request_of(B, IDN_REQUEST_BOOTSTRAP, 0);
+    check_refused(B, IDN_REFUSED_NOT_ACTIVE, "does not hear a");
     begin_empty();
     pair_fill(pair, A, 11, 3, 100);
     pair_boot(pair, A), pair_boot(pair, B);
