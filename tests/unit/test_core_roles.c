@@ -480,6 +480,7 @@ static void test_an_epoch_that_cannot_be_raises_nothing(void)
     beat(A, 1, (struct idn_epoch){7, 'b'}, 5000);
     pair_settle(pair);
     CHECK_INT(epoch_of(A).counter, 8);
+    CHECK_INT(pair->side[A].facts, facts + 1);
     end();
 }
 
