@@ -93,13 +93,16 @@ void idn_refold_take(
     // What came meanwhile is not in it: once more.
     if (job->refold_due || done_of(summary) > idn_job_total(job))
         return;
-    bool goes_on = job->state == IDN_JOB_OPEN && done_of(summary) < idn_job_total(job);
-    if (goes_on && (states == NULL || !take_states(core, job, states))) {
+    // A finished job too may come out with less: when a row in the store is damaged.
+    bool goes_on = !job->cancelled && done_of(summary) < idn_job_total(job);
+    bool known = !goes_on || (states != NULL && take_states(core, job, states));
+    if (!goes_on || !known)
+        take_counters(job, summary);
+    if (!known) {
         idn_refold_want(core, job);
+        idn_jobs_settle(core, job, summary->finished_wall_ms);
         return;
     }
-    if (!goes_on)
-        take_counters(job, summary);
     take_totals(job, summary);
     idn_jobs_settle(core, job, summary->finished_wall_ms);
     idn_jobs_touch(core, job);

@@ -365,6 +365,27 @@ static void test_a_lift_makes_the_answer_stale(void)
     CHECK_INT(site_job(&site, 1)->images.kind[IDN_IMAGE_QUARANTINED], 0);
 }
 
+static void test_a_row_that_is_damaged_is_computed_again(void)
+{
+    uint8_t states[3] = {0x08, 0x88, 0x08}; // of images 0, 2, 3 and 4
+    struct idn_summary summary = {.job = rig_key(1), .ok = 4};
+    struct idn_event event = {.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}};
+
+    begin();
+    submit(1, 0, 4);
+    results_there(1, 0, 5);
+    site.holds_refolds = true;
+    results_there(1, 0, 1); // late
+    site_step(&site, event);
+    CHECK_INT(site_job(&site, 1)->state, IDN_JOB_OPEN);
+    CHECK_INT(site_find(&site, IDN_ACTION_REFOLD, 0)->u.refold.states, 1);
+    event.u.refolded.states = states;
+    site_step(&site, event);
+    hello(1);
+    CHECK_INT(order(IDN_ORDER_LEASE)->u.lease.first, 1);
+    CHECK_INT(order(IDN_ORDER_LEASE)->u.lease.count, 1);
+}
+
 static void test_retry_needs_room(void)
 {
     end_with_a_quarantine();
@@ -486,6 +507,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_cancelled_job_is_not_retried),
         CHECK_TEST(test_what_is_lifted_elsewhere_stays_cancelled),
         CHECK_TEST(test_a_lift_makes_the_answer_stale),
+        CHECK_TEST(test_a_row_that_is_damaged_is_computed_again),
         CHECK_TEST(test_retry_needs_room),
         CHECK_TEST(test_forgotten_is_for_ever),
         CHECK_TEST(test_forgotten_by_the_other),

@@ -2,6 +2,7 @@
 // clients and workers make it up from a seed. No assertion of the core may be theirs to reach,
 // every invariant holds after each step, and a restart folds the stored facts without complaint.
 #include "base/random.h"
+#include "broker/core/images.h"
 #include "tests/lib/core_rig.h"
 
 enum { RUNS = 150, STEPS = 500, KEYS = 6, WORKERS = 6, LEASES = 16 };
@@ -13,6 +14,7 @@ struct chaos {
     uint32_t leases;
     uint64_t report[WORKERS]; // last number that may have been taken
     struct idn_action refold; // outstanding, or of another type
+    unsigned era;             // keys in use: from here on
 };
 static struct chaos chaos;
 static uint8_t bytes[IDN_LIST_PART_BYTES];
@@ -31,9 +33,21 @@ static uint64_t wild(uint64_t small, uint64_t most)
     return value > most ? most : value;
 }
 
+// Now and then the next one: forgotten keys are never used again.
+static unsigned a_key_number(void)
+{
+    chaos.era += below(40) == 0;
+    return chaos.era % 200 + below(KEYS);
+}
+
+static struct idn_key a_key(void)
+{
+    return rig_key(a_key_number());
+}
+
 static struct idn_job_name job_name(void)
 {
-    struct idn_job_name name = {.key = rig_key(below(KEYS)), .bits = 128};
+    struct idn_job_name name = {.key = a_key(), .bits = 128};
 
     if (below(4) == 0) {
         name.bits = 40;
@@ -50,7 +64,7 @@ static struct idn_request a_submission(void)
     static const char *const datasets[] = {"photos", "photos", "many", "", "none"};
     uint32_t first = (uint32_t)wild(200, UINT32_MAX);
     struct idn_request request =
-        rig_submission(below(KEYS), models[below(5)], first, first + (uint32_t)wild(60, 100000));
+        rig_submission(a_key_number(), models[below(5)], first, first + (uint32_t)wild(60, 100000));
 
     snprintf(request.u.submit.dataset, IDN_NAME_SIZE, "%s", datasets[below(5)]);
     request.u.submit.weight = 1 + (uint32_t)wild(3, IDN_WEIGHT_MAX - 1);
@@ -60,8 +74,7 @@ static struct idn_request a_submission(void)
 
 static struct idn_request an_upload(void)
 {
-    struct idn_request request = {
-        .type = IDN_REQUEST_UPLOAD, .job = {.key = rig_key(below(KEYS)), .bits = 128}};
+    struct idn_request request = {.type = IDN_REQUEST_UPLOAD, .job = {.key = a_key(), .bits = 128}};
 
     request.u.upload.total = (1 + wild(3, 9)) * 1000;
     request.u.upload.size =
@@ -74,8 +87,8 @@ static struct idn_request an_upload(void)
 static struct idn_request a_request(void)
 {
     static const uint32_t types[] = {IDN_REQUEST_WATCH, IDN_REQUEST_WATCH, IDN_REQUEST_CANCEL,
-        IDN_REQUEST_FORGET, IDN_REQUEST_RESULTS};
-    struct idn_request request = {.type = types[below(5)], .job = job_name()};
+        IDN_REQUEST_FORGET, IDN_REQUEST_RESULTS, IDN_REQUEST_RETRY};
+    struct idn_request request = {.type = types[below(6)], .job = job_name()};
 
     if (below(3) == 0)
         return a_submission();
@@ -91,7 +104,7 @@ static struct idn_request a_request(void)
 static void client_asks(void)
 {
     static union idn_core_items items;
-    struct idn_request request = {.type = IDN_REQUEST_HELLO + below(IDN_REQUEST_FORGET)};
+    struct idn_request request = {.type = IDN_REQUEST_HELLO + below(IDN_REQUEST_RETRY)};
     struct idn_reply reply;
 
     request.job = job_name();
@@ -113,7 +126,8 @@ static struct idn_held_lease a_held_lease(void)
 {
     uint32_t known = below(LEASES);
     struct idn_held_lease held = {.id = chaos.lease[known].u.lease.id,
-        .job = below(2) ? chaos.lease[known].u.lease.job : rig_key(below(KEYS)),
+        .job = below(2) ? chaos.lease[known].u.lease.job : a_key(),
+        .spec_hash = below(8) ? chaos.lease[known].u.lease.spec_hash : wild(3, UINT64_MAX),
         .first = (uint32_t)wild(300, UINT32_MAX - IDN_BATCH_MAX),
         .count = 1 + (uint32_t)wild(12, IDN_BATCH_MAX - 1)};
 
@@ -178,7 +192,8 @@ static void worker_reports(uint32_t worker)
 
     message->u.report.number = number > 0 ? number : 1; // as the decoder wants it
     message->u.report.lease = lease->u.lease.id;
-    message->u.report.job = below(10) ? lease->u.lease.job : rig_key(below(KEYS));
+    message->u.report.job = below(10) ? lease->u.lease.job : a_key();
+    message->u.report.spec_hash = below(12) ? lease->u.lease.spec_hash : wild(3, UINT64_MAX);
     message->u.report.count = (uint32_t)wild(9, IDN_REPORT_ROWS_MAX);
     make_rows(rows, message->u.report.count, first);
     message->u.report.rows = rows;
@@ -242,17 +257,26 @@ static void time_goes_on(void)
     rig_pass(chaos.rig, ms);
 }
 
+// Any results that a store may hold for the job.
 static void refold_comes(void)
 {
     struct idn_summary summary = {.job = chaos.refold.u.refold.job};
     const struct idn_job_spec *spec = &chaos.refold.u.refold.spec;
+    uint32_t total = spec->last - spec->first + 1;
+    uint8_t *states = calloc(total / 2 + 1, 1);
 
-    if (chaos.refold.type != IDN_ACTION_REFOLD)
-        return;
-    chaos.refold.type = IDN_ACTION_REPLY;
-    summary.ok = below((uint64_t)spec->last - spec->first + 2);
-    rig_step(chaos.rig,
-        (struct idn_event){.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}});
+    CHECK(states != NULL);
+    if (chaos.refold.type == IDN_ACTION_REFOLD) {
+        chaos.refold.type = IDN_ACTION_REPLY;
+        summary.ok = below((uint64_t)total + 1);
+        summary.lifted = below(3);
+        for (uint32_t i = 0; i < summary.ok; i++)
+            states[i / 2] |= (uint8_t)((IDN_IMAGE_OK | below(8)) << i % 2 * 4);
+        rig_step(chaos.rig, (struct idn_event){.type = IDN_EVENT_REFOLDED,
+                                .u.refolded = {.summary = &summary,
+                                    .states = chaos.refold.u.refold.states ? states : NULL}});
+    }
+    free(states);
 }
 
 static void shell_tells(void)
