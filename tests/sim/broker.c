@@ -140,6 +140,9 @@ static void look_at_disk(struct sim *sim, uint32_t broker)
 {
     struct idn_event event = {.type = IDN_EVENT_DISK};
 
+    sim_broker_look(sim, broker);
+    if (sim->broker[broker].status.role != IDN_ROLE_LEARNER)
+        sim->disk[broker].incomplete = false;
     event.u.disk.free_bytes = sim->disk[broker].full ? 100u << 20 : UINT64_C(1) << 40;
     sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + LOOK_MS,
                                   .type = SIM_DISK_LOOK,
@@ -154,7 +157,7 @@ static void become_learner(struct sim *sim, uint32_t broker)
     struct sim_broker *of = &sim->broker[broker];
     const struct sim_disk *disk = &sim->disk[broker];
 
-    of->learner = sim->plan.brokers == 2 && (disk->count == 0 || disk->tail_lost);
+    of->learner = sim->plan.brokers == 2 && (disk->count == 0 || disk->incomplete);
     memcpy(of->lack, sim->disk[1 - broker].durable, sizeof(of->lack));
 }
 
@@ -177,12 +180,12 @@ void sim_broker_start(struct sim *sim, uint32_t broker)
     become_learner(sim, broker);
     open_core(sim, broker);
     SIM_TRACE(sim, "broker %c starts with %zu facts%s", 'a' + (int)broker, disk->count,
-        disk->tail_lost ? ", its tail is lost" : "");
+        disk->incomplete ? ", it is incomplete" : "");
     sim_broker_restore(sim, broker, restore_step, &starting);
     start.u.start.incarnation = of->incarnation;
     start.u.start.position = disk->count;
-    start.u.start.tail_lost = disk->tail_lost;
-    disk->tail_lost = false;
+    disk->incomplete |= disk->count == 0;
+    start.u.start.tail_lost = disk->incomplete;
     sim_broker_step(sim, broker, start);
     look_at_disk(sim, broker);
 }

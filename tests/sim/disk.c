@@ -215,12 +215,11 @@ void sim_disk_crash(struct sim *sim, uint32_t broker, enum sim_loss loss)
         kept = disk->writing;
     if (loss == SIM_LOSS_TAIL && kept > 0) {
         kept -= 1 + sim_below(sim, kept < TAIL_MOST ? kept : TAIL_MOST);
-        disk->tail_lost = true;
+        disk->incomplete = true;
     }
     if (loss == SIM_LOSS_ALL)
         kept = 0;
-    if (kept == 0)
-        disk->tail_lost = false;
+
     if (kept != disk->count || disk->writing > 0)
         drop_facts(sim, broker, kept);
     drop_summaries(disk, loss == SIM_LOSS_TORN ? 0 : kept);

@@ -29,7 +29,8 @@ static uint64_t arrival(struct sim *sim, uint32_t from, uint32_t to, enum sim_ch
 
     if (at < sim->net.clogged_until[from][to])
         at = sim->net.clogged_until[from][to];
-    if (sim->plan.reorder && (sim->plan.unreliable || !is_stream(channel)))
+    if (sim->plan.reorder &&
+        (!is_stream(channel) || (sim->plan.unreliable && sim->phase == SIM_SAFETY)))
         return at;
     if (at < *last)
         at = *last;

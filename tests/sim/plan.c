@@ -17,12 +17,12 @@ static void draw_shape(struct sim_plan *plan, struct idn_random *random, uint32_
     plan->brokers = one_in(random, 8) ? 1 : brokers_most;
     plan->workers = from_to(random, one_in(random, 4) ? 1 : 3, SIM_WORKERS);
     plan->clients = from_to(random, 1, SIM_CLIENTS);
-    plan->tasks = from_to(random, 2, 7);
+    plan->tasks = from_to(random, 3, 16);
     plan->fifo = one_in(random, 6);
     plan->mirror_required = one_in(random, 12);
     plan->classes = one_in(random, 8) ? 2 : 1;
     for (int i = 0; i < SIM_WORKERS; i++)
-        plan->image_us[i] = 1000 * from_to(random, 2, one_in(random, 3) ? 150 : 30);
+        plan->image_us[i] = 1000 * from_to(random, 5, one_in(random, 3) ? 200 : 60);
     for (int i = 0; i < SIM_MODELS; i++) {
         plan->batch[i] = from_to(random, 5, 60);
         plan->percent[i] = from_to(random, 50, 200);
@@ -80,7 +80,7 @@ static void draw_faults(struct sim_plan *plan, struct idn_random *random)
     plan->weight[SIM_FAULT_CHILD_HANG] = (plan->weight[SIM_FAULT_CHILD_HANG] + 2) / 3;
     plan->weight[SIM_FAULT_MODEL_GONE] = (plan->weight[SIM_FAULT_MODEL_GONE] + 2) / 3;
     plan->gap_ms = one_in(random, 3) ? from_to(random, 100, 600) : from_to(random, 600, 8000);
-    plan->safety_ms = 1000ull * from_to(random, 8, one_in(random, 4) ? 60 : 25);
+    plan->safety_ms = 1000ull * from_to(random, 10, one_in(random, 4) ? 150 : 45);
 }
 
 void sim_plan_draw(struct sim_plan *plan, struct idn_random *random, uint32_t brokers_most)

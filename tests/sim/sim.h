@@ -109,7 +109,7 @@ struct sim_disk {
     size_t writing; // covered by the write in progress; 0: none
     struct sim_summary summary[SIM_JOBS_MAX];
     uint32_t summaries;
-    bool tail_lost;                      // until the next start
+    bool incomplete;                     // facts may be missing: until its broker has learned them
     bool full, fails;                    // fails: the next write does
     uint64_t hangs_until, excused_until; // excused: it may make its broker exit
     uint32_t slow;                       // times
@@ -161,7 +161,7 @@ struct sim_worker {
     struct sim_slice slice[4];
     uint32_t slices;
     uint32_t list_have[SIM_JOBS_MAX]; // bytes of each uploaded list
-    bool waits_for_list;
+    int waits_for;                    // the list of this job, or -1
     uint64_t list_since_ms;
     struct sim_report *report; // of this boot
     size_t reports, reports_room, reports_acked;

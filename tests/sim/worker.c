@@ -7,6 +7,7 @@
 #include "tests/sim/net.h"
 #include "tests/sim/oracle.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum { LOAD_MS = 300, READY_MS = 60, RESTART_MS = 2000, LIST_LINE = 100, FLAKY = 60 };
@@ -65,6 +66,7 @@ void sim_worker_start(struct sim *sim, uint32_t worker)
     memset(of, 0, sizeof(*of));
     of->report = report;
     of->reports_room = room;
+    of->waits_for = -1;
     of->class_number = worker % sim->plan.classes;
     of->nonce = config.nonce = idn_random_next(&sim->random) | 1;
     (void)snprintf(config.name, IDN_NAME_SIZE, "worker-%u", worker);
@@ -118,6 +120,8 @@ static void ask_list(struct sim *sim, uint32_t worker, uint32_t broker, int job)
     struct sim_worker *of = &sim->worker[worker];
     struct idn_worker_message message = {.type = IDN_WORKER_LIST_GET, .nonce = of->nonce};
 
+    SIM_TRACE(
+        sim, "worker %u asks for the list of job %d from %u", worker, job, of->list_have[job]);
     message.u.list_get.job = sim->job[job].key;
     message.u.list_get.offset = of->list_have[job];
     sim_net_send(sim, node_of(worker), broker, SIM_WORKERS_PORT,
@@ -146,7 +150,7 @@ static void take_list(struct sim *sim, uint32_t worker, const struct idn_order *
         if (order->u.list_part.bytes[i] != sim_list_byte(job, of->list_have[job] + i))
             sim_fail(sim, "worker %u is given a list with wrong bytes", worker);
     of->list_have[job] += order->u.list_part.size;
-    of->waits_for_list = false;
+    of->waits_for = -1;
     feed(sim, worker);
 }
 
@@ -166,6 +170,7 @@ static void unavailable(struct sim *sim, uint32_t worker, int job, const char *t
             of->slice[kept++] = of->slice[i];
     }
     of->slices = kept;
+    of->waits_for = -1;
     (void)snprintf(event.u.unavailable.text, IDN_TEXT_SIZE, "%s", text);
     for (uint32_t i = 0; i < count; i++) {
         event.u.unavailable.slice = slice[i].serial;
@@ -180,8 +185,8 @@ static bool lacks_list(struct sim *sim, uint32_t worker, const struct sim_slice 
 
     if (!job->upload || of->list_have[slice->job] >= job->spec[0].list_bytes)
         return false;
-    if (!of->waits_for_list) {
-        of->waits_for_list = true;
+    if (of->waits_for != slice->job) {
+        of->waits_for = slice->job;
         of->list_since_ms = sim->now;
         ask_list(sim, worker, slice->broker, slice->job);
     }
@@ -287,7 +292,8 @@ static void died(struct sim *sim, uint32_t worker, uint32_t death)
     SIM_TRACE(sim, "worker %u: its child dies with %u images", worker, inside);
     of->slices = 0;
     of->child = 0;
-    of->hangs = of->waits_for_list = false;
+    of->hangs = false;
+    of->waits_for = -1;
     (void)snprintf(event.u.died.text, IDN_TEXT_SIZE, "signal");
     sim_worker_step(sim, worker, event);
 }
@@ -399,6 +405,8 @@ static void add_slice(struct sim *sim, uint32_t worker, const struct idn_agent_a
     sim_note(sim, slice.serial << 32 | slice.first << 8 | slice.count);
     slice.model = strcmp(action->u.slice.model, sim_model_names[1]) == 0;
     of->slice[of->slices++] = slice;
+    SIM_TRACE(sim, "worker %u begins slice %" PRIu64 ": %u + %u of job %d", worker, slice.serial,
+        slice.first, slice.count, slice.job);
 }
 
 static void carry(struct sim *sim, uint32_t worker, const struct idn_agent_action *action)
@@ -462,13 +470,13 @@ static void list_again(struct sim *sim, uint32_t worker, const struct sim_event 
 
     while (at < of->slices && (of->slice[at].given || of->slice[at].job != job))
         at++;
-    if (!of->waits_for_list || event->b != of->list_have[job] || at == of->slices)
+    if (of->waits_for != job || event->b != of->list_have[job] || at == of->slices)
         return;
     if (sim->now - of->list_since_ms < PATIENCE_MS) {
         ask_list(sim, worker, of->slice[at].broker, job);
         return;
     }
-    of->waits_for_list = false;
+    of->waits_for = -1;
     unavailable(sim, worker, job, "the list does not come");
 }
 
