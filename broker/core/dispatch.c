@@ -67,18 +67,35 @@ static void cut_lease(struct idn_core *core, struct idn_worker *worker, struct i
         urgent;
 }
 
+// Whoever is trimmed for a newcomer serves it, even if another job is further behind: otherwise he
+// would be trimmed for it again, and again.
+static struct idn_job *newcomer(struct idn_core *core, const struct idn_worker *worker)
+{
+    IDN_EACH(link, &core->open)
+    {
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
+        if (!job->served && idn_job_pending(job) > 0 && idn_worker_can_serve(core, worker, job) &&
+            idn_poison_has_work(core, job, worker))
+            return job;
+    }
+    return NULL;
+}
+
 static bool refill(struct idn_core *core, struct idn_worker *worker)
 {
     uint32_t first;
 
-    if (!idn_actions_room(core))
+    if (core->now < worker->pause_ms || !idn_actions_room(core))
         return false;
     struct idn_job *job = idn_urgent_take(core, worker, &first);
     if (job != NULL) {
         cut_lease(core, worker, job, first, true);
         return true;
     }
-    job = idn_policy_choose(core, worker);
+    if (idn_policy_preempts(core))
+        job = newcomer(core, worker);
+    if (job == NULL)
+        job = idn_policy_choose(core, worker);
     if (job == NULL)
         return false;
     cut_lease(core, worker, job, idn_poison_next(core, job, worker), false);
@@ -341,6 +358,7 @@ void idn_dispatch_at_beat(struct idn_core *core)
 {
     if (!idn_dispatch_is_open(core))
         return;
+    serve_idle(core);
     serve_urgent(core);
     steal(core);
 }

@@ -209,6 +209,9 @@ void idn_lease_trimmed(struct idn_core *core, struct idn_lease *lease, uint32_t 
 {
     struct idn_job *job = lease->job;
 
+    // It has room for no more leases, or LEASE was lost: again at once would be again in vain.
+    if (lease->trimming && kept < lease->keep)
+        lease->worker->pause_ms = core->now + IDN_BEAT_MS;
     // What it keeps beyond the wish is begun: asking again would be in vain.
     lease->spent = lease->trimming && (lease->keep == 0 || kept > lease->keep);
     stop_trimming(core, lease);

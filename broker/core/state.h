@@ -139,8 +139,9 @@ struct idn_worker {
     uint64_t heard_ms, progress_ms;
     bool bereft; // SUSPECTED, and its leases went to others: it must say hello
     uint64_t hello_asked_ms;
-    bool wedged;  // held a lease without progress; gets nothing until there is some
-    bool benched; // its child died on many tasks; gets nothing for a while (benched.h)
+    bool wedged;       // held a lease without progress; gets nothing until there is some
+    uint64_t pause_ms; // gets nothing before
+    bool benched;      // its child died on many tasks; gets nothing for a while (benched.h)
     uint64_t benched_ms;
     struct idn_child_death death[IDN_BENCH_TASKS];
     uint64_t beat_sequence, beat_images;

@@ -100,9 +100,16 @@ void idn_workers_remove(struct idn_core *core, struct idn_worker *worker)
 void idn_worker_set_presence(
     struct idn_core *core, struct idn_worker *worker, enum idn_presence presence)
 {
+    struct idn_link *list = &core->presence[presence], *before = list;
+
     worker->presence = presence;
     worker->heard_ms = presence == IDN_PRESENCE_ALIVE ? core->now : worker->heard_ms;
-    idn_link_move(&core->presence[presence], &worker->in_presence);
+    // By when last heard: a bereft one among the suspected is heard all the time.
+    idn_link_remove(&worker->in_presence);
+    while (before->prev != list &&
+           IDN_ENTRY(before->prev, struct idn_worker, in_presence)->heard_ms > worker->heard_ms)
+        before = before->prev;
+    idn_link_append(before, &worker->in_presence);
     idn_worker_place(core, worker);
 }
 
@@ -111,9 +118,9 @@ void idn_worker_heard(struct idn_core *core, struct idn_worker *worker)
     idn_silence_broken(core);
     if (worker->presence != IDN_PRESENCE_ALIVE && worker->presence != IDN_PRESENCE_SUSPECTED)
         return;
+    worker->heard_ms = core->now;
     idn_worker_set_presence(
         core, worker, worker->bereft ? IDN_PRESENCE_SUSPECTED : IDN_PRESENCE_ALIVE);
-    worker->heard_ms = core->now;
 }
 
 void idn_worker_ask_hello(struct idn_core *core, struct idn_worker *worker)
