@@ -122,22 +122,37 @@ static void call(struct idn_core *core)
     send_greeting(core, IDN_MIRROR_HELLO, IDN_PROTOCOL_LOWEST, IDN_PROTOCOL_HIGHEST);
 }
 
+// The next one may begin at once, but not one after the other at the speed of the network.
+static void begin_anew(struct idn_core *core)
+{
+    struct idn_mirror *mirror = &core->mirror;
+    uint64_t soonest = mirror->anew_ms + IDN_BEAT_MS;
+
+    drop_session(core);
+    mirror->anew_ms = core->now;
+    mirror->next_ms = soonest > core->now ? soonest : core->now;
+}
+
 // What a socket still holds, and what libzmq makes of a peer that came back, is not to be trusted.
 static void reset(struct idn_core *core)
 {
-    struct idn_mirror *mirror = &core->mirror;
-    uint64_t soonest = mirror->reset_ms + IDN_BEAT_MS;
-
-    drop_session(core);
+    begin_anew(core);
     idn_action_add(core, IDN_ACTION_MIRROR_RESET, 0);
-    mirror->reset_ms = core->now;
-    mirror->next_ms = soonest > core->now ? soonest : core->now;
 }
 
 static void break_off(struct idn_core *core, const char *why)
 {
     idn_tell(core, "the mirror link with broker %s begins anew: %s", core->mirror.broker, why);
     reset(core);
+}
+
+// The socket has just carried it: it is good. (A new one may be turned away by a peer that has not
+// noticed yet that the old one is closed.)
+static void take_gone(struct idn_core *core)
+{
+    idn_tell(core, "the mirror link with broker %s begins anew: it has forgotten the session",
+        core->mirror.broker);
+    begin_anew(core);
 }
 
 static void greeted(struct idn_core *core, const struct idn_mirror_frame *frame)
@@ -331,7 +346,7 @@ void idn_mirror_take(struct idn_core *core, const struct idn_mirror_frame *frame
     else if (mirror->session.stage == IDN_MIRROR_DOWN)
         return; // b's own nonce, and no WELCOME yet
     else if (frame->type == IDN_MIRROR_GONE)
-        break_off(core, "it has forgotten the session");
+        take_gone(core);
     else
         take_of_session(core, frame);
 }
@@ -343,7 +358,7 @@ static void begin(struct idn_core *core)
     struct idn_mirror *mirror = &core->mirror;
 
     mirror->begun = true;
-    mirror->reset_ms = mirror->last_heard_ms = mirror->next_ms = core->now;
+    mirror->anew_ms = mirror->last_heard_ms = mirror->next_ms = core->now;
 }
 
 void idn_mirror_stalled(struct idn_core *core)
@@ -356,7 +371,7 @@ static uint64_t silent_from(const struct idn_core *core)
 {
     const struct idn_mirror *mirror = &core->mirror;
 
-    return mirror->session.stage == IDN_MIRROR_DOWN ? mirror->reset_ms : mirror->session.heard_ms;
+    return mirror->session.stage == IDN_MIRROR_DOWN ? mirror->anew_ms : mirror->session.heard_ms;
 }
 
 static void judge_silence(struct idn_core *core)

@@ -261,7 +261,7 @@ struct idn_mirror {
     uint64_t nonce;     // of the session; b: also of its HELLOs; a without a session: 0
     uint64_t gone;      // the last other session that a GONE was sent for
     uint64_t told;      // the last nonce whose versions were complained of
-    uint64_t reset_ms;  // the last one, or the start
+    uint64_t anew_ms;   // when the last session ended, or the socket was opened
     uint64_t next_ms;   // next HELLO or BEAT
     uint32_t role_said; // in the last frame
     struct idn_epoch epoch_said;

@@ -259,6 +259,29 @@ static void test_a_broker_that_restarts_is_met_within_a_beat(void)
     }
 }
 
+// The socket that told it is good; a new one might be turned away while the old one still closes.
+static void test_who_is_told_gone_keeps_the_socket(void)
+{
+    begin_both();
+    pair_pass(pair, IDN_BEAT_MS);
+    pair_clear(pair);
+    struct idn_mirror_frame gone = frame_of(IDN_MIRROR_GONE, session_of(B), 0);
+    pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_MIRROR, .u.mirror = &gone});
+    CHECK(session_of(B) != gone.session);
+    CHECK_INT(pair->side[B].sent[IDN_MIRROR_HELLO], 1);
+    pair_settle(pair);
+    check_healed();
+    CHECK_INT(pair->side[A].resets + pair->side[B].resets, 0);
+    // And not at the speed of the network.
+    gone.session = session_of(B);
+    pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_MIRROR, .u.mirror = &gone});
+    pair_pass(pair, IDN_BEAT_MS - 1);
+    CHECK_INT(pair->side[B].sent[IDN_MIRROR_HELLO], 1);
+    pair_pass(pair, 1);
+    check_healed();
+    end();
+}
+
 static void test_a_session_that_is_gone_is_told_once_and_with_each_beat(void)
 {
     struct idn_mirror_frame facts = frame_of(IDN_MIRROR_FACTS, 99, 4),
@@ -499,6 +522,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_stall_of_ones_own_begins_another_session),
         CHECK_TEST(test_a_link_that_works_one_way),
         CHECK_TEST(test_a_broker_that_restarts_is_met_within_a_beat),
+        CHECK_TEST(test_who_is_told_gone_keeps_the_socket),
         CHECK_TEST(test_a_session_that_is_gone_is_told_once_and_with_each_beat),
         CHECK_TEST(test_frames_of_another_session_change_nothing),
         CHECK_TEST(test_a_late_hello_costs_a_beat),
