@@ -109,6 +109,8 @@ class Cluster(contextlib.AbstractContextManager):
         self.models = {'tiny': {'cfg': SOURCE / 'tests/e2e/tiny.cfg', 'weights': tiny_weights(),
                                 'batch': batch}} if models is None else models
         self.config = self.folder / 'idunno.conf'
+        self.configs = {}  # of who has another one: broker 'a' or 'b', a worker's instance, 'client'
+        self.prefix = {}   # likewise: words before their commands
         self.write_config()
 
     @property
@@ -118,16 +120,16 @@ class Cluster(contextlib.AbstractContextManager):
     def state_of(self, letter):
         return self.state if letter == 'a' else self.state.with_name(self.state.name + '-b')
 
-    def write_config(self, extra=''):
+    def write_config(self, extra='', ports=None, config=None):
         lines = ['cluster'] + [f'    {l} = "{host}"' for l, host in zip('ab', self.hosts)]
-        lines += [f'    {key} = {port}' for key, port in self.ports.items()]
+        lines += [f'    {key} = {port}' for key, port in (ports or self.ports).items()]
         lines += ['broker', f'    state = "{self.state}"', *self.broker_keys, 'models']
         for name, values in self.models.items():
             lines += [f'    {name}'] + [f'        {k} = "{v}"' for k, v in values.items()]
         lines += ['datasets']
         for name, path in self.lists.items():
             lines += [f'    {name}', f'        list = "{path}"']
-        self.config.write_text('\n'.join(lines) + '\n' + extra)
+        (config or self.config).write_text('\n'.join(lines) + '\n' + extra)
 
     def __exit__(self, kind, value, traceback):
         for process in [*self.workers.values(), *self.brokers.values()]:
@@ -144,26 +146,30 @@ class Cluster(contextlib.AbstractContextManager):
 
     # ---- processes
 
-    def _spawn(self, name, *command, env=None):
+    def config_of(self, who):
+        return self.configs.get(who, self.config)
+
+    def _spawn(self, who, name, *command, env=None):
+        command = [*self.prefix.get(who, ()), *command]
         with open(self.folder / f'{name}.log', 'ab') as log:
             return subprocess.Popen([str(c) for c in command], stdout=log, stderr=log, env=env,
                                     stdin=subprocess.DEVNULL)
 
     def start_broker(self, *options, ready=True, letter='a', env=None):
         name = 'broker' if letter == 'a' else 'broker-b'
-        command = [BROKER, '--config', self.config, '--letter', letter]
+        command = [BROKER, '--config', self.config_of(letter), '--letter', letter]
         command += ['--state', self.state_of(letter)]
-        self.brokers[letter] = self._spawn(name, *command, *options, env=env)
+        self.brokers[letter] = self._spawn(letter, name, *command, *options, env=env)
         if ready:
             wait_for(lambda: self.status(letter), f'broker {letter} to answer')
         return self.brokers[letter]
 
     def start_worker(self, instance, *options, env=None):
-        options = ['--config', self.config, '--instance', instance, '--engine', self.engine,
-                   *options]
+        options = ['--config', self.config_of(instance), '--instance', instance, '--engine',
+                   self.engine, *options]
         if self.engine == 'replay':
             options += ['--replay-us', self.replay_us]
-        self.workers[instance] = self._spawn(f'worker-{instance}', WORKER, *options,
+        self.workers[instance] = self._spawn(instance, f'worker-{instance}', WORKER, *options,
                                              env={**self.worker_env, **(env or {})})
         return self.workers[instance]
 
@@ -194,14 +200,18 @@ class Cluster(contextlib.AbstractContextManager):
 
     # ---- clients
 
+    def client(self, program, *arguments, **options):
+        return run(*self.prefix.get('client', ()), program, '--config', self.config_of('client'),
+                   *arguments, cwd=self.folder, **options)
+
     def submit(self, *arguments, expect=0):
-        return run(SUBMIT, '--config', self.config, *arguments, expect=expect, cwd=self.folder)
+        return self.client(SUBMIT, *arguments, expect=expect)
 
     def detach(self, *arguments):
         return self.submit('--detach', *arguments).stdout.strip()
 
     def ctl(self, *arguments, expect=0):
-        return run(CTL, '--config', self.config, *arguments, expect=expect, cwd=self.folder)
+        return self.client(CTL, *arguments, expect=expect)
 
     @staticmethod
     def parse(text):
@@ -210,14 +220,17 @@ class Cluster(contextlib.AbstractContextManager):
     def json(self, *arguments):
         return json.loads(self.ctl(*arguments, '--json').stdout)
 
+    def address(self, letter):
+        """Where clients find a broker."""
+        return f"{self.hosts['ab'.index(letter)]}:{self.ports['port_clients']}"
+
     def at(self, letter):
         """Options that make a client ask one broker only."""
-        return ['--broker', f"{self.hosts['ab'.index(letter)]}:{self.ports['port_clients']}"]
+        return ['--broker', self.address(letter)]
 
     def status(self, letter='a'):
         """A broker's own status, or None while it does not answer."""
-        done = run(CTL, '--config', self.config, '--timeout', '1', *self.at(letter), 'status',
-                   '--json', expect=None)
+        done = self.client(CTL, '--timeout', '1', *self.at(letter), 'status', '--json', expect=None)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def active(self):
