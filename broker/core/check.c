@@ -3,6 +3,7 @@
 #include "broker/core/core.h"
 
 #include "broker/core/jobs.h"
+#include "broker/core/policy.h"
 #include "broker/core/workers.h"
 
 #include <string.h>
@@ -103,6 +104,18 @@ static void check_presence(const struct idn_core *core)
     IDN_ASSERT(known == core->workers);
 }
 
+static void check_unserved(const struct idn_core *core)
+{
+    uint64_t serial = 0;
+
+    IDN_EACH_CONST(link, &core->unserved)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_unserved);
+        IDN_ASSERT(job->state == IDN_JOB_OPEN && job->leases == 0 && job->serial > serial);
+        serial = job->serial;
+    }
+}
+
 static void check_pages(const struct idn_core *core)
 {
     uint32_t held = 0;
@@ -157,6 +170,8 @@ void idn_core_check(const struct idn_core *core)
         check_worker(core, &core->worker[i]);
     check_presence(core);
     check_pages(core);
+    check_unserved(core);
+    idn_policy_check(core);
     check_mirror(core);
     IDN_ASSERT(core->stored <= core->position);
     IDN_ASSERT((core->commit_count == 0) == (core->stored == core->position));

@@ -71,10 +71,10 @@ static void cut_lease(struct idn_core *core, struct idn_worker *worker, struct i
 // would be trimmed for it again, and again.
 static struct idn_job *newcomer(struct idn_core *core, const struct idn_worker *worker)
 {
-    IDN_EACH(link, &core->open)
+    IDN_EACH(link, &core->unserved)
     {
-        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
-        if (!job->served && idn_job_pending(job) > 0 && idn_worker_can_serve(core, worker, job) &&
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_unserved);
+        if (idn_job_pending(job) > 0 && idn_worker_can_serve(core, worker, job) &&
             idn_poison_has_work(core, job, worker))
             return job;
     }
@@ -180,23 +180,42 @@ static struct idn_worker *find_victim(struct idn_core *core, const struct idn_jo
     return victim;
 }
 
+// What one of them finds nobody for, the others find nobody for either.
+static bool are_alike(const struct idn_job *a, const struct idn_job *b)
+{
+    return a->model == b->model && a->dataset == b->dataset && a->class_hash == b->class_hash &&
+           a->restored == b->restored;
+}
+
+static void serve_newcomer(struct idn_core *core, struct idn_job *job, struct idn_worker *victim)
+{
+    preempt(core, victim, job);
+    if (wants_second(victim))
+        refill(core, victim);
+}
+
 static void serve_newcomers(struct idn_core *core)
 {
+    const struct idn_job *in_vain = NULL;
+    struct idn_link mark = {NULL}, *link = core->unserved.next;
+
     core->newcomers = false;
-    IDN_EACH(link, &core->open)
-    {
-        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
-        if (job->served || job->trim_asked || idn_job_pending(job) == 0)
-            continue;
-        if (!idn_actions_room(core)) {
+    while (link != &core->unserved) {
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_unserved);
+        bool wants = !job->trim_asked && idn_job_pending(job) > 0 &&
+                     (in_vain == NULL || !are_alike(job, in_vain));
+        if (wants && !idn_actions_room(core)) {
             core->look = core->newcomers = true;
             return;
         }
-        struct idn_worker *victim = find_victim(core, job);
+        struct idn_worker *victim = wants ? find_victim(core, job) : NULL;
+        in_vain = wants && victim == NULL ? job : in_vain;
+        // A mark, because any of them may be served by it and leave the list.
+        idn_link_between(&mark, link, link->next);
         if (victim != NULL)
-            preempt(core, victim, job);
-        if (victim != NULL && wants_second(victim))
-            refill(core, victim);
+            serve_newcomer(core, job, victim);
+        link = mark.next;
+        idn_link_remove(&mark);
     }
 }
 
@@ -271,14 +290,6 @@ static void serve_urgent(struct idn_core *core)
     }
 }
 
-static bool nothing_pending(const struct idn_core *core)
-{
-    IDN_EACH_CONST(link, &core->open)
-    if (idn_job_pending(IDN_ENTRY_CONST(link, struct idn_job, in_open)) > 0)
-        return false;
-    return true;
-}
-
 // Half of the largest remaining lease that this worker could do as well.
 static void steal_for(struct idn_core *core, const struct idn_worker *worker)
 {
@@ -323,7 +334,7 @@ static void steal(struct idn_core *core)
 
 static void serve_idle(struct idn_core *core)
 {
-    if (nothing_pending(core))
+    if (!idn_policy_has_pending(core))
         return;
     IDN_EACH_SAFE(link, after, &core->idle)
     {
@@ -335,23 +346,28 @@ static void serve_idle(struct idn_core *core)
     }
 }
 
-void idn_dispatch(struct idn_core *core)
+static void look(struct idn_core *core)
 {
-    struct idn_worker *asking = core->asking;
-
-    core->asking = NULL;
-    if (!idn_dispatch_is_open(core))
-        return;
-    if (asking != NULL)
-        look_after(core, asking);
-    if (!core->look)
-        return;
     core->look = false;
     serve_idle(core);
     serve_urgent(core);
     if (core->newcomers && idn_policy_preempts(core))
         serve_newcomers(core);
     steal(core);
+}
+
+void idn_dispatch(struct idn_core *core)
+{
+    struct idn_worker *asking = core->asking;
+
+    core->asking = NULL;
+    if (idn_dispatch_is_open(core)) {
+        if (asking != NULL)
+            look_after(core, asking);
+        if (core->look)
+            look(core);
+    }
+    idn_policy_settle(core);
 }
 
 void idn_dispatch_at_beat(struct idn_core *core)

@@ -104,6 +104,18 @@ static struct idn_job *take_slot(struct idn_core *core)
     return core->jobs_touched < core->jobs_max ? &core->job[core->jobs_touched++] : NULL;
 }
 
+// In the order of the open ones.
+static void enter_unserved(struct idn_core *core, struct idn_job *job)
+{
+    struct idn_link *before = &core->unserved, *open = job->in_open.next;
+
+    for (; open != &core->open && before == &core->unserved; open = open->next) {
+        struct idn_job *later = IDN_ENTRY(open, struct idn_job, in_open);
+        before = idn_link_in(&later->in_unserved) ? &later->in_unserved : before;
+    }
+    idn_link_between(&job->in_unserved, before->prev, before);
+}
+
 static void enter_open(struct idn_core *core, struct idn_job *job)
 {
     struct idn_link *after = core->open.prev;
@@ -114,7 +126,8 @@ static void enter_open(struct idn_core *core, struct idn_job *job)
     idn_link_between(&job->in_open, after, after->next);
     core->open_jobs++;
     core->open_images += idn_job_total(job);
-    job->served = false;
+    enter_unserved(core, job);
+    idn_policy_changed(core, job);
     core->look = core->newcomers = true;
 }
 
@@ -123,6 +136,8 @@ static void leave_open(struct idn_core *core, struct idn_job *job)
     if (!idn_link_in(&job->in_open))
         return;
     idn_link_remove(&job->in_open);
+    idn_link_remove(&job->in_unserved);
+    idn_policy_left(core, job);
     core->open_jobs--;
     core->open_images -= idn_job_total(job);
 }
@@ -185,6 +200,7 @@ bool idn_jobs_open_images(struct idn_core *core, struct idn_job *job)
 void idn_jobs_touch(struct idn_core *core, struct idn_job *job)
 {
     job->version++;
+    idn_policy_changed(core, job);
     if (!idn_link_empty(&job->watches) && !idn_link_in(&job->in_changed))
         idn_link_append(&core->changed, &job->in_changed);
 }

@@ -28,7 +28,7 @@ static struct idn_lease *hold(struct idn_core *core, struct idn_worker *worker, 
         worker->progress_ms = core->now;
     if (job->leases++ == 0)
         job->leased_class = worker->class_hash;
-    job->served = true;
+    idn_link_remove(&job->in_unserved);
     idn_link_append(&job->lease_list, &lease->in_job);
     core->leases++;
     idn_worker_place(core, worker);

@@ -17,6 +17,7 @@
 
 #include "broker/core/leases.h"
 #include "broker/core/poison.h"
+#include "broker/core/ranking.h"
 #include "broker/core/workers.h"
 
 #include <string.h>
@@ -40,6 +41,53 @@ static int64_t rank(const struct idn_core *core, const struct idn_job *job)
     return job->start + work(core, job, idn_job_done(job) + idn_job_in_flight(job));
 }
 
+void idn_policy_changed(struct idn_core *core, struct idn_job *job)
+{
+    if (idn_link_in(&job->in_open) && !idn_link_in(&job->in_unranked))
+        idn_link_append(&core->unranked, &job->in_unranked);
+}
+
+void idn_policy_left(struct idn_core *core, struct idn_job *job)
+{
+    idn_link_remove(&job->in_unranked);
+    idn_ranking_remove(core, job);
+}
+
+void idn_policy_settle(struct idn_core *core)
+{
+    IDN_EACH_SAFE(link, after, &core->unranked)
+    {
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_unranked);
+        idn_link_remove(link);
+        if (idn_job_pending(job) > 0)
+            idn_ranking_put(core, job, rank(core, job));
+        else
+            idn_ranking_remove(core, job);
+    }
+}
+
+bool idn_policy_has_pending(struct idn_core *core)
+{
+    idn_policy_settle(core);
+    return core->ranking != 0;
+}
+
+static struct idn_job *choose(const struct idn_core *core, const struct idn_worker *worker)
+{
+    struct idn_job *job = idn_ranking_first(core);
+
+    while (job != NULL &&
+           !(idn_worker_can_serve(core, worker, job) && idn_poison_has_work(core, job, worker)))
+        job = idn_ranking_next(core, job);
+    return job;
+}
+
+struct idn_job *idn_policy_choose(struct idn_core *core, const struct idn_worker *worker)
+{
+    idn_policy_settle(core);
+    return choose(core, worker);
+}
+
 static bool before(const struct idn_core *core, const struct idn_job *a, const struct idn_job *b)
 {
     int64_t rank_a = rank(core, a), rank_b = rank(core, b);
@@ -49,20 +97,44 @@ static bool before(const struct idn_core *core, const struct idn_job *a, const s
     return memcmp(a->key.bytes, b->key.bytes, sizeof(a->key.bytes)) < 0;
 }
 
-struct idn_job *idn_policy_choose(const struct idn_core *core, const struct idn_worker *worker)
+// What choose must say, by a look at every open job.
+static const struct idn_job *scan(const struct idn_core *core, const struct idn_worker *worker)
 {
-    struct idn_job *best = NULL;
+    const struct idn_job *best = NULL;
 
     IDN_EACH_CONST(link, &core->open)
     {
-        const struct idn_job *open = IDN_ENTRY_CONST(link, struct idn_job, in_open);
-        struct idn_job *job = &core->job[open - core->job];
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
         if (idn_job_pending(job) == 0 || !idn_worker_can_serve(core, worker, job))
             continue;
         if ((best == NULL || before(core, job, best)) && idn_poison_has_work(core, job, worker))
             best = job;
     }
     return best;
+}
+
+void idn_policy_check(const struct idn_core *core)
+{
+    uint32_t pending = 0, ranked = 0;
+
+    IDN_EACH_CONST(link, &core->open)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
+        if (!idn_link_empty(&core->unranked) && idn_link_in(&job->in_unranked))
+            return; // it is not settled while this broker does not dispatch
+        pending += idn_job_pending(job) > 0;
+        IDN_ASSERT(job->ranked.in == (idn_job_pending(job) > 0));
+        IDN_ASSERT(!job->ranked.in || job->ranked.rank == rank(core, job));
+    }
+    const struct idn_job *last = NULL, *next = idn_ranking_first(core);
+    for (; next != NULL; next = idn_ranking_next(core, last = next)) {
+        IDN_ASSERT(last == NULL || before(core, last, next));
+        ranked++;
+    }
+    IDN_ASSERT(ranked == pending);
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        if (idn_worker_is_live(&core->worker[i]))
+            IDN_ASSERT(choose(core, &core->worker[i]) == scan(core, &core->worker[i]));
 }
 
 bool idn_policy_preempts(const struct idn_core *core)
@@ -111,5 +183,6 @@ void idn_policy_restart(struct idn_core *core)
     {
         struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
         job->start = -work(core, job, idn_job_done(job));
+        idn_policy_changed(core, job);
     }
 }

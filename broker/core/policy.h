@@ -5,7 +5,18 @@
 #include "broker/core/state.h"
 
 // The job that this worker should get its next lease of; NULL when there is nothing for it.
-struct idn_job *idn_policy_choose(const struct idn_core *core, const struct idn_worker *worker);
+struct idn_job *idn_policy_choose(struct idn_core *core, const struct idn_worker *worker);
+// Whether any job has pending images, for whomever.
+bool idn_policy_has_pending(struct idn_core *core);
+
+// Jobs with pending images stand in an index by rank, so that a choice does not look at all of
+// them. changed: its pending or in flight images may have changed; it finds its place before the
+// next choice. left: it is no longer open.
+void idn_policy_changed(struct idn_core *core, struct idn_job *job);
+void idn_policy_left(struct idn_core *core, struct idn_job *job);
+void idn_policy_settle(struct idn_core *core);
+// Asserts that the index is what a look at all open jobs says, and chooses likewise.
+void idn_policy_check(const struct idn_core *core);
 
 // Whether the worker's lease should be cut short in favour of what idn_policy_choose says now.
 bool idn_policy_outranks(

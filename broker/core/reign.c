@@ -31,7 +31,8 @@ void idn_reign_begin(struct idn_core *core)
     {
         struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
         job->restored = true;
-        job->served = job->trim_asked = false;
+        job->trim_asked = false;
+        idn_link_move(&core->unserved, &job->in_unserved);
     }
     idn_policy_restart(core);
 }

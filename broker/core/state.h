@@ -40,6 +40,13 @@ enum {
     IDN_STORED_TIMES_MAX = 64,   // of what the other broker has not acknowledged
 };
 
+// A job's place among those to be served (ranking.c).
+struct idn_ranked {
+    int64_t rank;
+    uint32_t up, left, right; // 1 + slot of a job; 0: none
+    bool in;
+};
+
 struct idn_job {
     struct idn_key key;
     struct idn_job_spec spec;
@@ -67,7 +74,6 @@ struct idn_job {
     bool disputed;    // an image has two OK results, or the job two classes: memory cannot tell
                       // which result is served, so what it ends with is read back
     bool restored;    // waits for the workers' hellos before it is dispatched
-    bool served;      // has had a lease in this reign
     bool trim_asked;  // a lease of another job is being trimmed for it
     bool reap;        // others took images of one of its leases (idn_leases_reap)
     bool summary_due; // to be summarised
@@ -77,6 +83,9 @@ struct idn_job {
     struct idn_link lease_list; // of struct idn_lease.in_job
     struct idn_link watches;    // of struct idn_watch.in_job
     struct idn_link in_known, in_open, in_changed, in_due;
+    struct idn_link in_unranked; // its rank may have changed (policy.c)
+    struct idn_link in_unserved; // it had no lease in this reign
+    struct idn_ranked ranked;
 };
 
 struct idn_lease {
@@ -373,6 +382,9 @@ struct idn_core {
     uint32_t *job_index; // open addressing: 1 + slot, 0 empty
     uint32_t job_index_mask;
     struct idn_link known, open, free_jobs, changed, due;
+    uint32_t ranking;         // root of the tree of open jobs with pending images, by rank
+    struct idn_link unranked; // open jobs that are to find their place in it
+    struct idn_link unserved; // open jobs without a lease in this reign, as accepted
     struct idn_pages pages;
     struct idn_forgotten forgotten;
 
