@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Engine onednn against engine darknet on darknet's own classifiers, with made-up weights: what goes
 into the softmax differs by at most 1e-5 of its range (direct) or 1e-3 (auto), the best class never.
-Deep networks without much in the way of batch norm may differ by 5e-5 in direct: darknet's own
-answer moves as far when its sums are kept in double precision (extraction: 1.3e-5).
+Very deep networks, and some with little batch norm, may differ by 6e-5 in direct: single precision
+is not enough there for either side (with darknet's sums kept in double precision, resnet152 still
+differs by 3.3e-5 instead of 4.3e-5, extraction by 1.3e-5 instead of 2.0e-5).
 
 A few small networks by default; with IDUNNO_TEST_LONG=1 every classifier of the cfg folder with 16
 images, alexnet and resnet18 with all photos there are (of IDUNNO_TEST_DATA and of darknet) and 1,000
@@ -19,7 +20,9 @@ import tempfile
 CFGS = pathlib.Path('/usr/share/darknet/cfg')
 PHOTOS = pathlib.Path('/usr/share/darknet/data')
 MOST = {'direct': 1e-5, 'auto': 1e-3}
-ROUGH, ROUGH_MOST = ('extraction', 'strided', 'extraction22k', 'extraction.conv'), 5e-5
+ROUGH_MOST = 6e-5
+ROUGH = ('extraction', 'extraction.conv', 'extraction22k', 'strided', 'vgg-16', 'resnet50',
+         'resnet101', 'resnet152', 'resnext101-32x4d', 'resnext152-32x4d')
 SHORT = ('cifar', 'darknet', 'alexnet', 'resnet18')  # the latter two with 2 images
 THOROUGH = ('alexnet', 'resnet18')
 TIES = 0.01  # of the images may have another best class
@@ -62,8 +65,8 @@ def check(tools, cfg, images, work):
         if cfg.stem in ROUGH:
             most = max(most, ROUGH_MOST)
         count, same, worst = compare(infer, algorithm, cfg, weights, images, work)
-        if 'gives no probabilities' in str(worst):
-            print(f'-    {cfg.stem}: no classifier', flush=True)
+        if 'gives no probabilities' in str(worst) or 'classes in a tree' in str(worst):
+            print(f'-    {cfg.stem}: no classifier of flat classes', flush=True)
             weights.unlink()
             return None
         good = count == len(images) and worst <= most and count - same <= TIES * count
