@@ -251,6 +251,21 @@ static void tell_lost(const struct options *options, const struct broker *broker
             lost, broker->settings.broker_state, other);
 }
 
+// Whether this broker must learn from the other one before it may reign, also after a kill.
+static int mark_store(const struct options *options, const struct idn_store_report *report,
+    struct broker *broker, struct idn_reason *reason)
+{
+    const char *state = broker->settings.broker_state;
+
+    if (options->accept_lost_tail && report->facts > 0) {
+        idn_incomplete_end(state);
+        return 0;
+    }
+    bool lacks = report->facts == 0 || report->lost > 0;
+    broker->incomplete = lacks || idn_incomplete_is(state);
+    return lacks ? idn_incomplete_begin(state, reason) : 0;
+}
+
 static int open_store(
     const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
@@ -269,11 +284,7 @@ static int open_store(
     idn_debug("store %s: %" PRIu64 " facts, %" PRIu64 " verified", config.directory, report.facts,
         report.verified);
     broker->facts = report.facts;
-    if (!config.has_peer)
-        return 0;
-    bool lacks = report.facts == 0 || (report.lost > 0 && !options->accept_lost_tail);
-    broker->incomplete = lacks || idn_incomplete_is(config.directory);
-    return lacks ? idn_incomplete_begin(config.directory, reason) : 0;
+    return config.has_peer ? mark_store(options, &report, broker, reason) : 0;
 }
 
 // The ports come before the store: a second broker started by mistake is told so at once.

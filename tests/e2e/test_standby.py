@@ -181,6 +181,31 @@ class Standby(unittest.TestCase):
         c.wait_in_sync()
         self.assertEqual(c.active(), 'b')
 
+    def test_a_directory_that_was_being_filled(self):
+        """As a kill in the middle of it leaves it: no start makes more of it than a learner."""
+        c = self.pair()
+        for letter in 'ab':
+            c.kill_broker(letter)
+        mark = c.state_of('b') / 'incomplete'
+        mark.touch()
+        c.start_broker(letter='b')
+        self.assertEqual(c.status('b')['role'], 'learner')
+        self.assertEqual(c.stop(c.brokers['b']), 0)
+        self.assertTrue(mark.exists())
+        c.start_broker(letter='b')
+        c.start_broker(letter='a')
+        c.wait_in_sync()
+        wait_for(lambda: not mark.exists(), 'the mark to go')
+
+    def test_an_operator_gives_up_what_is_missing(self):
+        c = self.pair()
+        for letter in 'ab':
+            c.kill_broker(letter)
+        (c.state_of('b') / 'incomplete').touch()
+        c.start_broker('--accept-lost-tail', letter='b')
+        self.assertEqual(c.status('b')['role'], 'standby')
+        self.assertFalse((c.state_of('b') / 'incomplete').exists())
+
     def test_two_empty_ones_meet(self):
         c = self.pair(start=False)
         c.start_broker(letter='b')
