@@ -5,13 +5,12 @@
 //   a peer, and the store is empty or lost facts   LEARNER
 //   a peer, and the store is not empty             STANDBY
 //
-//             exchanged             takes over            REIGN stored
-//   LEARNER ------------> STANDBY ------------> RISING ----------------> REIGNING <---> YIELDING
-//      |                   ^   ^                  ^                       |  SWITCH,      |
-//      |                   |   '------------------|-----------------------'  or in vain   |
-//      |                   '----------------------|---------------------------------------'
-//      '------------------------------------------'   steps down: a higher epoch reigns
-//                       bootstrap
+//             exchanged         begins a reign        REIGN stored          SWITCH
+//   LEARNER ------------> STANDBY ------------> RISING ------------> REIGNING ------> YIELDING
+//      |                     ^                    ^                     | ^ <------      |
+//      |      bootstrap      |                    |                     |   in vain      |
+//      '---------------------|--------------------'                     |                |
+//                            '------------- a higher epoch reigns ------'----------------'
 //
 // What others are told (enum idn_role): RISING is still a STANDBY; REIGNING and YIELDING are
 // ACTIVE, or ALONE while no standby is in sync (broker/core/mirror.h). A reign that must get above
