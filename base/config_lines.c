@@ -80,14 +80,14 @@ static int check_line(
     return check_value(checker, line + indent + length, ret_has_value);
 }
 
-int idn_config_lines_check(const char *file, const char *text, size_t size,
-    struct idn_config_line **ret, size_t *ret_count, struct idn_reason *reason)
+int idn_config_lines_check(const char *file, char *text, size_t size, struct idn_config_line **ret,
+    size_t *ret_count, struct idn_reason *reason)
 {
     struct checker checker = {.file = file, .reason = reason, .number = 1};
     IDN_CLEANUP(idn_freep) struct idn_config_line *lines = NULL;
     size_t count = 0, room = 0;
 
-    for (const char *at = text; at < text + size; checker.number++) {
+    for (char *at = text; at < text + size; checker.number++) {
         char line[IDN_CONFIG_LINE_MAX + 1];
         const char *end = memchr(at, '\n', (size_t)(text + size - at));
         size_t length = end == NULL ? (size_t)(text + size - at) : (size_t)(end - at);
@@ -110,6 +110,8 @@ int idn_config_lines_check(const char *file, const char *text, size_t size,
         if (name)
             lines[count++] =
                 (struct idn_config_line){.number = checker.number, .has_value = has_value};
+        else
+            memset(at, ' ', length);
         at += length + 1;
     }
     *ret = lines;

@@ -17,8 +17,9 @@ struct idn_config_line {
 };
 
 // Checks text (size bytes and a NUL). Returns 0 with an array of *ret_count lines, for free(); or
-// -EINVAL and a sentence that names file and line.
-int idn_config_lines_check(const char *file, const char *text, size_t size,
-    struct idn_config_line **ret, size_t *ret_count, struct idn_reason *reason);
+// -EINVAL and a sentence that names file and line. Lines without a name are blanked: zconfig would
+// refuse a comment that is not indented by fours.
+int idn_config_lines_check(const char *file, char *text, size_t size, struct idn_config_line **ret,
+    size_t *ret_count, struct idn_reason *reason);
 
 #endif

@@ -13,6 +13,9 @@ int idn_reason_set(struct idn_reason *reason, int error, const char *format, ...
     va_start(arguments, format);
     (void)vsnprintf(reason->text, sizeof(reason->text), format, arguments);
     va_end(arguments);
+    for (char *at = reason->text; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
     return error;
 }
 

@@ -33,14 +33,15 @@ install_packages() {
     rm -f "$log"
 }
 
-# build_in FOLDER [MESON OPTION ...]: configures FOLDER once and builds everything in it.
+# build_in FOLDER [MESON OPTION ...]: configures FOLDER once and builds everything in it, or $targets.
 build_in() {
     local folder=$1 log
     shift
     log=$folder.log
     [ -f "$folder/build.ninja" ] || meson setup "$folder" "$root" "$@" >"$log" 2>&1 ||
         { tail -n 20 "$log" >&2; say "meson setup failed (all of its output: $log)"; return 1; }
-    ninja -C "$folder" >"$log" 2>&1 ||
+    # shellcheck disable=SC2086 # several targets
+    ninja -C "$folder" ${targets:-} >"$log" 2>&1 ||
         { tail -n 40 "$log" >&2; say "the build failed (all of its output: $log)"; return 1; }
     rm -f "$log"
 }

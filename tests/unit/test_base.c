@@ -1,5 +1,6 @@
 // Checksums and digests against published values.
 #include "base/crc32c.h"
+#include "base/error.h"
 #include "base/sha256.h"
 #include "tests/lib/check.h"
 
@@ -36,11 +37,24 @@ static void test_sha256_vector(void)
     CHECK_INT(idn_sha256_of_file("/nonexistent", &digest, NULL), -ENOENT);
 }
 
+// What a sentence quotes may hold anything: a terminal must not obey it.
+static void test_a_reason_is_one_line(void)
+{
+    struct idn_reason reason;
+
+    CHECK_INT(idn_reason_set(&reason, -EINVAL, "'%s' is no name", "a\n\033[2Jb\177"), -EINVAL);
+    CHECK_STRING(reason.text, "'a??[2Jb?' is no name");
+    CHECK_INT(idn_reason_set(&reason, -EIO, "%s", "na\xc3\xafve"), -EIO);
+    CHECK_STRING(reason.text, "na\xc3\xafve");
+    CHECK_INT(idn_reason_set(NULL, -EIO, "nobody asks"), -EIO);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_crc32c_vectors),
         CHECK_TEST(test_sha256_vector),
+        CHECK_TEST(test_a_reason_is_one_line),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

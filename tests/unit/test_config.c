@@ -96,6 +96,8 @@ static void test_every_setting(void)
                                "    bind = 0.0.0.0\n"
                                "    security = none\n"
                                "    state = '/srv/a b'\n"
+                               "  # a comment may be indented as it pleases\n"
+                               "\t# and so\n"
                                "    policy = fifo\n"
                                "    mirror = required\n"
                                "    min_free = 2G\n"
