@@ -70,10 +70,30 @@ static void tell_fact(const struct idn_fact *fact)
     }
 }
 
-static void tell_ended(const struct idn_summary *summary)
+// Remembers it, too.
+static bool was_told(struct idn_journal *journal, const struct idn_summary *summary)
+{
+    struct idn_journal_ended *slot = NULL;
+
+    for (int i = 0; i < IDN_JOURNAL_ENDED && slot == NULL; i++)
+        if (idn_key_equal(&journal->ended[i].job, &summary->job))
+            slot = &journal->ended[i];
+    if (slot == NULL)
+        slot = &journal->ended[journal->ended_next++ % IDN_JOURNAL_ENDED];
+    else if (idn_digest_equal(&slot->digest, &summary->digest) &&
+             slot->conflicts == summary->conflicts)
+        return true;
+    *slot = (struct idn_journal_ended){
+        .job = summary->job, .digest = summary->digest, .conflicts = summary->conflicts};
+    return false;
+}
+
+static void tell_ended(struct idn_journal *journal, const struct idn_summary *summary)
 {
     char job[JOB_TEXT_SIZE], digest[IDN_DIGEST_TEXT_SIZE];
 
+    if (was_told(journal, summary))
+        return;
     idn_digest_to_text(&summary->digest, digest);
     idn_info("job %s ended: %" PRIu32 " ok, %" PRIu32 " failed, %" PRIu32 " quarantined, digest %s",
         job_text(&summary->job, job), summary->ok, summary->failed, summary->quarantined, digest);
@@ -100,7 +120,7 @@ void idn_journal_action(
     if (action->type == IDN_ACTION_COMMIT)
         tell_fact(&action->u.fact);
     else if (action->type == IDN_ACTION_SUMMARY)
-        tell_ended(&action->u.summary);
+        tell_ended(journal, &action->u.summary);
     else if (action->type == IDN_ACTION_ORDER && action->u.order.type == IDN_ORDER_REFUSED)
         tell_refused(journal, cause, action);
 }

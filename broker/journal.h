@@ -13,11 +13,20 @@ struct idn_refused {
     uint64_t clients, workers, beats, frames; // frames: of the mirror link
 };
 
+enum { IDN_JOURNAL_ENDED = 32 };
+
 struct idn_journal {
     uint32_t role; // when last looked at, enum idn_role
     bool disk_low;
     uint64_t refused_ms; // when to tell of refused messages next
     uint64_t worker_ms;  // of a refused worker
+    // The jobs told to have ended last: late reports that change nothing end them again.
+    struct idn_journal_ended {
+        struct idn_key job;
+        struct idn_digest digest;
+        uint32_t conflicts;
+    } ended[IDN_JOURNAL_ENDED];
+    uint32_t ended_next;
 };
 
 // One action and the event that led to it.

@@ -71,7 +71,7 @@ class Field:
         for job in [job for job in self.open if job not in left]:
             self.open.remove(job)
             self.check(job)
-        while len(self.open) < 2 or sum(left.values()) < self.span:
+        while len(self.open) < 2 or sum(left.values()) < 2 * self.span:
             self.submit()
             left[self.open[-1]] = self.span
 
