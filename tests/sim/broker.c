@@ -1,6 +1,7 @@
 #include "tests/sim/broker.h"
 
 #include "tests/sim/check.h"
+#include "tests/sim/claims.h"
 #include "tests/sim/copy.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/net.h"
@@ -141,8 +142,10 @@ static void look_at_disk(struct sim *sim, uint32_t broker)
     struct idn_event event = {.type = IDN_EVENT_DISK};
 
     sim_broker_look(sim, broker);
-    if (sim->broker[broker].status.role != IDN_ROLE_LEARNER)
+    if (sim->broker[broker].status.role != IDN_ROLE_LEARNER && sim->disk[broker].incomplete) {
+        sim_claim_learned(sim, broker);
         sim->disk[broker].incomplete = false;
+    }
     event.u.disk.free_bytes = sim->disk[broker].full ? 100u << 20 : UINT64_C(1) << 40;
     sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + LOOK_MS,
                                   .type = SIM_DISK_LOOK,
@@ -568,4 +571,6 @@ void sim_broker_take(struct sim *sim, uint32_t broker, const struct sim_event *e
         break;
     }
     sim_broker_step(sim, broker, taken);
+    if (event->type == SIM_FRAME)
+        sim_claim_yield(sim, broker, event->payload);
 }

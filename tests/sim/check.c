@@ -1,6 +1,7 @@
 #include "tests/sim/check.h"
 
 #include "tests/sim/broker.h"
+#include "tests/sim/claims.h"
 #include "tests/sim/client.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/oracle.h"
@@ -177,6 +178,7 @@ static void check_reign(struct sim *sim, uint32_t broker, const struct idn_fact 
     struct sim_broker *of = &sim->broker[broker];
     const struct sim_disk *other = &sim->disk[1 - broker];
 
+    sim_claim_reign(sim, broker);
     if (idn_epoch_compare(fact->epoch, of->reign) <= 0)
         sim_fail(sim, "broker %c begins epoch %" PRIu64 " after %" PRIu64, letter(broker),
             fact->epoch.counter, of->reign.counter);
@@ -314,12 +316,12 @@ static void compare_job(struct sim *sim, uint32_t broker, const struct idn_core 
             sim, "job %d has another digest at broker %c than by its facts", job, letter(broker));
 }
 
-static void compare_broker(struct sim *sim, uint32_t broker)
+static void compare_broker(struct sim *sim, uint32_t broker, bool rivals_only)
 {
     if (!sim->node[broker].up || sim->broker[broker].refolds > 0)
         return;
     for (int job = 0; job < (int)sim->jobs; job++)
-        if (is_refolded(sim, broker, job))
+        if ((sim->job[job].specs > 1 || !rivals_only) && is_refolded(sim, broker, job))
             compare_job(sim, broker, sim->broker[broker].core, job);
 }
 
@@ -365,8 +367,8 @@ void sim_check_look(struct sim *sim)
         sim_broker_look(sim, i);
         idn_core_check(sim->broker[i].core);
         check_limits(sim, i);
-        if (++sim->looks % COMPARE_LOOKS == 0)
-            compare_broker(sim, i);
+        sim_claim_charges(sim, i);
+        compare_broker(sim, i, ++sim->looks % COMPARE_LOOKS != 0);
     }
     count_time(sim);
 }
@@ -504,7 +506,7 @@ static void check_restart(struct sim *sim, uint32_t broker)
 void sim_check_end(struct sim *sim)
 {
     for (uint32_t broker = 0; broker < sim->plan.brokers; broker++) {
-        compare_broker(sim, broker);
+        compare_broker(sim, broker, false);
         for (int job = 0; job < (int)sim->jobs; job++)
             check_job_end(sim, broker, job);
         check_restart(sim, broker);

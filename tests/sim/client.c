@@ -51,6 +51,19 @@ static int add_job(struct sim *sim, uint32_t client, bool upload)
     return (int)sim->jobs++;
 }
 
+// Another job under the same key: often of the same images, so that results could be mixed up.
+static void draw_rival(struct sim *sim, struct sim_job *job)
+{
+    uint32_t other = strcmp(job->spec[0].model, sim_model_names[0]) == 0;
+
+    draw_spec(sim, &job->spec[1], 1, false);
+    if (sim_below(sim, 2) > 0)
+        return;
+    job->spec[1] = job->spec[0];
+    (void)snprintf(job->spec[1].model, IDN_NAME_SIZE, "%s", sim_model_names[other]);
+    sim_fill_digest(&job->spec[1].model_digest, (uint8_t)(other + 1));
+}
+
 static void add_task(struct sim *sim, uint32_t client, int job, uint32_t variant)
 {
     struct sim_client *of = &sim->client[client];
@@ -74,7 +87,7 @@ void sim_clients_plan(struct sim *sim)
             if (upload || rivals == 0 || client > 0 || sim_below(sim, 2) == 0)
                 continue;
             rivals--;
-            draw_spec(sim, &sim->job[job].spec[1], 1, false);
+            draw_rival(sim, &sim->job[job]);
             sim->job[job].specs = 2;
             add_task(sim, 1, job, 1);
         }

@@ -78,6 +78,8 @@ static void met(struct sim *sim, enum sim_fault fault, uint32_t node)
 
     sim->stats->met[fault][role]++;
     sim->faults_at_ms = sim->now;
+    if (fault != SIM_FAULT_LINK_CUT)
+        sim->trouble_ms = sim->now;
     SIM_TRACE(sim, "FAULT %s: %s, %s", sim_fault_name(fault),
         node < SIM_NODES ? sim_node_name(node) : "all", sim_role_name(role));
 }
@@ -302,10 +304,24 @@ static void switch_over(struct sim *sim, enum sim_fault fault)
     operator_asks(sim, broker, &(struct idn_request){.type = IDN_REQUEST_SWITCH});
 }
 
+// One that has something to retry, if there is one.
+static struct sim_job *a_quarantined_job(struct sim *sim, uint32_t broker)
+{
+    uint32_t at = idn_random_below(&sim->fault_random, sim->jobs);
+    struct idn_job_info info;
+
+    for (uint32_t i = 0; sim->node[broker].up && i < sim->jobs; i++) {
+        struct sim_job *job = &sim->job[(at + i) % sim->jobs];
+        if (idn_core_job(sim->broker[broker].core, &job->key, &info) && info.quarantined > 0)
+            return job;
+    }
+    return &sim->job[at];
+}
+
 static void retry(struct sim *sim, enum sim_fault fault)
 {
     uint32_t broker = any_broker(sim);
-    struct sim_job *job = &sim->job[idn_random_below(&sim->fault_random, sim->jobs)];
+    struct sim_job *job = a_quarantined_job(sim, broker);
     struct idn_request request = {.type = IDN_REQUEST_RETRY, .job = {job->key, 128}};
 
     met(sim, fault, broker);
@@ -464,6 +480,7 @@ void sim_node_start(struct sim *sim, uint32_t node)
     if (sim->node[node].up || !is_there(sim, node))
         return;
     sim_ledger_change(sim);
+    sim->trouble_ms = sim->now;
     if (sim_is_broker(node))
         sim_broker_start(sim, node);
     else if (sim_is_worker(node))
@@ -479,6 +496,8 @@ void sim_fault_ends(struct sim *sim, const struct sim_fault_end *end)
     if (sim->phase != SIM_SAFETY)
         return;
     sim_ledger_change(sim);
+    if (end->fault != SIM_FAULT_LINK_CUT)
+        sim->trouble_ms = sim->now;
     for (uint32_t from = 0; from < SIM_NODES; from++)
         for (uint32_t to = 0; to < SIM_NODES; to++)
             if (end->cut[from] >> to & 1)
@@ -499,6 +518,7 @@ void sim_heal(struct sim *sim)
 {
     SIM_TRACE(sim, "everything heals");
     sim->phase = SIM_LIVENESS;
+    sim->trouble_ms = sim->now;
     sim_ledger_change(sim);
     sim_net_heal(sim);
     for (uint32_t i = 0; i < sim->plan.brokers; i++) {

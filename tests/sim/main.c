@@ -1,4 +1,5 @@
 // idunno-sim: runs seeds of the simulator and says what they found.
+#include "tests/sim/mutants.h"
 #include "tests/sim/report.h"
 #include "tests/sim/sim.h"
 
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { FAILURES_MAX = 10, RUN_CPU_S = 120 };
 
@@ -23,6 +25,9 @@ static const char usage[] =
     "  --trace            tells what happens, on stdout\n"
     "  --seeds FIRST..LAST  runs these seeds\n"
     "  --fresh N          and N seeds that nobody has run before\n"
+    "  --mutant NAME      with this deliberate bug; --mutant list names them all\n"
+    "  --mutants          tries each until it is caught, on these seeds; without --seeds on one\n"
+    "                     that caught it before, then on 1..3000\n"
     "  --coverage         which fault met which role, how often\n"
     "  --once             runs each seed once only\n"
     "  --help\n"
@@ -31,7 +36,8 @@ static const char usage[] =
 
 struct options {
     uint64_t first, last, fresh;
-    bool any, trace, coverage, once;
+    bool any, trace, coverage, once, mutants;
+    const char *mutant;
 };
 
 static _Noreturn void misuse(const char *what, const char *value)
@@ -77,6 +83,7 @@ static void take_options(struct options *options, int argc, char **argv)
     static const struct option known[] = {{"trace", no_argument, NULL, 't'},
         {"seeds", required_argument, NULL, 's'}, {"fresh", required_argument, NULL, 'f'},
         {"coverage", no_argument, NULL, 'c'}, {"once", no_argument, NULL, 'o'},
+        {"mutant", required_argument, NULL, 'm'}, {"mutants", no_argument, NULL, 'M'},
         {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     char *end;
     int option;
@@ -92,6 +99,10 @@ static void take_options(struct options *options, int argc, char **argv)
             options->coverage = true;
         else if (option == 'o')
             options->once = true;
+        else if (option == 'm')
+            options->mutant = optarg;
+        else if (option == 'M')
+            options->mutants = true;
         else if (option == 'h')
             exit(fputs(usage, stdout) < 0);
         else
@@ -101,7 +112,7 @@ static void take_options(struct options *options, int argc, char **argv)
         take_seed(options, argv[optind++]);
     if (optind < argc)
         misuse("too many arguments: ", argv[optind]);
-    if (!options->any && options->fresh == 0)
+    if (!options->any && options->fresh == 0 && !options->mutants && options->mutant == NULL)
         misuse("which seeds?", "");
 }
 
@@ -179,6 +190,65 @@ static uint64_t fresh_seed(void)
     return ((uint64_t)now.tv_sec * 1000003u + (uint64_t)now.tv_nsec / 1000) % 1000000000u;
 }
 
+// ---- mutants
+
+// They are in a program of their own, beside this one.
+static void go_to_mutants(char **argv)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 16);
+
+    if (length < 0)
+        misuse("cannot find my own program", "");
+    (void)snprintf(path + length, 16, "-mutants");
+    (void)execv(path, argv);
+    misuse("cannot run ", path);
+}
+
+static void list_mutants(void)
+{
+    for (int i = 0; sim_mutants[i].name != NULL; i++)
+        (void)printf("%-36s %s\n", sim_mutants[i].name, sim_mutants[i].what);
+}
+
+static void choose_mutant(const char *name)
+{
+    for (int i = 0; sim_mutants[i].name != NULL; i++)
+        if (strcmp(sim_mutants[i].name, name) == 0)
+            idn_sim_mutant = i + 1;
+    if (idn_sim_mutant == 0)
+        misuse("--mutant list names those that exist; none is named ", name);
+}
+
+// How many seeds it takes to catch each.
+static int try_mutants(struct sim *sim, const struct options *options)
+{
+    enum { MOST = 3000 };
+    uint64_t first = options->any ? options->first : 1, last = options->any ? options->last : MOST;
+    struct sim_stats stats;
+    int missed = 0;
+
+    for (int i = 0; sim_mutants[i].name != NULL; i++) {
+        uint64_t seed = first;
+        idn_sim_mutant = i + 1;
+        if (!options->any && !run_once(sim, sim_mutants[i].seed, NULL, &stats)) {
+            (void)printf("caught  %-36s by seed %lu\n", sim_mutants[i].name, sim_mutants[i].seed);
+            continue;
+        }
+        while (seed <= last && run_once(sim, seed, NULL, &stats))
+            seed++;
+        missed += seed > last;
+        if (seed > last)
+            (void)printf("MISSED  %-36s not caught by %" PRIu64 " seeds\n", sim_mutants[i].name,
+                last - first + 1);
+        else
+            (void)printf("caught  %-36s %5" PRIu64 " seeds: %s\n", sim_mutants[i].name,
+                seed - first + 1, sim->failure);
+        (void)fflush(stdout);
+    }
+    return missed;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -186,10 +256,24 @@ int main(int argc, char **argv)
     uint32_t failures = 0;
 
     take_options(&options, argc, argv);
+    if (sim_mutants[0].name == NULL && (options.mutants || options.mutant != NULL))
+        go_to_mutants(argv);
     catch_signals();
     struct sim *sim = malloc(sizeof(*sim));
     if (sim == NULL)
         abort();
+    if (options.mutants) {
+        int missed = try_mutants(sim, &options);
+        free(sim);
+        return missed > 0;
+    }
+    if (options.mutant != NULL && strcmp(options.mutant, "list") == 0) {
+        list_mutants();
+        free(sim);
+        return 0;
+    }
+    if (options.mutant != NULL)
+        choose_mutant(options.mutant);
     double began = cpu_now();
     for (uint64_t seed = options.first; options.any && failures < FAILURES_MAX; seed++) {
         failures += !run_seed(sim, &options, seed, &sum);

@@ -20,7 +20,7 @@ static void draw_shape(struct sim_plan *plan, struct idn_random *random, uint32_
     plan->tasks = from_to(random, 3, 16);
     plan->fifo = one_in(random, 6);
     plan->mirror_required = one_in(random, 12);
-    plan->classes = one_in(random, 8) ? 2 : 1;
+    plan->classes = one_in(random, 6) ? 2 : 1;
     for (int i = 0; i < SIM_WORKERS; i++)
         plan->image_us[i] = 1000 * from_to(random, 5, one_in(random, 3) ? 200 : 60);
     for (int i = 0; i < SIM_MODELS; i++) {
@@ -44,9 +44,9 @@ static void draw_limits(struct sim_plan *plan, struct idn_random *random)
 static void draw_work(struct sim_plan *plan, struct idn_random *random)
 {
     plan->poison = one_in(random, 2) ? from_to(random, 1, 3) : 0;
-    plan->flaky = one_in(random, 3) ? from_to(random, 1, 3) : 0;
+    plan->flaky = one_in(random, 3) ? from_to(random, 1, 8) : 0;
     plan->broken = from_to(random, 0, 20);
-    plan->rivals = plan->clients == 2 && one_in(random, 3) ? from_to(random, 1, 2) : 0;
+    plan->rivals = plan->clients == 2 && one_in(random, 2) ? from_to(random, 1, 4) : 0;
     plan->uploads = one_in(random, 3) ? from_to(random, 1, 2) : 0;
     plan->cancels = one_in(random, 2) ? from_to(random, 5, 40) : 0; // of 100
     plan->forgets = one_in(random, 2) ? from_to(random, 10, 60) : 0;

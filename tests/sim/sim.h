@@ -120,16 +120,23 @@ struct sim_disk {
     uint8_t heads_ever[SIM_JOBS_MAX], ever[SIM_JOBS_MAX][SIM_IMAGES]; // likewise, once
 };
 
+struct sim_charge { // virtual time of a job, less what was reported of it
+    uint64_t serial, spec_hash;
+    struct idn_epoch epoch;
+    int64_t base;
+};
+
 struct sim_broker {
     struct idn_core *core;
     void *memory;
     size_t memory_size;
     uint64_t incarnation;
-    uint32_t ledger;                       // index of the incarnation
-    struct idn_status_info status;         // as of the last look
-    struct idn_epoch reign;                // begun last by this process, or none
-    bool learner;                          // started without all its facts, and not bootstrapped
-    uint64_t lack[SIM_BOOTS_MAX];          // what the other had then
+    uint32_t ledger;               // index of the incarnation
+    struct idn_status_info status; // as of the last look
+    struct idn_epoch reign;        // begun last by this process, or none
+    bool learner;                  // started without all its facts, and not bootstrapped
+    uint64_t lack[SIM_BOOTS_MAX];  // what the other had then
+    struct sim_charge charge[SIM_JOBS_MAX];
     uint32_t refolds;                      // under way
     bool in_sync;                          // at the end of the step before
     uint64_t lease_nonce[SIM_SERIALS_MAX]; // who holds the lease of this serial
@@ -239,8 +246,8 @@ struct sim {
     uint8_t image_kind[SIM_IMAGES];
     struct sim_ledger ledger;
     uint64_t operator_requests;
-    uint64_t faults_at_ms, looks;
-    void *scratch; // memory to free when a check fails
+    uint64_t faults_at_ms, trouble_ms, looks; // trouble: of anything but the brokers' link
+    void *scratch;                            // memory to free when a check fails
 
     jmp_buf jump;
     char failure[SIM_TEXT_SIZE];

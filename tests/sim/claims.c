@@ -1,0 +1,109 @@
+#include "tests/sim/claims.h"
+
+#include "broker/core/jobs.h"
+#include "broker/core/mirror.h"
+#include "broker/core/policy.h"
+#include "broker/core/roles.h"
+
+#include <inttypes.h>
+
+enum { CALM_MS = 7000 };
+
+static bool is_disk_well(const struct sim *sim, uint32_t broker)
+{
+    const struct sim_disk *disk = &sim->disk[broker];
+
+    return !disk->full && !disk->fails && disk->slow == 0 && sim->now >= disk->hangs_until;
+}
+
+// Nothing is wrong, nor was lately, but perhaps the link between the brokers.
+static bool is_calm(const struct sim *sim)
+{
+    if (sim->now - sim->trouble_ms < CALM_MS || sim->now < sim->net.burst_until)
+        return false;
+    for (uint32_t i = 0; i < SIM_OPERATOR; i++) {
+        bool there = i < sim->plan.brokers || (sim_is_client(i)) ||
+                     (sim_is_worker(i) && i - SIM_FIRST_WORKER < sim->plan.workers);
+        if (there && !sim_is_client(i) && (!sim->node[i].up || sim->node[i].frozen))
+            return false;
+        for (uint32_t k = 0; k < SIM_OPERATOR; k++)
+            if ((sim->net.blocked[i][k] > 0 && (i >= SIM_BROKERS || k >= SIM_BROKERS)) ||
+                sim->net.clogged_until[i][k] > sim->now)
+                return false;
+    }
+    return is_disk_well(sim, 0) && is_disk_well(sim, 1);
+}
+
+static bool reigns(const struct sim *sim, uint32_t broker)
+{
+    enum idn_role role;
+
+    if (!sim->node[broker].up)
+        return false;
+    role = idn_core_role(sim->broker[broker].core);
+    return role == IDN_ROLE_ACTIVE || role == IDN_ROLE_ALONE;
+}
+
+void sim_claim_reign(struct sim *sim, uint32_t broker)
+{
+    if (sim->plan.brokers == 2 && reigns(sim, 1 - broker) && is_calm(sim))
+        sim_fail(sim, "broker %c takes over although every worker hears broker %c",
+            'a' + (int)broker, 'b' - (int)broker);
+}
+
+void sim_claim_yield(struct sim *sim, uint32_t broker, const struct idn_mirror_frame *frame)
+{
+    const struct idn_core *core = sim->broker[broker].core;
+    bool peer = frame->role == IDN_ROLE_ACTIVE || frame->role == IDN_ROLE_ALONE;
+
+    if (core != NULL && peer && reigns(sim, broker) && frame->session == core->mirror.nonce &&
+        idn_mirror_in_sight(core) && idn_epoch_compare(frame->epoch, core->epoch) > 0)
+        sim_fail(sim, "broker %c goes on although the other one reigns in a higher epoch",
+            'a' + (int)broker);
+}
+
+void sim_claim_learned(struct sim *sim, uint32_t broker)
+{
+    const struct sim_broker *of = &sim->broker[broker];
+    const struct sim_disk *disk = &sim->disk[broker], *other = &sim->disk[1 - broker];
+
+    for (uint32_t i = 0; of->learner && i < sim->ledger.incarnations; i++) {
+        uint64_t lack = of->lack[i] < other->durable[i] ? of->lack[i] : other->durable[i];
+        if (disk->durable[i] < lack)
+            sim_fail(sim, "broker %c says that it has learned before it has stored what it lacked",
+                'a' + (int)broker);
+    }
+}
+
+static int64_t charged(
+    const struct sim *sim, const struct idn_core *core, const struct idn_job *job)
+{
+    uint64_t batch = sim->plan.batch[job->model];
+    int64_t work = (int64_t)(((uint64_t)idn_job_done(job) << 20) / (batch * job->spec.weight));
+
+    return idn_policy_progress(core, job) - work;
+}
+
+void sim_claim_charges(struct sim *sim, uint32_t broker)
+{
+    struct sim_broker *of = &sim->broker[broker];
+
+    for (uint32_t i = 0; i < sim->jobs; i++) {
+        const struct idn_job *job = idn_jobs_find(of->core, &sim->job[i].key);
+        struct sim_charge *charge = &of->charge[i];
+        if (!reigns(sim, broker) || job == NULL || job->state != IDN_JOB_OPEN || job->model < 0) {
+            charge->serial = 0;
+            continue;
+        }
+        int64_t base = charged(sim, of->core, job);
+        bool known = charge->serial == job->serial && charge->spec_hash == job->spec_hash &&
+                     idn_epoch_compare(charge->epoch, of->core->epoch) == 0;
+        if (known && base != charge->base)
+            sim_fail(sim, "job %u is charged %" PRId64 " millionths of a task that nobody reported",
+                i, base - charge->base);
+        *charge = (struct sim_charge){.serial = job->serial,
+            .spec_hash = job->spec_hash,
+            .epoch = of->core->epoch,
+            .base = base};
+    }
+}
