@@ -42,6 +42,18 @@ static void tell_accepted(const struct idn_fact *fact)
         spec->client[0] == '\0' ? "an unnamed client" : spec->client);
 }
 
+static void tell_setting(const struct idn_fact *fact)
+{
+    static const struct idn_key cluster;
+    char job[JOB_TEXT_SIZE];
+
+    if (idn_key_equal(&fact->job, &cluster))
+        idn_info("%s is set to %s", fact->u.setting.key, fact->u.setting.value);
+    else
+        idn_info("job %s: %s is set to %s", job_text(&fact->job, job), fact->u.setting.key,
+            fact->u.setting.value);
+}
+
 static void tell_fact(const struct idn_fact *fact)
 {
     char job[JOB_TEXT_SIZE];
@@ -58,6 +70,9 @@ static void tell_fact(const struct idn_fact *fact)
         break;
     case IDN_FACT_FORGOTTEN:
         idn_info("job %s forgotten", job_text(&fact->job, job));
+        break;
+    case IDN_FACT_SETTING:
+        tell_setting(fact);
         break;
     case IDN_FACT_QUARANTINED:
         idn_warning("job %s: image %" PRIu32 " quarantined: the inference process %s on it, alone, "

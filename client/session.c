@@ -163,6 +163,7 @@ static bool answers(uint32_t request, uint32_t reply)
         [IDN_REQUEST_SWITCH] = IDN_REPLY_ACCEPTED,
         [IDN_REQUEST_BOOTSTRAP] = IDN_REPLY_ACCEPTED,
         [IDN_REQUEST_RETRY] = IDN_REPLY_ACCEPTED,
+        [IDN_REQUEST_SET] = IDN_REPLY_ACCEPTED,
     };
     IDN_ASSERT(request < sizeof(wanted) && wanted[request] != 0);
     return reply == IDN_REPLY_REFUSED || reply == wanted[request];

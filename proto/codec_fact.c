@@ -58,7 +58,7 @@ static void put_setting(struct idn_arena *arena, const struct idn_fact *fact, vo
 {
     Idunno__FactSetting *head = message;
 
-    head->key = idn_put_name(arena, fact->u.setting.key);
+    head->key = idn_put_text(arena, fact->u.setting.key);
     head->value = idn_put_text(arena, fact->u.setting.value);
 }
 
@@ -148,9 +148,7 @@ static void take_setting(
     const Idunno__FactSetting *head = message;
 
     (void)tail;
-    idn_take_name(check, "key", IDN_REQUIRED, head->key, fact->u.setting.key);
-    idn_take_text(
-        check, "value", head->value, fact->u.setting.value, sizeof(fact->u.setting.value));
+    idn_take_setting(check, head->key, head->value, fact->u.setting.key, fact->u.setting.value);
 }
 
 static void take_list_part(

@@ -130,6 +130,17 @@ void idn_take_text(
     memcpy(to, from, length + 1);
 }
 
+void idn_take_setting(
+    struct idn_check *check, const char *from_key, const char *from_value, char *key, char *value)
+{
+    if (!idn_name_is_valid(from_key, IDN_SETTING_SIZE))
+        idn_check_refuse(
+            check, "key", "is not 1 to 71 printable characters without space or quote");
+    else
+        memcpy(key, from_key, strlen(from_key) + 1);
+    idn_take_text(check, "value", from_value, value, IDN_NAME_SIZE);
+}
+
 void idn_take_class(struct idn_check *check, enum idn_presence presence, const char *from, char *to)
 {
     if (presence == IDN_REQUIRED && from[0] == '\0')

@@ -107,6 +107,8 @@ void idn_take_class(
     struct idn_check *check, enum idn_presence presence, const char *from, char *to);
 void idn_take_text(
     struct idn_check *check, const char *field, const char *from, char *to, size_t size);
+void idn_take_setting(
+    struct idn_check *check, const char *from_key, const char *from_value, char *key, char *value);
 void idn_take_key(struct idn_check *check, const char *field, const ProtobufCBinaryData *from,
     struct idn_key *to);
 void idn_take_sha256(struct idn_check *check, const char *field, const ProtobufCBinaryData *from,

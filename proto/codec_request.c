@@ -131,7 +131,47 @@ static void put_retry(
     to->retry = idn_put_message(arena, &idunno__request__retry__descriptor);
 }
 
+static void put_job_name(
+    struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    to->job = idn_put_message(arena, &idunno__job_name__descriptor);
+    to->job->key = idn_put_key(arena, &message->job.key);
+    to->job->bits = message->job.bits;
+}
+
+static void put_set(struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    to->set = idn_put_message(arena, &idunno__request__set__descriptor);
+    to->set->key = idn_put_text(arena, message->u.set.key);
+    to->set->value = idn_put_text(arena, message->u.set.value);
+    if (message->job.bits > 0)
+        put_job_name(arena, message, to);
+}
+
 // ---- decode
+
+enum { KEY_BITS = 8 * IDN_KEY_SIZE, PREFIX_BITS_MIN = 5 * IDN_KEY_PREFIX_MIN };
+
+static void take_job_name(struct idn_check *check, const Idunno__JobName *from, unsigned bits_min,
+    struct idn_job_name *to)
+{
+    struct idn_key all = {{0}}, rest;
+
+    if (from == NULL) {
+        idn_check_refuse(check, "job", "is missing");
+        return;
+    }
+    idn_take_key(check, "bytes of job", &from->key, &to->key);
+    idn_check_range(check, "bits of job", from->bits, bits_min, KEY_BITS);
+    if (check->failed)
+        return;
+    to->bits = from->bits;
+    rest = to->key;
+    for (unsigned bit = 0; bit < to->bits; bit++)
+        rest.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+    if (!idn_key_equal(&rest, &all))
+        idn_check_refuse(check, "job", "has bits beyond its length");
+}
 
 static void take_hello(struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
 {
@@ -202,6 +242,13 @@ static void take_results(
     to->u.results.most = from->results->most;
 }
 
+static void take_set(struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
+{
+    idn_take_setting(check, from->set->key, from->set->value, to->u.set.key, to->u.set.value);
+    if (from->job != NULL)
+        take_job_name(check, from->job, PREFIX_BITS_MIN, &to->job);
+}
+
 static void take_nothing(
     struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
 {
@@ -211,8 +258,6 @@ static void take_nothing(
 }
 
 // ---- the types
-
-enum { KEY_BITS = 8 * IDN_KEY_SIZE, PREFIX_BITS_MIN = 5 * IDN_KEY_PREFIX_MIN };
 
 static const struct {
     const char *name;
@@ -236,6 +281,7 @@ static const struct {
     [IDN_REQUEST_SWITCH] = {"SWITCH", 0, put_hand_over, take_nothing},
     [IDN_REQUEST_BOOTSTRAP] = {"BOOTSTRAP", 0, put_bootstrap, take_nothing},
     [IDN_REQUEST_RETRY] = {"RETRY", PREFIX_BITS_MIN, put_retry, take_nothing},
+    [IDN_REQUEST_SET] = {"SET", 0, put_set, take_set}, // some name a job
 };
 enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
 
@@ -248,35 +294,11 @@ struct idn_bytes idn_encode_request(struct idn_codec *codec, const struct idn_re
     idn_arena_reset(arena, IDN_ARENA_BYTES);
     envelope.id = message->id;
     envelope.unheard_ms = message->unheard_ms;
-    if (types[message->type].job_bits_min > 0) {
-        envelope.job = idn_put_message(arena, &idunno__job_name__descriptor);
-        envelope.job->key = idn_put_key(arena, &message->job.key);
-        envelope.job->bits = message->job.bits;
-    }
+    if (types[message->type].job_bits_min > 0)
+        put_job_name(arena, message, &envelope);
     types[message->type].put(arena, message, &envelope);
     envelope.body_case = (Idunno__Request__BodyCase)(IDN_BODY_BASE + message->type);
     return idn_codec_pack(codec, &envelope.base, IDN_CLIENT_MESSAGE_BYTES_MAX);
-}
-
-static void take_job_name(struct idn_check *check, const Idunno__JobName *from, unsigned bits_min,
-    struct idn_job_name *to)
-{
-    struct idn_key all = {{0}}, rest;
-
-    if (from == NULL) {
-        idn_check_refuse(check, "job", "is missing");
-        return;
-    }
-    idn_take_key(check, "bytes of job", &from->key, &to->key);
-    idn_check_range(check, "bits of job", from->bits, bits_min, KEY_BITS);
-    if (check->failed)
-        return;
-    to->bits = from->bits;
-    rest = to->key;
-    for (unsigned bit = 0; bit < to->bits; bit++)
-        rest.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
-    if (!idn_key_equal(&rest, &all))
-        idn_check_refuse(check, "job", "has bits beyond its length");
 }
 
 int idn_decode_request(struct idn_codec *codec, const void *data, size_t size,

@@ -19,7 +19,7 @@ enum idn_fact_kind {
     IDN_FACT_QUARANTINED = 4,
     IDN_FACT_LIFTED = 5, // of a quarantine: voids generations up to this one
     IDN_FACT_CANCELLED = 6,
-    IDN_FACT_SETTING = 7,
+    IDN_FACT_SETTING = 7, // of those of one key (and job) the highest counts
     IDN_FACT_FORGOTTEN = 8,
     IDN_FACT_LIST_PART = 9, // a part of an uploaded list (proto/messages.h, UPLOAD)
 };
@@ -29,6 +29,12 @@ enum idn_fact_kind {
 struct idn_origin {
     uint64_t incarnation;
     uint64_t sequence;
+};
+
+// Where a fact stands among others about the same thing (idn_fact_order); all zero: before all.
+struct idn_stamp {
+    struct idn_epoch epoch;
+    struct idn_origin origin;
 };
 
 // What a job computes; part of the accepted fact and never changed.
@@ -47,8 +53,8 @@ struct idn_job_spec {
 // weight.
 uint64_t idn_spec_hash(const struct idn_job_spec *spec);
 
-// Which of two facts counts, the lower one: of two ACCEPTED of a key, of two equally good results
-// of an image. As strcmp.
+// Which of two facts counts. Of two ACCEPTED of a key, of two equally good results of an image: the
+// lower one; of two SETTING of a key: the higher one. As strcmp.
 int idn_fact_order(struct idn_epoch epoch, struct idn_origin origin, struct idn_epoch other_epoch,
     struct idn_origin other);
 
@@ -79,7 +85,7 @@ struct idn_fact {
             uint32_t generation; // voids the job's quarantines up to this generation
         } lifted;
         struct {
-            char key[IDN_NAME_SIZE], value[IDN_NAME_SIZE];
+            char key[IDN_SETTING_SIZE], value[IDN_NAME_SIZE];
         } setting;
         struct {
             uint64_t offset, total; // bytes of the list

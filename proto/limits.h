@@ -35,12 +35,14 @@ enum {
     IDN_WATCHES_MAX = 10 * 1000,           // long polls open at once
     IDN_INCARNATIONS_MAX = 64 * 1024,      // starts of brokers that recorded facts, for ever
     IDN_FORGOTTEN_MAX = 500 * 1000,        // keys that are never used again (history_full)
+    IDN_DRAINED_MAX = 4096,                // names of workers that were ever drained (drained_full)
 
     // Names: bytes with the closing NUL.
     IDN_NAME_SIZE = 64,   // worker, model, data set, client
     IDN_CLASS_SIZE = 128, // numerics class
     IDN_TEXT_SIZE = 256,  // a sentence in a message
     IDN_PATH_SIZE = 4096,
+    IDN_SETTING_SIZE = 72, // key of a setting: its kind, a slash, a name
 
     // Messages (protocol.md, ZeroMQ rules 3, 4, 7).
     IDN_CLIENT_MESSAGE_BYTES_MAX = 64 * 1024,

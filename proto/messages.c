@@ -29,6 +29,10 @@ const char *idn_refusal_name(unsigned refusal)
         [IDN_REFUSED_NO_MIRROR] = "no_mirror",
         [IDN_REFUSED_FORGOTTEN] = "forgotten",
         [IDN_REFUSED_CANCELLED] = "cancelled",
+        [IDN_REFUSED_UNKNOWN_SETTING] = "unknown_setting",
+        [IDN_REFUSED_VALUE] = "value",
+        [IDN_REFUSED_UNKNOWN_WORKER] = "unknown_worker",
+        [IDN_REFUSED_DRAINED_FULL] = "drained_full",
     };
     return NAME_OF(names, refusal);
 }

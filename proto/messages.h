@@ -42,6 +42,10 @@ enum idn_refusal {
     IDN_REFUSED_NO_MIRROR = 22, // mirror = required, and no standby is in sync
     IDN_REFUSED_FORGOTTEN = 23, // the job is forgotten; its key is not used again
     IDN_REFUSED_CANCELLED = 24, // retry of a job that was cancelled
+    IDN_REFUSED_UNKNOWN_SETTING = 25,
+    IDN_REFUSED_VALUE = 26, // of a setting
+    IDN_REFUSED_UNKNOWN_WORKER = 27,
+    IDN_REFUSED_DRAINED_FULL = 28, // too many workers were ever drained
     IDN_REFUSED_COUNT
 };
 const char *idn_refusal_name(unsigned refusal); // "unknown_model", ...; NULL for none
@@ -67,6 +71,7 @@ enum idn_request_type {
     IDN_REQUEST_SWITCH = 14,    // hand over to the standby; ACCEPTED when it reigns
     IDN_REQUEST_BOOTSTRAP = 15, // a LEARNER may begin a reign with what it has
     IDN_REQUEST_RETRY = 16,     // lift the quarantines of a job
+    IDN_REQUEST_SET = 17,       // a setting: batch of a model, weight of a job, drain of a worker
 };
 
 // A job as a person names it: the first bits of its key.
@@ -90,7 +95,8 @@ struct idn_request {
     // Since this client asks the other broker in vain, or 0: what a standby that hears no worker
     // goes by.
     uint32_t unheard_ms;
-    // WATCH, JOB, RESULTS, CANCEL, FORGET, RETRY; SUBMIT and UPLOAD: all 128 bits.
+    // WATCH, JOB, RESULTS, CANCEL, FORGET, RETRY; SET of a weight; SUBMIT and UPLOAD: all 128 bits.
+    // bits 0: none.
     struct idn_job_name job;
     union {
         struct {
@@ -118,6 +124,9 @@ struct idn_request {
             uint32_t most;   // rows, 1 .. IDN_PAGE_ROWS_MAX
             uint32_t filter; // enum idn_result_filter
         } results;
+        struct {
+            char key[IDN_SETTING_SIZE], value[IDN_NAME_SIZE]; // broker/core/settings.h
+        } set;
     } u;
 };
 
@@ -127,7 +136,7 @@ struct idn_request {
 enum idn_reply_type {
     IDN_REPLY_WELCOME = 1,
     IDN_REPLY_REFUSED = 2,
-    IDN_REPLY_ACCEPTED = 3, // stored: SUBMIT, CANCEL, FORGET, RETRY; done: SWITCH, BOOTSTRAP
+    IDN_REPLY_ACCEPTED = 3, // stored: SUBMIT, CANCEL, FORGET, RETRY, SET; done: SWITCH, BOOTSTRAP
     IDN_REPLY_UPLOADED = 4, // stored up to `offset`
     IDN_REPLY_JOB = 5,
     IDN_REPLY_JOBS = 6,
@@ -147,7 +156,7 @@ const char *idn_job_state_name(unsigned state);
 
 struct idn_job_info {
     struct idn_key key;
-    struct idn_job_spec spec;
+    struct idn_job_spec spec;                             // weight: as it is now
     uint32_t state;                                       // enum idn_job_state
     uint64_t version;                                     // grows with every change; for WATCH
     uint32_t ok, failed, quarantined, in_flight, pending; // images; failed without the quarantined
@@ -181,7 +190,7 @@ enum idn_worker_state {
     IDN_WORKER_IDLE = 1,
     IDN_WORKER_BUSY = 2,
     IDN_WORKER_SUSPECTED = 3, // silent for IDN_SUSPECTED_MS; gets nothing new
-    IDN_WORKER_DRAINING = 4,  // said goodbye, finishes nothing more
+    IDN_WORKER_DRAINING = 4,  // drained, or said goodbye: gets nothing new
     IDN_WORKER_DEAD = 5,
     IDN_WORKER_BENCHED =
         6, // its inference process died on too many tasks; gets nothing for a while

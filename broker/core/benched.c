@@ -36,8 +36,9 @@ static bool may_bench_one_more(const struct idn_core *core)
 
     IDN_EACH_CONST(link, &core->presence[IDN_PRESENCE_ALIVE])
     {
-        alive++;
-        benched += IDN_ENTRY_CONST(link, struct idn_worker, in_presence)->benched;
+        const struct idn_worker *worker = IDN_ENTRY_CONST(link, struct idn_worker, in_presence);
+        alive += !worker->drained;
+        benched += worker->benched && !worker->drained;
     }
     return 2 * (benched + 1) <= alive;
 }

@@ -30,7 +30,7 @@ struct idn_core;
 struct idn_core_model {
     char name[IDN_NAME_SIZE];
     struct idn_sha256 digest;
-    uint32_t batch; // images a task, 1 .. IDN_BATCH_MAX
+    uint32_t batch; // images a task, 1 .. IDN_BATCH_MAX, until it is set (settings.h)
     char path[IDN_TEXT_SIZE];
     char problem[IDN_TEXT_SIZE];
 };
@@ -53,7 +53,7 @@ struct idn_core_config {
     bool has_peer;           // another broker is configured: this one may be its standby
     bool mirror_required;    // submissions are refused while no standby is in sync
     // Sizes; 0 means the limit of proto/limits.h. Smaller ones make tests of "full" cheap.
-    uint32_t workers_max, jobs_max, open_jobs_max, forgotten_max;
+    uint32_t workers_max, jobs_max, open_jobs_max, forgotten_max, drained_max;
     uint64_t open_images_max;
     uint32_t models, datasets;
     const struct idn_core_model *model;     // copied by init
@@ -83,8 +83,8 @@ enum idn_event_type {
                        // LIST_PART facts before that place; later ones come as FACT
     IDN_EVENT_START,   // restore is complete; the incarnation is fresh
     // From outside.
-    IDN_EVENT_REQUEST, // SUBMIT, UPLOAD, WATCH, CANCEL, FORGET, RESULTS, SWITCH, BOOTSTRAP, RETRY;
-                       // the others: idn_core_answer
+    IDN_EVENT_REQUEST, // SUBMIT, UPLOAD, WATCH, CANCEL, FORGET, RESULTS, SWITCH, BOOTSTRAP, RETRY,
+                       // SET; the others: idn_core_answer
     IDN_EVENT_ASKED,   // before idn_core_answer, when the request's unheard_ms is not 0
     IDN_EVENT_WORKER,
     IDN_EVENT_BEAT,

@@ -4,6 +4,7 @@
 #include "broker/core/jobs.h"
 #include "broker/core/leases.h"
 #include "broker/core/refold.h"
+#include "broker/core/settings.h"
 #include "broker/core/uploads.h"
 
 #include "proto/result.h"
@@ -268,6 +269,10 @@ void idn_fold(struct idn_core *core, const struct idn_fact *fact)
         fail(core,
             "the store holds more forgotten jobs than this broker remembers; raise its limit "
             "to what it was");
+    if (fact->kind == IDN_FACT_SETTING && !idn_settings_fold(core, fact))
+        fail(core,
+            "the store holds more workers that were ever drained than this broker remembers; "
+            "raise its limit to what it was");
     struct idn_job *job = idn_jobs_find(core, &fact->job);
     if (job != NULL)
         fold_about_job(core, job, fact);

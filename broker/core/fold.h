@@ -18,8 +18,8 @@
 // Void are: facts about a forgotten key; rows and quarantines of another specification than the one
 // that counts for the key; quarantines of a generation that was lifted.
 //
-// SETTING, and kinds that this version does not know, are kept by the store and change nothing
-// here.
+// Of the settings of one key the highest counts (broker/core/settings.h). Kinds that this version
+// does not know are kept by the store and change nothing here.
 #ifndef IDN_BROKER_CORE_FOLD_H
 #define IDN_BROKER_CORE_FOLD_H
 

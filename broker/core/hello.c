@@ -194,5 +194,7 @@ void idn_worker_hello(
     idn_worker_progressed(core, worker);
     welcome(core, worker, version);
     reconcile_leases(core, worker, message);
+    if (worker->drained)
+        idn_worker_trim(core, worker);
     core->look = core->newcomers = true;
 }

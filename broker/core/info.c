@@ -7,7 +7,7 @@
 
 // How many live workers get as far as this on the way to a lease of the job.
 struct able {
-    uint32_t live, hold, class;
+    uint32_t drained, live, hold, class;
 };
 
 static struct able count_able(const struct idn_core *core, const struct idn_job *job)
@@ -16,6 +16,7 @@ static struct able count_able(const struct idn_core *core, const struct idn_job 
 
     for (uint32_t i = 0; i < core->workers_touched; i++) {
         const struct idn_worker *worker = &core->worker[i];
+        able.drained += worker->presence == IDN_PRESENCE_ALIVE && worker->drained;
         if (worker->presence == IDN_PRESENCE_FREE || !idn_worker_is_live(worker))
             continue;
         able.live++;
@@ -45,7 +46,10 @@ static void say_what_it_waits_for(
         idn_format(text, size, "the broker has just started and waits to hear from the workers");
     } else {
         struct able able = count_able(core, job);
-        if (able.live == 0)
+        if (able.live == 0 && able.drained > 0)
+            idn_format(text, size, "%u worker%s there, drained; idunno-ctl undrain lets them work",
+                able.drained, able.drained == 1 ? " is" : "s are");
+        else if (able.live == 0)
             idn_format(text, size, "no worker is there");
         else if (able.hold == 0)
             idn_format(text, size,
@@ -103,6 +107,7 @@ void idn_job_info_of(
         .compute_us = job->compute_us,
         .conflicts = job->conflicts,
         .digest = job->digest};
+    ret->spec.weight = job->weight;
     idn_job_why(core, job, ret->why, sizeof(ret->why));
 }
 
@@ -114,6 +119,8 @@ static uint32_t worker_state(const struct idn_worker *worker)
         [IDN_PRESENCE_DEAD] = IDN_WORKER_DEAD,
     };
 
+    if (worker->presence == IDN_PRESENCE_ALIVE && worker->drained)
+        return IDN_WORKER_DRAINING;
     if (worker->presence == IDN_PRESENCE_ALIVE && worker->benched)
         return IDN_WORKER_BENCHED;
     if (worker->presence == IDN_PRESENCE_ALIVE)
@@ -148,6 +155,10 @@ void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *wo
         worker->wedged ? "it beats, but its work does not get on" : worker->note);
     if (worker->benched)
         idn_benched_note(worker, now, ret->note, sizeof(ret->note));
+    if (worker->drained)
+        idn_copy_text(ret->note, sizeof(ret->note),
+            worker->leases > 0 ? "drained: it finishes what it has begun"
+                               : "drained: it has nothing to do, until idunno-ctl undrain");
     if (worker->leases == 0)
         return;
     const struct idn_lease *lease = worker->lease[0];

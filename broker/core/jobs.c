@@ -146,12 +146,23 @@ static void leave_open(struct idn_core *core, struct idn_job *job)
 static void take_terms(struct idn_core *core, struct idn_job *job, const struct idn_fact *accepted)
 {
     job->spec = accepted->u.accepted;
+    if (job->weight_set.origin.sequence == 0)
+        job->weight = job->spec.weight;
     job->spec_hash = idn_spec_hash(&job->spec);
     job->accepted_epoch = accepted->epoch;
     job->accepted = accepted->origin;
     job->created_wall_ms = accepted->wall_ms;
     job->model = model_of(core, &job->spec);
     job->dataset = dataset_of(core, &job->spec);
+}
+
+// Of the same job: only who asked, and the weight, may differ.
+static void take_other_terms(
+    struct idn_core *core, struct idn_job *job, const struct idn_fact *accepted)
+{
+    idn_policy_uncharge(core, job);
+    take_terms(core, job, accepted);
+    idn_policy_charge(core, job);
 }
 
 struct idn_job *idn_jobs_add(struct idn_core *core, const struct idn_fact *accepted)
@@ -256,7 +267,7 @@ void idn_jobs_accept_again(
     job->rivals = job->rivals || !same;
     if (idn_fact_order(accepted->epoch, accepted->origin, job->accepted_epoch, job->accepted) < 0) {
         if (same)
-            take_terms(core, job, accepted);
+            take_other_terms(core, job, accepted);
         else
             start_anew(core, job, accepted);
     }

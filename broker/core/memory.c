@@ -40,6 +40,7 @@ static void take_limits(struct idn_core *core, const struct idn_core_config *con
     core->jobs_max = or_default(config->jobs_max, IDN_KNOWN_JOBS_MAX);
     core->open_jobs_max = or_default(config->open_jobs_max, IDN_OPEN_JOBS_MAX);
     core->forgotten_max = or_default(config->forgotten_max, IDN_FORGOTTEN_MAX);
+    core->drained_max = or_default(config->drained_max, IDN_DRAINED_MAX);
     core->open_images_max =
         config->open_images_max == 0 ? IDN_OPEN_IMAGES_MAX : config->open_images_max;
     core->has_peer = config->has_peer;
@@ -69,6 +70,15 @@ static void cut_jobs(struct idn_core *core, struct cutter *cutter)
     struct idn_key *forgotten =
         cut(cutter, idn_forgotten_slots(core->forgotten_max), sizeof(*forgotten));
     idn_forgotten_init(&core->forgotten, forgotten, core->forgotten_max);
+}
+
+static void cut_drained(struct idn_core *core, struct cutter *cutter)
+{
+    uint32_t max = core->drained_max;
+    struct idn_drained_name *name = cut(cutter, max, sizeof(*name));
+    uint32_t *index = cut(cutter, index_size(max), sizeof(*index));
+
+    idn_drained_init(&core->drained, name, max, index, index_size(max));
 }
 
 static void cut_workers(struct idn_core *core, struct cutter *cutter)
@@ -125,6 +135,7 @@ static void cut_all(struct idn_core *core, struct cutter *cutter)
     (void)cut(cutter, 1, sizeof(*core));
     cut_jobs(core, cutter);
     cut_workers(core, cutter);
+    cut_drained(core, cutter);
     cut_small_tables(core, cutter);
     cut_mirror(core, cutter);
 }

@@ -11,6 +11,7 @@
 //                                                           workers, else of all open ones
 //   a reign begins                      done                every open job at the same V: what
 //                                                           they did before is not charged
+//   a batch or weight is set            done                V goes on from where it is
 //
 // fifo: the oldest job first; nothing is ever taken away from a job.
 #include "broker/core/policy.h"
@@ -26,12 +27,23 @@ static int64_t work(const struct idn_core *core, const struct idn_job *job, uint
 {
     uint32_t batch = job->model >= 0 ? core->model[job->model].batch : 1;
 
-    return (int64_t)(((uint64_t)images << 20) / ((uint64_t)batch * job->spec.weight));
+    return (int64_t)(((uint64_t)images << 20) / ((uint64_t)batch * job->weight));
 }
 
 int64_t idn_policy_progress(const struct idn_core *core, const struct idn_job *job)
 {
     return job->start + work(core, job, idn_job_done(job));
+}
+
+void idn_policy_uncharge(struct idn_core *core, struct idn_job *job)
+{
+    job->start += work(core, job, idn_job_done(job));
+}
+
+void idn_policy_charge(struct idn_core *core, struct idn_job *job)
+{
+    job->start -= work(core, job, idn_job_done(job));
+    idn_policy_changed(core, job);
 }
 
 static int64_t rank(const struct idn_core *core, const struct idn_job *job)

@@ -27,6 +27,10 @@ bool idn_policy_outranks(
 bool idn_policy_preempts(const struct idn_core *core);
 int64_t idn_policy_progress(const struct idn_core *core, const struct idn_job *job);
 
+// Around a change of what the job is charged by (weight, batch): its virtual time stays.
+void idn_policy_uncharge(struct idn_core *core, struct idn_job *job);
+void idn_policy_charge(struct idn_core *core, struct idn_job *job);
+
 // Virtual time at which a new job starts.
 int64_t idn_policy_start(const struct idn_core *core);
 // A reign begins: every open job at the same virtual time, whatever is stored of it.

@@ -7,8 +7,8 @@
 enum { IDN_RATE_SECONDS = 10 };
 
 struct idn_rate {
-    uint64_t second; // of the newest counter
-    uint64_t since;  // the second of the first event after a silence
+    uint32_t second; // of the newest counter
+    uint32_t since;  // the second of the first event after a silence
     uint32_t count[IDN_RATE_SECONDS];
 };
 

@@ -6,6 +6,7 @@
 #include "broker/core/jobs.h"
 #include "broker/core/promises.h"
 #include "broker/core/roles.h"
+#include "broker/core/settings.h"
 #include "broker/core/uploads.h"
 #include "broker/core/watches.h"
 
@@ -37,6 +38,21 @@ bool idn_requests_forgotten(struct idn_core *core, idn_peer peer, const struct i
     idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_FORGOTTEN), IDN_TEXT_SIZE,
         "%s has been forgotten, and its key is not used again; draw a new one", text);
     return true;
+}
+
+void idn_requests_unknown(struct idn_core *core, idn_peer peer, uint64_t request, uint32_t code,
+    const char *kind, const char *name, const char *const *names, uint32_t count)
+{
+    const char *nearest = idn_nearest(name, names, count);
+    char *text = idn_refuse(core, peer, request, code);
+
+    idn_format(text, IDN_TEXT_SIZE, "no %s is named %s", kind, name);
+    if (nearest != NULL)
+        idn_format_append(text, IDN_TEXT_SIZE, "; did you mean %s?", nearest);
+    else if (count > 0)
+        idn_format_append(text, IDN_TEXT_SIZE, "; one that is: %s", names[0]);
+    else
+        idn_format_append(text, IDN_TEXT_SIZE, "; the broker's configuration declares none");
 }
 
 struct idn_job *idn_request_job(
@@ -216,6 +232,9 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
         return;
     case IDN_REQUEST_UPLOAD:
         idn_upload_request(core, peer, request);
+        return;
+    case IDN_REQUEST_SET:
+        idn_settings_request(core, peer, request);
         return;
     case IDN_REQUEST_WATCH:
     case IDN_REQUEST_CANCEL:

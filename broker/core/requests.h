@@ -18,6 +18,9 @@ bool idn_requests_disk_low(struct idn_core *core, idn_peer peer, uint64_t reques
 uint64_t idn_requests_limit(const struct idn_core *core, uint64_t limit, const char **ret_when);
 // Whether one more open job of so many images fits; refuses with CLUSTER_FULL (submit.c).
 bool idn_requests_room(struct idn_core *core, idn_peer peer, uint64_t request, uint32_t images);
+// "no model is named alxnet; did you mean alexnet?": of `count` names that there are.
+void idn_requests_unknown(struct idn_core *core, idn_peer peer, uint64_t request, uint32_t code,
+    const char *kind, const char *name, const char *const *names, uint32_t count);
 // The key was a job's or an upload's that is forgotten; refuses with FORGOTTEN.
 bool idn_requests_forgotten(
     struct idn_core *core, idn_peer peer, const struct idn_request *request);

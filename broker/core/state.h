@@ -16,6 +16,7 @@
 #define IDN_BROKER_CORE_STATE_H
 
 #include "broker/core/core.h"
+#include "broker/core/drained.h"
 #include "broker/core/forgotten.h"
 #include "broker/core/heap.h"
 #include "broker/core/images.h"
@@ -51,6 +52,7 @@ struct idn_job {
     struct idn_key key;
     struct idn_job_spec spec;
     uint64_t spec_hash;
+    struct idn_stamp weight_set;     // of the SETTING fact that counts; all zero: none
     struct idn_epoch accepted_epoch; // of the ACCEPTED fact that counts
     struct idn_origin accepted;
     uint64_t serial; // by order of acceptance, from 1; 0: the slot is free
@@ -58,11 +60,12 @@ struct idn_job {
     uint32_t lifted; // highest generation of quarantines that was lifted
     int32_t model;   // index in the registry, by name and digest, or IDN_NONE
     int32_t dataset; // likewise, or IDN_UPLOADED_LIST
+    uint32_t weight; // share: of spec, until it is set
+    struct idn_images images;
+    uint32_t conflicts, leases;
     uint64_t version;
     uint64_t position; // of its last commit that a reply may wait for
-    struct idn_images images;
     struct idn_digest digest;
-    uint32_t conflicts;
     uint64_t compute_us;
     uint64_t class_hash;   // of its first results, 0: none yet
     uint64_t leased_class; // of its leases now, while class_hash is 0
@@ -78,8 +81,7 @@ struct idn_job {
     bool reap;        // others took images of one of its leases (idn_leases_reap)
     bool summary_due; // to be summarised
     bool refold_due, refolding;
-    uint64_t refold_position; // refold when this is stored
-    uint32_t leases;
+    uint64_t refold_position;   // refold when this is stored
     struct idn_link lease_list; // of struct idn_lease.in_job
     struct idn_link watches;    // of struct idn_watch.in_job
     struct idn_link in_known, in_open, in_changed, in_due;
@@ -152,6 +154,7 @@ struct idn_worker {
     uint64_t pause_ms; // gets nothing before
     bool benched;      // its child died on many tasks; gets nothing for a while (benched.h)
     uint64_t benched_ms;
+    bool drained; // gets nothing new (drained.h)
     struct idn_child_death death[IDN_BENCH_TASKS];
     uint64_t beat_sequence, beat_images;
     struct idn_lease_id beat_lease;
@@ -347,7 +350,9 @@ struct idn_core {
     bool has_peer, mirror_required;
     uint64_t min_free_bytes, open_images_max;
     uint32_t models, datasets, workers_max, jobs_max, open_jobs_max, forgotten_max;
-    struct idn_core_model *model;
+    uint32_t drained_max;
+    struct idn_core_model *model;               // batch: as it is now
+    struct idn_stamp batch_set[IDN_MODELS_MAX]; // of the SETTING facts that count; all zero: none
     struct idn_core_dataset *dataset;
 
     // Time: now is monotonic less stalled.
@@ -387,6 +392,7 @@ struct idn_core {
     struct idn_link unserved; // open jobs without a lease in this reign, as accepted
     struct idn_pages pages;
     struct idn_forgotten forgotten;
+    struct idn_drained drained;
 
     struct idn_worker *worker;
     uint32_t workers, workers_touched;

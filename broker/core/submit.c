@@ -53,21 +53,6 @@ static void answer_known(const struct submission *s, const struct idn_job *job)
         job->spec.dataset[0] != '\0' ? job->spec.dataset : "an uploaded list");
 }
 
-static void refuse_unknown(const struct submission *s, uint32_t code, const char *kind,
-    const char *name, const char *const *names, uint32_t count)
-{
-    const char *nearest = idn_nearest(name, names, count);
-    char *text = refuse(s, code);
-
-    idn_format(text, IDN_TEXT_SIZE, "no %s is named %s", kind, name);
-    if (nearest != NULL)
-        idn_format_append(text, IDN_TEXT_SIZE, "; did you mean %s?", nearest);
-    else if (count > 0)
-        idn_format_append(text, IDN_TEXT_SIZE, "; one that is: %s", names[0]);
-    else
-        idn_format_append(text, IDN_TEXT_SIZE, "; the broker's configuration declares none");
-}
-
 static bool check_model(struct submission *s)
 {
     const struct idn_core *core = s->core;
@@ -84,7 +69,8 @@ static bool check_model(struct submission *s)
             "the model %s cannot be used: %s", names[i], core->model[i].problem);
         return false;
     }
-    refuse_unknown(s, IDN_REFUSED_UNKNOWN_MODEL, "model", s->spec.model, names, core->models);
+    idn_requests_unknown(s->core, s->peer, s->request->id, IDN_REFUSED_UNKNOWN_MODEL, "model",
+        s->spec.model, names, core->models);
     return false;
 }
 
@@ -136,8 +122,8 @@ static bool check_dataset(struct submission *s)
         }
         return check_range(s, names[i], core->dataset[i].images);
     }
-    refuse_unknown(
-        s, IDN_REFUSED_UNKNOWN_DATASET, "data set", s->spec.dataset, names, core->datasets);
+    idn_requests_unknown(s->core, s->peer, s->request->id, IDN_REFUSED_UNKNOWN_DATASET, "data set",
+        s->spec.dataset, names, core->datasets);
     return false;
 }
 

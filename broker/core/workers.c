@@ -80,6 +80,7 @@ struct idn_worker *idn_workers_add(struct idn_core *core, uint64_t nonce, const 
         return NULL;
     *worker = (struct idn_worker){.nonce = nonce, .image_model = IDN_NONE};
     idn_copy_text(worker->name, sizeof(worker->name), name);
+    worker->drained = idn_drained_has(&core->drained, name);
     core->workers++;
     index_put(core, worker);
     idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
@@ -143,7 +144,7 @@ void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker)
 bool idn_worker_is_live(const struct idn_worker *worker)
 {
     return worker->presence == IDN_PRESENCE_ALIVE && !worker->wedged && !worker->benched &&
-           worker->peer != 0;
+           !worker->drained && worker->peer != 0;
 }
 
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
@@ -158,6 +159,22 @@ void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
     }
     idn_link_append(&core->idle, &worker->in_idle);
     core->look = true;
+}
+
+void idn_worker_trim(struct idn_core *core, const struct idn_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->leases; i++)
+        if (!worker->lease[i]->spent)
+            idn_lease_trim(core, worker->lease[i], 0, 0);
+}
+
+void idn_worker_drain(struct idn_core *core, struct idn_worker *worker, bool drained)
+{
+    worker->drained = drained;
+    if (drained)
+        idn_worker_trim(core, worker);
+    idn_worker_place(core, worker);
+    core->look = core->newcomers = true;
 }
 
 bool idn_worker_holds(const struct idn_worker *worker, const struct idn_job *job)

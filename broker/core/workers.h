@@ -32,10 +32,15 @@ void idn_worker_ask_hello(struct idn_core *core, struct idn_worker *worker);
 // It got on with its work: a wedged one is trusted again.
 void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker);
 
+// A drained worker gets nothing new, and keeps of its leases what it has begun; it may be told to
+// more than once. Undrained it is served again.
+void idn_worker_drain(struct idn_core *core, struct idn_worker *worker, bool drained);
+void idn_worker_trim(struct idn_core *core, const struct idn_worker *worker);
+
 // In or out of the list of idle workers, after any change that matters to it.
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker);
 
-bool idn_worker_is_live(const struct idn_worker *worker); // alive, reachable, trusted
+bool idn_worker_is_live(const struct idn_worker *worker); // alive, reachable, trusted, not drained
 bool idn_worker_can_serve(
     const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);
 bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct idn_job *job);

@@ -489,7 +489,7 @@ static bool is_core_request(uint32_t type)
     return type == IDN_REQUEST_SUBMIT || type == IDN_REQUEST_UPLOAD || type == IDN_REQUEST_WATCH ||
            type == IDN_REQUEST_CANCEL || type == IDN_REQUEST_FORGET ||
            type == IDN_REQUEST_RESULTS || type == IDN_REQUEST_SWITCH ||
-           type == IDN_REQUEST_BOOTSTRAP || type == IDN_REQUEST_RETRY;
+           type == IDN_REQUEST_BOOTSTRAP || type == IDN_REQUEST_RETRY || type == IDN_REQUEST_SET;
 }
 
 static void take_request(struct sim *sim, uint32_t broker, const struct sim_event *event)

@@ -60,9 +60,11 @@ static uint64_t content_of(const struct idn_fact *fact)
         return mix(mix(hash, fact->u.list_part.offset), fact->u.list_part.size);
     case IDN_FACT_REIGN:
     case IDN_FACT_CANCELLED:
-    case IDN_FACT_SETTING:
     case IDN_FACT_FORGOTTEN:
         return hash;
+    case IDN_FACT_SETTING:
+        hash = mix_bytes(hash, fact->u.setting.key, strlen(fact->u.setting.key));
+        return mix_bytes(hash, fact->u.setting.value, strlen(fact->u.setting.value));
     }
     return hash;
 }

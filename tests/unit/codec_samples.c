@@ -174,7 +174,7 @@ static bool names_job(uint32_t type)
 {
     return type == IDN_REQUEST_SUBMIT || type == IDN_REQUEST_UPLOAD || type == IDN_REQUEST_WATCH ||
            type == IDN_REQUEST_JOB || type == IDN_REQUEST_RESULTS || type == IDN_REQUEST_CANCEL ||
-           type == IDN_REQUEST_FORGET || type == IDN_REQUEST_RETRY;
+           type == IDN_REQUEST_FORGET || type == IDN_REQUEST_RETRY || type == IDN_REQUEST_SET;
 }
 
 static void request_body(struct idn_request *to)
@@ -201,6 +201,9 @@ static void request_body(struct idn_request *to)
         to->u.results.from = next();
         to->u.results.most = IDN_PAGE_ROWS_MAX;
         to->u.results.filter = IDN_FILTER_MISSING;
+    } else if (to->type == IDN_REQUEST_SET) {
+        NAME(to->u.set.key);
+        NAME(to->u.set.value);
     }
 }
 

@@ -10,7 +10,7 @@
 void sample_at_most(uint32_t most);
 
 enum {
-    SAMPLE_REQUESTS = IDN_REQUEST_RETRY, // types are 1 .. this
+    SAMPLE_REQUESTS = IDN_REQUEST_SET, // types are 1 .. this
     SAMPLE_REPLIES = IDN_REPLY_RESULTS,
     SAMPLE_WORKERS = IDN_WORKER_GOODBYE,
     SAMPLE_ORDERS = IDN_ORDER_HELLO_AGAIN,

@@ -462,6 +462,7 @@ static void test_enums_agree_with_the_proto_file(void)
 // A body is field 100 + type.
 static void test_bodies_agree_with_types(void)
 {
+    CHECK_INT(IDUNNO__REQUEST__BODY_SET, IDN_BODY_BASE + IDN_REQUEST_SET);
     CHECK_INT(IDUNNO__REQUEST__BODY_RETRY, IDN_BODY_BASE + IDN_REQUEST_RETRY);
     CHECK_INT(IDUNNO__REQUEST__BODY_RESULTS, IDN_BODY_BASE + IDN_REQUEST_RESULTS);
     CHECK_INT(IDUNNO__REPLY__BODY_RESULTS, IDN_BODY_BASE + IDN_REPLY_RESULTS);

@@ -270,6 +270,7 @@ static void test_names_of_jobs(void)
     REQUEST(IDN_REQUEST_JOB, m->job->bits = 39, "bits of job is 39, must be 40 to 128");
     REQUEST(IDN_REQUEST_WATCH, m->job->bits = 129, "bits of job is 129");
     REQUEST(IDN_REQUEST_RETRY, m->job = NULL, "RETRY: job is missing");
+    REQUEST(IDN_REQUEST_SET, m->job->bits = 39, "bits of job is 39, must be 40 to 128");
     REQUEST(IDN_REQUEST_FORGET, m->job->bits = 120, "job has bits beyond its length");
     REQUEST(IDN_REQUEST_RESULTS, m->job->key.len = 15, "bytes of job is 15, must be 16 to 16");
     REQUEST(IDN_REQUEST_RESULTS, m->job->key.len = 0, "bytes of job is 0");
@@ -284,6 +285,11 @@ static void test_requests(void)
         m->upload->bytes = idn_put_bytes(&codec->encoded, spoilt, IDN_LIST_PART_BYTES + 1),
         "UPLOAD: bytes is 32769, must be 0 to 32768");
     REQUEST(IDN_REQUEST_WATCH, m->watch->wait_ms = 30001, "wait_ms is 30001, must be 0 to 30000");
+    REQUEST(IDN_REQUEST_SET, m->set->key = empty, "SET: key is not 1 to 71 printable");
+    REQUEST(IDN_REQUEST_SET, m->set->key = spaced, "key is not");
+    REQUEST(IDN_REQUEST_SET, m->set->key = too_long, "key is not");
+    REQUEST(IDN_REQUEST_SET, m->set->value = control, "SET: value has a control character");
+    REQUEST(IDN_REQUEST_SET, m->set->value = long_name, "value is too long");
     REQUEST(IDN_REQUEST_RESULTS, m->results->most = 0, "most is 0, must be 1 to 1000");
     REQUEST(IDN_REQUEST_RESULTS, m->results->most = 1001, "most is 1001");
     REQUEST(IDN_REQUEST_RESULTS, m->results->filter = (Idunno__Request__Filter)4,
@@ -300,7 +306,7 @@ static void test_small_replies(void)
     REPLY(IDN_REPLY_WELCOME, m->welcome->role = (Idunno__Role)5, "role is 5");
     REPLY(IDN_REPLY_WELCOME, m->welcome->epoch->broker = 'c', "epoch's broker is neither a nor b");
     REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)0, "code is 0");
-    REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 25");
+    REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 29");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = control, "text has a control character");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = del, "text has a control character");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = too_long, "text is too long");
@@ -435,7 +441,7 @@ static void test_orders(void)
     ORDER(IDN_ORDER_ACK, m->epoch->broker = 'x', "epoch's broker is neither a nor b");
     ORDER(IDN_ORDER_WELCOME, m->welcome->beat_ms = 0, "beat_ms is 0, must be 1 to 10000");
     ORDER(IDN_ORDER_WELCOME, m->welcome->beat_ms = 10001, "beat_ms is 10001");
-    ORDER(IDN_ORDER_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 25");
+    ORDER(IDN_ORDER_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 29");
     ORDER(IDN_ORDER_REFUSED, m->refused->text = too_long, "text is too long");
     ORDER(IDN_ORDER_TRIM, m->trim->id = NULL, "TRIM: lease is missing");
     ORDER(IDN_ORDER_LIST_PART, m->list_part->total = 1, "LIST_PART: bytes end after the total");

@@ -84,11 +84,20 @@ static struct idn_request an_upload(void)
     return request;
 }
 
+static void draw_setting(struct idn_request *request)
+{
+    static const char *const keys[] = {"batch/alexnet", "batch/resnet18", "batch/other", "weight",
+        "drain/w1", "drain/w2", "drain/other", "drain/", "batch", "nothing"};
+
+    snprintf(request->u.set.key, IDN_SETTING_SIZE, "%s", keys[below(10)]);
+    snprintf(request->u.set.value, IDN_NAME_SIZE, "%lu", (unsigned long)wild(3, UINT64_MAX));
+}
+
 static struct idn_request a_request(void)
 {
     static const uint32_t types[] = {IDN_REQUEST_WATCH, IDN_REQUEST_WATCH, IDN_REQUEST_CANCEL,
-        IDN_REQUEST_FORGET, IDN_REQUEST_RESULTS, IDN_REQUEST_RETRY};
-    struct idn_request request = {.type = types[below(6)], .job = job_name()};
+        IDN_REQUEST_FORGET, IDN_REQUEST_RESULTS, IDN_REQUEST_RETRY, IDN_REQUEST_SET};
+    struct idn_request request = {.type = types[below(7)], .job = job_name()};
 
     if (below(3) == 0)
         return a_submission();
@@ -96,6 +105,8 @@ static struct idn_request a_request(void)
         return an_upload();
     if (request.type == IDN_REQUEST_WATCH)
         request.u.watch.version = wild(3, UINT64_MAX), request.u.watch.wait_ms = below(30000);
+    if (request.type == IDN_REQUEST_SET)
+        draw_setting(&request);
     if (request.type == IDN_REQUEST_RESULTS)
         request.u.results.from = (uint32_t)wild(300, UINT32_MAX), request.u.results.most = 10;
     return request;
