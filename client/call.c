@@ -272,6 +272,22 @@ enum idunno_code idn_call(
     return outcome == ANSWERED ? finish(idunno, ret_reply) : fail_unreachable(idunno, began_ms);
 }
 
+enum idunno_code idn_call_set(struct idunno *idunno, const struct idunno_job *job, const char *key,
+    const char *value, uint32_t *ret_durable)
+{
+    struct idn_request request = {.type = IDN_REQUEST_SET};
+    const struct idn_reply *reply;
+
+    (void)snprintf(request.u.set.key, sizeof(request.u.set.key), "%s", key);
+    (void)snprintf(request.u.set.value, sizeof(request.u.set.value), "%s", value);
+    if (job != NULL)
+        request.job = idn_call_job(job);
+    enum idunno_code code = idn_call(idunno, &request, &reply);
+    if (code == IDUNNO_OK)
+        *ret_durable = reply->u.accepted.durable;
+    return code;
+}
+
 struct idn_job_name idn_call_job(const struct idunno_job *job)
 {
     struct idn_job_name name = {.bits = IDN_KEY_SIZE * 8};

@@ -37,6 +37,10 @@ enum idunno_code idn_call(
 enum idunno_code idn_call_fail(struct idunno *idunno, enum idunno_code code, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 
+// SET: of the job, or of none (NULL). *ret_durable: by how many brokers it is stored.
+enum idunno_code idn_call_set(struct idunno *idunno, const struct idunno_job *job, const char *key,
+    const char *value, uint32_t *ret_durable);
+
 struct idn_job_name idn_call_job(const struct idunno_job *job);
 void idn_call_info(const struct idn_job_info *from, struct idunno_info *ret);
 

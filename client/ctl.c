@@ -29,11 +29,15 @@ static int take_operand(
         line->group = value;
         return error;
     }
-    if (line->command->operand == NULL || ctl->id != NULL)
+    const char *wanted = line->command->operand;
+    const char **place = wanted == NULL                                      ? NULL
+                         : ctl->id == NULL                                   ? &ctl->id
+                         : ctl->value == NULL && strchr(wanted, ' ') != NULL ? &ctl->value
+                                                                             : NULL;
+    if (place == NULL)
         return idn_reason_set(reason, -EINVAL, "%s takes %s, '%.100s' is too much",
-            line->command->name, line->command->operand == NULL ? "no operand" : "one job's id",
-            value);
-    ctl->id = value;
+            line->command->name, wanted == NULL ? "no operand" : wanted, value);
+    *place = value;
     return 0;
 }
 
@@ -98,6 +102,29 @@ static int check_options(
     return 0;
 }
 
+static int check_operands(
+    const struct idn_ctl *ctl, const struct idn_ctl_command *command, struct idn_reason *reason)
+{
+    static const struct {
+        const char *operand, *what, *listing;
+    } kinds[] = {
+        {"MODEL", "model", "models"}, {"WORKER", "worker", "workers"}, {"ID", "job", "jobs --all"}};
+    const char *wanted = command->operand, *second = wanted == NULL ? NULL : strchr(wanted, ' ');
+    size_t kind = 0;
+
+    if (wanted == NULL || wanted[0] == '[')
+        return 0;
+    while (strncmp(wanted, kinds[kind].operand, strlen(kinds[kind].operand)) != 0)
+        kind++;
+    if (ctl->id == NULL)
+        return idn_reason_set(reason, -EINVAL, "which %s? write %s %s; idunno-ctl %s lists them",
+            kinds[kind].what, command->name, wanted, kinds[kind].listing);
+    if (second != NULL && second[1] != '[' && ctl->value == NULL)
+        return idn_reason_set(
+            reason, -EINVAL, "which %s? write %s %s", command->name, command->name, wanted);
+    return 0;
+}
+
 static int check(const struct idn_ctl *ctl, const struct line *line, struct idn_reason *reason)
 {
     char group[200];
@@ -108,10 +135,8 @@ static int check(const struct idn_ctl *ctl, const struct line *line, struct idn_
     }
     if (line->command == NULL)
         return idn_reason_set(reason, -EINVAL, "which command? --help lists them");
-    if (line->command->operand != NULL && line->command->operand[0] != '[' && ctl->id == NULL)
-        return idn_reason_set(reason, -EINVAL,
-            "which job? write %s ID; idunno-ctl jobs --all lists them", line->command->name);
-    return check_options(ctl, line, reason);
+    int error = check_operands(ctl, line->command, reason);
+    return error != 0 ? error : check_options(ctl, line, reason);
 }
 
 static int parse(

@@ -15,7 +15,8 @@ struct idn_ctl {
     struct idunno *idunno; // owned; NULL for commands that ask the brokers one by one
     struct idn_cluster cluster;
     int signal_fd;
-    const char *id; // of the job, for commands that take one
+    const char *id;    // of the job; or the name of a model or worker, for commands that take one
+    const char *value; // the second operand, or NULL
     bool json, all, failed, missing, quarantined;
     const char *format;  // of results; NULL: not given
     uint32_t timeout_ms; // 0: not given
@@ -34,6 +35,10 @@ int idn_ctl_cancel(struct idn_ctl *ctl);
 int idn_ctl_forget(struct idn_ctl *ctl);
 int idn_ctl_quarantine_list(struct idn_ctl *ctl);
 int idn_ctl_quarantine_retry(struct idn_ctl *ctl);
+int idn_ctl_weight(struct idn_ctl *ctl);
+int idn_ctl_batch(struct idn_ctl *ctl);
+int idn_ctl_drain(struct idn_ctl *ctl);
+int idn_ctl_undrain(struct idn_ctl *ctl);
 int idn_ctl_switch(struct idn_ctl *ctl);
 int idn_ctl_bootstrap(struct idn_ctl *ctl);
 

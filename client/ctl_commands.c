@@ -94,6 +94,23 @@ static const struct idn_ctl_command commands[] = {
         "lets such images of a job be tried again",
         "For example when the file was repaired or the workers were. A job that had finished is\n"
         "open again until these images have results.\n"},
+    {"weight", "ID N", BIT(JSON), false, idn_ctl_weight, "sets a job's share, 1 to 1000",
+        "A job of weight 2 completes two tasks while one of weight 1 completes one; usual is 1.\n"
+        "It counts from now on. JSON members: job weight durable.\n"
+        "durable: by how many brokers it is stored.\n"},
+    {"batch", "MODEL [N]", BIT(JSON), false, idn_ctl_batch, "shows or sets the images a task",
+        "N, 1 to 10000, applies to tasks that are given out from now on, also of open jobs. Jobs\n"
+        "complete tasks at equal rates, so a smaller batch of a model makes its jobs slower.\n"
+        "JSON members: model batch durable.\n"
+        "durable: by how many brokers it is stored; null when it was only shown.\n"},
+    {"drain", "WORKER", BIT(JSON), false, idn_ctl_drain, "gives a worker nothing new",
+        "What it has begun it finishes, some 100 ms of work; the rest goes to others at once. It\n"
+        "stays drained, restarted or not, until idunno-ctl undrain WORKER. JSON members: worker\n"
+        "drained leases durable.\n"
+        "leases: what it still holds; null when it is not there now. durable: by how many brokers\n"
+        "it is stored.\n"},
+    {"undrain", "WORKER", BIT(JSON), false, idn_ctl_undrain, "gives a drained worker work again",
+        "JSON members as of drain.\n"},
     {"switch", NULL, 0, true, idn_ctl_switch, "the standby takes over from the active broker",
         "The active broker gives out nothing new, waits until its standby has everything, and\n"
         "hands over; clients and workers follow. When that does not succeed within 5 s it goes\n"
@@ -109,14 +126,14 @@ enum { COMMANDS = sizeof(commands) / sizeof(*commands) };
 
 void idn_ctl_print_help(void)
 {
-    (void)printf("usage: idunno-ctl COMMAND [ID] [OPTION]...\n\n"
+    (void)printf("usage: idunno-ctl COMMAND [OPERAND]... [OPTION]...\n\n"
                  "Looks at an IDunno cluster and tells it what to do.\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         (void)printf("  %s %-*s %s\n", commands[i].name, (int)(20 - strlen(commands[i].name)),
             commands[i].operand == NULL ? "" : commands[i].operand, commands[i].summary);
     (void)fputs(
         "\n"
-        "ID is a job's id, or at least its first 8 characters.\n\n"
+        "ID is a job's id, or at least its first 8 characters; N a number.\n\n"
         "  --json                for programs: JSON instead of a table\n"
         "  --broker HOST[:PORT]  where the cluster is; twice for its two brokers (configuration)\n"
         "  --config FILE         configuration (else $IDUNNO_CONFIG, ./idunno.conf,\n"

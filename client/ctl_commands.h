@@ -25,7 +25,7 @@ extern const struct idn_option idn_ctl_options[]; // ends with a NULL name
 
 struct idn_ctl_command {
     const char *name;    // one word, or a group's word and one more: "quarantine list"
-    const char *operand; // "ID", "[ID]" when it may be left out; NULL: none
+    const char *operand; // "ID", "MODEL [N]": in brackets what may be left out; NULL: none
     unsigned options;    // IDN_CTL_BIT of those beyond what every command takes
     bool one_by_one;     // asks the brokers one by one: there is no handle of the cluster
     int (*run)(struct idn_ctl *ctl);

@@ -16,11 +16,13 @@ struct part {
     uint32_t refusal; // of SWITCH, BOOTSTRAP and RETRY; 0: accepted
     bool mute;        // does not answer the first SWITCH
     uint32_t unknown; // so many times the job is not known here
-    atomic_uint switches, bootstraps, retries, finds;
+    atomic_uint switches, bootstraps, retries, finds, sets;
+    struct idn_request set; // the last one
 };
 static struct part a, b;
 static atomic_bool switched;
 static struct idn_ctl ctl;
+static const char *value;         // the second operand of the next run
 static char out[8000], err[2000]; // of the last run
 
 static struct part *part_of(struct fake_broker *broker)
@@ -97,6 +99,33 @@ static bool told(struct part *part, atomic_uint *count, struct idn_reply *ret)
     return true;
 }
 
+static void models(struct idn_reply *ret)
+{
+    static struct idn_entry_info model[] = {
+        {.name = "alexnet", .count = 500}, {.name = "resnet18", .count = 400}};
+
+    ret->type = IDN_REPLY_MODELS;
+    ret->u.entries.count = 2;
+    ret->u.entries.item = model;
+}
+
+static void workers(struct idn_reply *ret)
+{
+    static struct idn_worker_info worker[] = {
+        {.name = "w1", .state = IDN_WORKER_DRAINING, .leases = 1},
+        {.name = "w2", .state = IDN_WORKER_IDLE}, {.name = "w3", .state = IDN_WORKER_DEAD}};
+
+    ret->type = IDN_REPLY_WORKERS;
+    ret->u.workers.count = 3;
+    ret->u.workers.item = worker;
+}
+
+static bool set(struct part *part, const struct idn_request *request, struct idn_reply *ret)
+{
+    part->set = *request;
+    return told(part, &part->sets, ret);
+}
+
 static bool answer(
     struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
 {
@@ -121,6 +150,14 @@ static bool answer(
         return told(part, &part->bootstraps, ret);
     case IDN_REQUEST_RETRY:
         return told(part, &part->retries, ret);
+    case IDN_REQUEST_SET:
+        return set(part, request, ret);
+    case IDN_REQUEST_MODELS:
+        models(ret);
+        return true;
+    case IDN_REQUEST_WORKERS:
+        workers(ret);
+        return true;
     case IDN_REQUEST_JOBS:
         ret->type = IDN_REPLY_JOBS;
         jobs(ret);
@@ -184,7 +221,7 @@ static int run(
     struct part *part[] = {&a, &b};
     FILE *file[2] = {tmpfile(), tmpfile()};
     int kept[2];
-    struct idn_ctl fresh = {.signal_fd = ctl.signal_fd, .id = id, .json = json};
+    struct idn_ctl fresh = {.signal_fd = ctl.signal_fd, .id = id, .value = value, .json = json};
 
     atomic_store(&switched, false);
     ctl = fresh;
@@ -411,6 +448,85 @@ static void test_quarantine_retry(void)
     CHECK_STRING(out, "no image of job 04000000 is in quarantine\n");
 }
 
+// ---- settings
+
+static int run_set(
+    int (*command)(struct idn_ctl *ctl), const char *id, const char *number, bool json)
+{
+    pair();
+    value = number;
+    int status = run(command, 1, 1, id, json);
+    value = NULL;
+    return status;
+}
+
+static void test_weight(void)
+{
+    CHECK_INT(run_set(idn_ctl_weight, "04000000", "3", false), IDN_EXIT_OK);
+    CHECK_STRING(out, "job 04000000 has weight 1 now, 1 before; it has ended, so that changes "
+                      "nothing\n");
+    CHECK_STRING(a.set.u.set.key, "weight");
+    CHECK_STRING(a.set.u.set.value, "3");
+    CHECK_INT(a.set.job.bits, 128);
+    CHECK_INT(run_set(idn_ctl_weight, "04000000", "1000", true), IDN_EXIT_OK);
+    CHECK_STRING(out, "{\"job\":\"04000000000000000000000000\",\"weight\":1,\"durable\":1}\n");
+    CHECK_INT(run_set(idn_ctl_weight, "04000000", "0", false), IDN_EXIT_USAGE);
+    CHECK_STRING(err, "idunno-ctl: the weight '0' is not a whole number from 1 to 1000\n");
+    CHECK_INT(run_set(idn_ctl_weight, "04000000", "1001", false), IDN_EXIT_USAGE);
+    CHECK_INT(atomic_load(&a.sets), 0);
+}
+
+static void test_batch(void)
+{
+    CHECK_INT(run_set(idn_ctl_batch, "resnet18", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "resnet18: 400 images a task\n");
+    CHECK_INT(atomic_load(&a.sets), 0);
+    CHECK_INT(run_set(idn_ctl_batch, "resnet18", NULL, true), IDN_EXIT_OK);
+    CHECK_STRING(out, "{\"model\":\"resnet18\",\"batch\":400,\"durable\":null}\n");
+    CHECK_INT(run_set(idn_ctl_batch, "resnet18", "2000", false), IDN_EXIT_OK);
+    CHECK_STRING(out, "resnet18: 2,000 images a task from now on, 400 before\n");
+    CHECK_STRING(a.set.u.set.key, "batch/resnet18");
+    CHECK_STRING(a.set.u.set.value, "2000");
+    CHECK_INT(a.set.job.bits, 0);
+    CHECK_INT(run_set(idn_ctl_batch, "resnet18", "20", true), IDN_EXIT_OK);
+    CHECK_STRING(out, "{\"model\":\"resnet18\",\"batch\":20,\"durable\":1}\n");
+    CHECK_INT(run_set(idn_ctl_batch, "resnet", "20", false), IDN_EXIT_FAILURE);
+    CHECK_STRING(err, "idunno-ctl: no model is named resnet; did you mean resnet18?\n");
+    CHECK_INT(run_set(idn_ctl_batch, "resnet18", "many", false), IDN_EXIT_USAGE);
+    CHECK_STRING(err, "idunno-ctl: the batch 'many' is not a whole number from 1 to 10000\n");
+}
+
+static void test_drain(void)
+{
+    CHECK_INT(run_set(idn_ctl_drain, "w1", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w1 gets nothing new, and finishes what it has begun; idunno-ctl "
+                      "workers says when\n");
+    CHECK_STRING(a.set.u.set.key, "drain/w1");
+    CHECK_STRING(a.set.u.set.value, "1");
+    CHECK_INT(run_set(idn_ctl_drain, "w2", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w2 gets nothing new, and has nothing left to do\n");
+    CHECK_INT(run_set(idn_ctl_drain, "w3", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w3 gets nothing when it comes\n");
+    CHECK_INT(run_set(idn_ctl_drain, "w1", NULL, true), IDN_EXIT_OK);
+    CHECK_STRING(out, "{\"worker\":\"w1\",\"drained\":true,\"leases\":1,\"durable\":1}\n");
+    CHECK_INT(run_set(idn_ctl_undrain, "w1", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w1 gets work again\n");
+    CHECK_STRING(a.set.u.set.value, "0");
+    CHECK_INT(run_set(idn_ctl_undrain, "w3", NULL, true), IDN_EXIT_OK);
+    CHECK_STRING(out, "{\"worker\":\"w3\",\"drained\":false,\"leases\":null,\"durable\":1}\n");
+    CHECK_INT(run_set(idn_ctl_drain, "two words", NULL, false), IDN_EXIT_USAGE);
+    CHECK_STRING(
+        err, "idunno-ctl: 'two words' is no worker's name; idunno-ctl workers lists them\n");
+}
+
+static void test_settings_that_are_refused(void)
+{
+    pair();
+    a.refusal = IDN_REFUSED_UNKNOWN_WORKER;
+    CHECK_INT(run(idn_ctl_drain, 1, 1, "w9", false), IDN_EXIT_FAILURE);
+    CHECK_STRING(err, "idunno-ctl: the standby is not in sync\n"); // the broker's sentence
+}
+
 // ---- commands of two words
 
 static void test_commands_are_found(void)
@@ -452,6 +568,10 @@ int main(int argc, char **argv)
         CHECK_TEST(test_wait_goes_on_when_the_job_is_unknown_here),
         CHECK_TEST(test_quarantine_list),
         CHECK_TEST(test_quarantine_retry),
+        CHECK_TEST(test_weight),
+        CHECK_TEST(test_batch),
+        CHECK_TEST(test_drain),
+        CHECK_TEST(test_settings_that_are_refused),
         CHECK_TEST(test_commands_are_found),
     };
 

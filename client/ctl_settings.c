@@ -1,0 +1,219 @@
+// idunno-ctl weight, batch, drain, undrain: what can be set while the cluster runs.
+#include "client/call.h"
+#include "client/ctl.h"
+#include "client/human.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// ---- weight
+
+static bool take_number(const char *text, const char *what, uint64_t most, uint64_t *ret)
+{
+    if (idn_parse_u64(text, most, ret) == 0 && *ret > 0)
+        return true;
+    (void)idn_program_usage(IDN_CTL, "the %s '%.100s' is not a whole number from 1 to %llu", what,
+        text, (unsigned long long)most);
+    return false;
+}
+
+static void weight_json(const struct idunno_info *info, uint32_t durable)
+{
+    struct idn_json json;
+
+    idn_json_init(&json, stdout);
+    idn_json_object(&json, NULL);
+    idn_json_string(&json, "job", info->job.id);
+    idn_json_u64(&json, "weight", info->weight);
+    idn_json_u64(&json, "durable", durable);
+    idn_json_end(&json);
+}
+
+int idn_ctl_weight(struct idn_ctl *ctl)
+{
+    struct idunno_info info;
+    uint32_t durable, before;
+    uint64_t weight;
+
+    if (!take_number(ctl->value, "weight", IDN_WEIGHT_MAX, &weight))
+        return IDN_EXIT_USAGE;
+    enum idunno_code code = idunno_find(ctl->idunno, ctl->id, &info);
+    before = info.weight;
+    if (code == IDUNNO_OK)
+        code = idn_call_set(ctl->idunno, &info.job, "weight", ctl->value, &durable);
+    if (code == IDUNNO_OK)
+        code = idunno_find(ctl->idunno, info.job.id, &info);
+    if (code != IDUNNO_OK)
+        return idn_ctl_fail(ctl, code);
+    if (ctl->json)
+        weight_json(&info, durable);
+    else
+        (void)printf("job %.8s has weight %u now, %u before%s\n", info.job.id, info.weight, before,
+            info.state == IDUNNO_OPEN ? "" : "; it has ended, so that changes nothing");
+    return IDN_EXIT_OK;
+}
+
+// ---- batch
+
+struct models {
+    const char *names[IDN_MODELS_MAX];
+    char name[IDN_MODELS_MAX][IDN_NAME_SIZE];
+    uint32_t batch[IDN_MODELS_MAX];
+    size_t count;
+};
+
+static void note_model(void *context, const struct idn_entry_info *entry)
+{
+    struct models *models = context;
+
+    if (models->count == IDN_MODELS_MAX)
+        return;
+    (void)snprintf(models->name[models->count], IDN_NAME_SIZE, "%s", entry->name);
+    models->names[models->count] = models->name[models->count];
+    models->batch[models->count++] = entry->count;
+}
+
+static int no_such_model(const struct models *models, const char *name)
+{
+    const char *nearest = idn_nearest(name, models->names, models->count);
+
+    if (nearest == NULL)
+        return idn_program_fail(
+            IDN_CTL, "no model is named %.100s; idunno-ctl models lists them", name);
+    return idn_program_fail(IDN_CTL, "no model is named %.100s; did you mean %s?", name, nearest);
+}
+
+static void batch_json(const char *model, uint64_t batch, uint32_t durable)
+{
+    struct idn_json json;
+
+    idn_json_init(&json, stdout);
+    idn_json_object(&json, NULL);
+    idn_json_string(&json, "model", model);
+    idn_json_u64(&json, "batch", batch);
+    if (durable > 0)
+        idn_json_u64(&json, "durable", durable);
+    else
+        idn_json_null(&json, "durable");
+    idn_json_end(&json);
+}
+
+static enum idunno_code set_batch(struct idn_ctl *ctl, uint32_t *ret_durable)
+{
+    char key[IDN_SETTING_SIZE];
+
+    (void)snprintf(key, sizeof(key), "batch/%.63s", ctl->id);
+    return idn_call_set(ctl->idunno, NULL, key, ctl->value, ret_durable);
+}
+
+static int tell_batch(const struct idn_ctl *ctl, uint32_t before, uint64_t batch, uint32_t durable)
+{
+    if (ctl->json)
+        batch_json(ctl->id, batch, durable);
+    else if (durable == 0)
+        (void)printf("%s: %s images a task\n", ctl->id, idn_human_count(before).text);
+    else
+        (void)printf("%s: %s images a task from now on, %s before\n", ctl->id,
+            idn_human_count(batch).text, idn_human_count(before).text);
+    return IDN_EXIT_OK;
+}
+
+int idn_ctl_batch(struct idn_ctl *ctl)
+{
+    struct models models = {.count = 0};
+    uint64_t batch = 0;
+    uint32_t durable = 0;
+    size_t at = 0;
+
+    if (ctl->value != NULL && !take_number(ctl->value, "batch", IDN_BATCH_MAX, &batch))
+        return IDN_EXIT_USAGE;
+    enum idunno_code code = idn_call_entries(ctl->idunno, IDN_REQUEST_MODELS, note_model, &models);
+    while (at < models.count && strcmp(models.name[at], ctl->id) != 0)
+        at++;
+    if (code == IDUNNO_OK && at == models.count)
+        return no_such_model(&models, ctl->id);
+    if (code == IDUNNO_OK && ctl->value != NULL)
+        code = set_batch(ctl, &durable);
+    if (code != IDUNNO_OK)
+        return idn_ctl_fail(ctl, code);
+    return tell_batch(
+        ctl, models.batch[at], ctl->value != NULL ? batch : models.batch[at], durable);
+}
+
+// ---- drain, undrain
+
+struct sought {
+    const char *name;
+    bool found;
+    uint32_t leases;
+};
+
+static void note_worker(void *context, const struct idn_worker_info *worker)
+{
+    struct sought *sought = context;
+
+    if (strcmp(worker->name, sought->name) != 0 || worker->state == IDN_WORKER_DEAD)
+        return;
+    sought->found = true;
+    sought->leases = worker->leases;
+}
+
+static void drain_json(const struct sought *sought, bool drained, uint32_t durable)
+{
+    struct idn_json json;
+
+    idn_json_init(&json, stdout);
+    idn_json_object(&json, NULL);
+    idn_json_string(&json, "worker", sought->name);
+    idn_json_bool(&json, "drained", drained);
+    if (sought->found)
+        idn_json_u64(&json, "leases", sought->leases);
+    else
+        idn_json_null(&json, "leases");
+    idn_json_u64(&json, "durable", durable);
+    idn_json_end(&json);
+}
+
+static const char *drained_text(const struct sought *sought)
+{
+    if (!sought->found)
+        return "gets nothing when it comes";
+    if (sought->leases == 0)
+        return "gets nothing new, and has nothing left to do";
+    return "gets nothing new, and finishes what it has begun; idunno-ctl workers says when";
+}
+
+static int set_drain(struct idn_ctl *ctl, bool drained)
+{
+    struct sought sought = {.name = ctl->id};
+    char key[IDN_SETTING_SIZE];
+    uint32_t durable;
+
+    if (!idn_name_is_valid(ctl->id, IDN_NAME_SIZE))
+        return idn_program_usage(
+            IDN_CTL, "'%.100s' is no worker's name; idunno-ctl workers lists them", ctl->id);
+    (void)snprintf(key, sizeof(key), "drain/%.63s", ctl->id);
+    enum idunno_code code = idn_call_set(ctl->idunno, NULL, key, drained ? "1" : "0", &durable);
+    if (code == IDUNNO_OK)
+        code = idn_call_workers(ctl->idunno, note_worker, &sought);
+    if (code != IDUNNO_OK)
+        return idn_ctl_fail(ctl, code);
+    if (ctl->json)
+        drain_json(&sought, drained, durable);
+    else
+        (void)printf(
+            "worker %s %s\n", sought.name, drained ? drained_text(&sought) : "gets work again");
+    return IDN_EXIT_OK;
+}
+
+int idn_ctl_drain(struct idn_ctl *ctl)
+{
+    return set_drain(ctl, true);
+}
+
+int idn_ctl_undrain(struct idn_ctl *ctl)
+{
+    return set_drain(ctl, false);
+}
