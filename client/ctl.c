@@ -35,8 +35,9 @@ static int take_operand(
                          : ctl->value == NULL && strchr(wanted, ' ') != NULL ? &ctl->value
                                                                              : NULL;
     if (place == NULL)
-        return idn_reason_set(reason, -EINVAL, "%s takes %s, '%.100s' is too much",
-            line->command->name, wanted == NULL ? "no operand" : wanted, value);
+        return idn_reason_set(reason, -EINVAL, "%s takes %s%s: '%.100s' is too much",
+            line->command->name, wanted == NULL ? "no operand" : "only ",
+            wanted == NULL ? "" : wanted, value);
     *place = value;
     return 0;
 }

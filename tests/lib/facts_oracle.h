@@ -25,7 +25,7 @@ struct oracle {
     bool known, forgotten, cancelled, rivals, disputed;
     const struct idn_fact *accepted;
     struct idn_job_spec spec;
-    uint32_t state, total;
+    uint32_t state, total, weight;
     uint32_t ok, failed, quarantined, conflicts, lifted;
     struct idn_digest digest;
     uint64_t compute_us, class_hash;
@@ -143,6 +143,24 @@ static inline void oracle_count(struct oracle *oracle)
         oracle->state = oracle->cancelled ? IDN_JOB_CANCELLED : IDN_JOB_OPEN;
 }
 
+// The highest SETTING of the key, and of the job (NULL: of none).
+static inline uint32_t oracle_setting(const struct idn_fact *const *fact, size_t count,
+    const struct idn_key *job, const char *key, uint32_t otherwise)
+{
+    static const struct idn_key none;
+    const struct idn_fact *highest = NULL;
+    uint64_t value = otherwise;
+
+    for (size_t i = 0; i < count; i++)
+        if (fact[i]->kind == IDN_FACT_SETTING && strcmp(fact[i]->u.setting.key, key) == 0 &&
+            idn_key_equal(&fact[i]->job, job == NULL ? &none : job) &&
+            (highest == NULL || oracle_is_lower(highest, fact[i])))
+            highest = fact[i];
+    if (highest != NULL)
+        (void)idn_parse_u64(highest->u.setting.value, UINT32_MAX, &value);
+    return (uint32_t)value;
+}
+
 // Of the first `count` facts. The specification is the one that is asked for (a store's REFOLD), or
 // NULL: the one that counts.
 static inline void oracle_ask(const struct idn_fact *const *fact, size_t count,
@@ -156,6 +174,7 @@ static inline void oracle_ask(const struct idn_fact *const *fact, size_t count,
     if (!ret->known)
         return;
     ret->spec = spec != NULL ? *spec : ret->accepted->u.accepted;
+    ret->weight = oracle_setting(fact, count, key, "weight", ret->spec.weight);
     ret->total = ret->spec.last - ret->spec.first + 1;
     for (size_t i = 0; i < count; i++)
         if (idn_key_equal(&fact[i]->job, key))

@@ -1,7 +1,7 @@
 // Equal facts, equal state, in whatever order they came: two brokers make a history together and
 // apart (jobs accepted on either or both, other specifications of a key, results, contradictions,
-// errors, quarantines, lifts, cancels, forgets, restarts); then both, and observers that get the
-// union in random orders that respect causes, must agree with what the set of facts says.
+// errors, quarantines, lifts, cancels, forgets, settings, restarts); then both, and observers that
+// get the union in random orders that respect causes, must agree with what the set of facts says.
 #include "tests/lib/facts_site.h"
 
 enum { MAKERS = 2, ACTIONS = 300, SEEDS = 500, OBSERVERS = 4, WORKERS = 2 };
@@ -22,7 +22,7 @@ static struct world {
 // How often what the test is about did happen, over all seeds.
 static struct {
     unsigned rivals, switched, reopened, lifted, disputed, forgotten, cancelled, finished, clean,
-        leased, restarts, standbys;
+        leased, restarts, standbys, weighed, batched, drained, undrained;
 } seen;
 
 static uint64_t draw(void)
@@ -48,6 +48,7 @@ static void configure(struct site *site, char letter)
     site->config.letter = (uint32_t)letter;
     site->config.open_images_max = 4096;
     site->config.forgotten_max = 16;
+    site->config.drained_max = 8;
     site->now = 5000;
     site->facts = site->stored = site->summaries = site->refolds = 0;
     site->holds_store = site->holds_refolds = false;
@@ -224,6 +225,20 @@ static void ask(struct maker *maker, uint32_t type)
     site_request(&maker->site, type, key);
 }
 
+static void set(struct maker *maker)
+{
+    static const char *const keys[] = {
+        "weight", "weight", "batch/alexnet", "batch/resnet18", "drain/w1", "drain/w2"};
+    struct idn_request request = {.type = IDN_REQUEST_SET};
+    uint32_t which = below(6);
+
+    if (which < 2)
+        request.job = (struct idn_job_name){.key = rig_key(below(SITE_KEYS)), .bits = 128};
+    snprintf(request.u.set.key, IDN_SETTING_SIZE, "%s", keys[which]);
+    snprintf(request.u.set.value, IDN_NAME_SIZE, "%u", which < 4 ? 1 + below(20) : below(2));
+    site_ask(&maker->site, request);
+}
+
 static void act(struct maker *maker, struct maker *other)
 {
     uint32_t what = below(120);
@@ -248,6 +263,8 @@ static void act(struct maker *maker, struct maker *other)
         restart(maker);
     else if (what < 113)
         meet(&maker->site, &other->site, 1 + below(20));
+    else if (what < 118)
+        set(maker);
 }
 
 static void make_history(void)
@@ -274,6 +291,7 @@ static void make_history(void)
 static void count_seen(const struct oracle *oracle)
 {
     seen.rivals += oracle->rivals;
+    seen.weighed += oracle->known && oracle->weight != 1;
     seen.lifted += oracle->lifted > 0;
     seen.disputed += oracle->disputed && oracle->state == IDN_JOB_FINISHED;
     seen.forgotten += oracle->forgotten;
@@ -315,6 +333,7 @@ static void check_job(const struct site *site, unsigned key, const struct oracle
     CHECK(memcmp(&job->spec, &oracle->spec, sizeof(job->spec)) == 0);
     CHECK_INT(job->state, oracle->state);
     CHECK_INT(job->lifted, oracle->lifted);
+    CHECK_INT(job->weight, oracle->weight);
     CHECK_INT(job->cancelled, oracle->cancelled);
     CHECK_INT(job->rivals, oracle->rivals);
     CHECK_INT(job->images.kind[IDN_IMAGE_OK], oracle->ok);
@@ -329,9 +348,29 @@ static void check_job(const struct site *site, unsigned key, const struct oracle
     CHECK_INT(job->class_hash, oracle->class_hash);
 }
 
+static void check_settings(const struct site *site)
+{
+    for (uint32_t i = 0; i < site->config.models; i++) {
+        char key[IDN_SETTING_SIZE];
+        snprintf(key, sizeof(key), "batch/%s", rig.model[i].name);
+        uint32_t batch = oracle_setting(site->fact, site->facts, NULL, key, rig.model[i].batch);
+        CHECK_INT(site->core->model[i].batch, batch);
+        seen.batched += batch != rig.model[i].batch;
+    }
+    for (unsigned n = 1; n <= WORKERS; n++) {
+        char key[IDN_SETTING_SIZE];
+        snprintf(key, sizeof(key), "drain/w%u", n);
+        uint32_t drained = oracle_setting(site->fact, site->facts, NULL, key, 2);
+        CHECK_INT(idn_drained_has(&site->core->drained, key + strlen("drain/")), drained == 1);
+        seen.drained += drained == 1;
+        seen.undrained += drained == 0;
+    }
+}
+
 static void check_site(struct site *site)
 {
     site_let_go(site);
+    check_settings(site);
     for (unsigned key = 0; key < SITE_KEYS; key++) {
         struct idn_key wanted = rig_key(key);
         struct oracle oracle;
@@ -427,6 +466,8 @@ static void test_any_order_of_facts_gives_the_same_state(void)
     CHECK(seen.disputed >= SEEDS && seen.forgotten >= SEEDS / 10 && seen.cancelled >= SEEDS / 10);
     CHECK(seen.finished >= SEEDS && seen.clean >= SEEDS && seen.leased >= SEEDS);
     CHECK(seen.restarts >= SEEDS && seen.standbys >= SEEDS);
+    CHECK(seen.weighed >= SEEDS && seen.batched >= SEEDS);
+    CHECK(seen.drained >= SEEDS && seen.undrained >= SEEDS);
 }
 
 int main(int argc, char **argv)
