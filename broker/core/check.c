@@ -173,6 +173,7 @@ void idn_core_check(const struct idn_core *core)
     check_unserved(core);
     idn_policy_check(core);
     check_mirror(core);
+    IDN_ASSERT(core->refolds <= IDN_REFOLDS_MAX);
     IDN_ASSERT(core->stored <= core->position);
     IDN_ASSERT((core->commit_count == 0) == (core->stored == core->position));
 }

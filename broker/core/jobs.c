@@ -216,6 +216,14 @@ void idn_jobs_touch(struct idn_core *core, struct idn_job *job)
         idn_link_append(&core->changed, &job->in_changed);
 }
 
+// At the others' virtual time: it is not owed the time that it was away.
+static void open_again(struct idn_core *core, struct idn_job *job)
+{
+    job->start = idn_policy_start(core);
+    enter_open(core, job);
+    idn_policy_charge(core, job);
+}
+
 static void move(struct idn_core *core, struct idn_job *job, uint32_t state, uint64_t wall_ms)
 {
     if (job->state == state)
@@ -224,7 +232,7 @@ static void move(struct idn_core *core, struct idn_job *job, uint32_t state, uin
     job->finished_wall_ms = state == IDN_JOB_OPEN ? 0 : wall_ms;
     leave_open(core, job);
     if (state == IDN_JOB_OPEN)
-        enter_open(core, job);
+        open_again(core, job);
     if (state == IDN_JOB_FINISHED)
         job->summary_due = true;
     idn_jobs_touch(core, job);

@@ -87,6 +87,7 @@ void idn_refold_take(
 {
     struct idn_job *job = idn_jobs_find(core, &summary->job);
 
+    core->refolds -= core->refolds > 0;
     if (job == NULL || !job->refolding)
         return;
     job->refolding = false;
@@ -139,12 +140,14 @@ static void emit_refold(struct idn_core *core, struct idn_job *job)
     action->u.refold.states = job->state == IDN_JOB_OPEN;
     job->refold_due = false;
     job->refolding = true;
+    core->refolds++;
 }
 
-// An open job's images need pages when the answer comes.
+// An open job's images need pages when the answer comes, and the store's reader memory until then.
 static bool may_refold(const struct idn_core *core, const struct idn_job *job)
 {
-    return !job->refolding && core->stored >= job->refold_position &&
+    return !job->refolding && core->refolds < IDN_REFOLDS_MAX &&
+           core->stored >= job->refold_position &&
            (job->state != IDN_JOB_OPEN || core->pages.free >= idn_images_pages(idn_job_total(job)));
 }
 

@@ -33,6 +33,7 @@ enum {
     IDN_ACTIONS_BULK = 768, // what may be put off to the next step stops here
     IDN_ACTIONS_MAX = IDN_ACTIONS_BULK + IDN_MIRROR_FACTS_MAX + 256,
     IDN_PROMISES_MAX = 16 * 1024,
+    IDN_REFOLDS_MAX = 8,         // asked of the store at once
     IDN_COMMIT_TIMES_MAX = 4096, // one a millisecond of IDN_COMMIT_MS_MAX
     IDN_CLIENTS_MAX = 1024,      // whose rate is remembered
     IDN_REFUSED_PAIRS_MAX = 8,   // (model, list) that a worker could not have
@@ -392,6 +393,7 @@ struct idn_core {
     struct idn_link unserved; // open jobs without a lease in this reign, as accepted
     struct idn_pages pages;
     struct idn_forgotten forgotten;
+    uint32_t refolds; // asked for and not answered
     struct idn_drained drained;
 
     struct idn_worker *worker;

@@ -20,7 +20,7 @@ struct site {
     size_t facts, stored;
     struct idn_summary summary[SITE_SUMMARIES_MAX];
     size_t covers[SITE_SUMMARIES_MAX], summaries;
-    struct idn_action refold[SITE_KEYS];
+    struct idn_action refold[IDN_REFOLDS_MAX];
     size_t refolds;
     bool holds_store, holds_refolds;
     struct idn_action action[SITE_ACTIONS_MAX]; // the first since site_clear
@@ -91,7 +91,7 @@ static inline void site_harvest(struct site *site, const struct idn_fact *copied
         if (action->type == IDN_ACTION_SUMMARY)
             site_keep_summary(site, &action->u.summary);
         if (action->type == IDN_ACTION_REFOLD) {
-            CHECK(site->refolds < SITE_KEYS);
+            CHECK(site->refolds < IDN_REFOLDS_MAX);
             site->refold[site->refolds++] = *action;
         }
     }

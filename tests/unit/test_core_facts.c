@@ -1,5 +1,6 @@
 // Facts of the other broker's on one that runs, with leases and watches; what clients ask that
 // makes facts; what must not make any.
+#include "broker/core/policy.h"
 #include "tests/lib/facts_site.h"
 
 static struct rig rig;      // for its configuration and messages
@@ -386,6 +387,38 @@ static void test_a_row_that_is_damaged_is_computed_again(void)
     CHECK_INT(order(IDN_ORDER_LEASE)->u.lease.count, 1);
 }
 
+static void test_a_job_that_is_open_again_is_not_owed_the_time_it_was_away(void)
+{
+    end_with_a_quarantine();
+    submit(2, 0, 39);
+    hello(1);
+    struct idn_order lease = *order(IDN_ORDER_LEASE);
+    report(1, &lease, 0, 10);
+    site_request(&site, IDN_REQUEST_RETRY, 1);
+    int64_t others = idn_policy_progress(site.core, site_job(&site, 2));
+    CHECK_INT(others, 1 << 20);
+    CHECK_INT(idn_policy_progress(site.core, site_job(&site, 1)), others);
+}
+
+static void test_few_jobs_are_read_back_at_once(void)
+{
+    begin();
+    site.config.open_jobs_max = 20, site.config.jobs_max = 20;
+    site.config.open_images_max = 2000;
+    site_boot(&site);
+    site_start(&site, 0x78);
+    site.holds_refolds = true;
+    for (unsigned key = 1; key <= IDN_REFOLDS_MAX + 1; key++) {
+        accept_there(key, 0, 4, 9);
+        results_there(key, 0, 5);
+        results_there(key, 0, 1); // late
+    }
+    CHECK_INT(site.refolds, IDN_REFOLDS_MAX);
+    site_let_go(&site);
+    for (unsigned key = 1; key <= IDN_REFOLDS_MAX + 1; key++)
+        CHECK(!idn_job_is_read_back(site_job(&site, key)));
+}
+
 static void test_retry_needs_room(void)
 {
     end_with_a_quarantine();
@@ -508,6 +541,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_what_is_lifted_elsewhere_stays_cancelled),
         CHECK_TEST(test_a_lift_makes_the_answer_stale),
         CHECK_TEST(test_a_row_that_is_damaged_is_computed_again),
+        CHECK_TEST(test_a_job_that_is_open_again_is_not_owed_the_time_it_was_away),
+        CHECK_TEST(test_few_jobs_are_read_back_at_once),
         CHECK_TEST(test_retry_needs_room),
         CHECK_TEST(test_forgotten_is_for_ever),
         CHECK_TEST(test_forgotten_by_the_other),

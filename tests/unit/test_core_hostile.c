@@ -5,16 +5,17 @@
 #include "broker/core/images.h"
 #include "tests/lib/core_rig.h"
 
-enum { RUNS = 150, STEPS = 500, KEYS = 6, WORKERS = 6, LEASES = 16 };
+enum { RUNS = 150, STEPS = 500, KEYS = 6, WORKERS = 6, LEASES = 16, REFOLDS = 16 };
 
 struct chaos {
     struct rig *rig;
     struct idn_random random;
     struct idn_order lease[LEASES]; // some that were granted
     uint32_t leases;
-    uint64_t report[WORKERS]; // last number that may have been taken
-    struct idn_action refold; // outstanding, or of another type
-    unsigned era;             // keys in use: from here on
+    uint64_t report[WORKERS];          // last number that may have been taken
+    struct idn_action refold[REFOLDS]; // outstanding
+    uint32_t refolds;
+    unsigned era; // keys in use: from here on
 };
 static struct chaos chaos;
 static uint8_t bytes[IDN_LIST_PART_BYTES];
@@ -271,22 +272,20 @@ static void time_goes_on(void)
 // Any results that a store may hold for the job.
 static void refold_comes(void)
 {
-    struct idn_summary summary = {.job = chaos.refold.u.refold.job};
-    const struct idn_job_spec *spec = &chaos.refold.u.refold.spec;
-    uint32_t total = spec->last - spec->first + 1;
+    if (chaos.refolds == 0)
+        return;
+    struct idn_action refold = chaos.refold[--chaos.refolds];
+    uint32_t total = refold.u.refold.spec.last - refold.u.refold.spec.first + 1;
+    struct idn_summary summary = {
+        .job = refold.u.refold.job, .ok = below((uint64_t)total + 1), .lifted = below(3)};
     uint8_t *states = calloc(total / 2 + 1, 1);
 
     CHECK(states != NULL);
-    if (chaos.refold.type == IDN_ACTION_REFOLD) {
-        chaos.refold.type = IDN_ACTION_REPLY;
-        summary.ok = below((uint64_t)total + 1);
-        summary.lifted = below(3);
-        for (uint32_t i = 0; i < summary.ok; i++)
-            states[i / 2] |= (uint8_t)((IDN_IMAGE_OK | below(8)) << i % 2 * 4);
-        rig_step(chaos.rig, (struct idn_event){.type = IDN_EVENT_REFOLDED,
-                                .u.refolded = {.summary = &summary,
-                                    .states = chaos.refold.u.refold.states ? states : NULL}});
-    }
+    for (uint32_t i = 0; i < summary.ok; i++)
+        states[i / 2] |= (uint8_t)((IDN_IMAGE_OK | below(8)) << i % 2 * 4);
+    rig_step(chaos.rig,
+        (struct idn_event){.type = IDN_EVENT_REFOLDED,
+            .u.refolded = {.summary = &summary, .states = refold.u.refold.states ? states : NULL}});
     free(states);
 }
 
@@ -343,8 +342,10 @@ static void look_at_actions(void)
 {
     for (size_t i = 0; i < chaos.rig->actions; i++) {
         const struct idn_action *action = &chaos.rig->action[i];
-        if (action->type == IDN_ACTION_REFOLD)
-            chaos.refold = *action;
+        if (action->type == IDN_ACTION_REFOLD) {
+            CHECK(chaos.refolds < REFOLDS);
+            chaos.refold[chaos.refolds++] = *action;
+        }
         if (action->type != IDN_ACTION_ORDER || action->u.order.type != IDN_ORDER_LEASE)
             continue;
         chaos.lease[chaos.leases++ % LEASES] = action->u.order;
@@ -362,7 +363,7 @@ static void run(uint64_t seed)
         look_at_actions();
         if (rig_find(chaos.rig, IDN_ACTION_EXIT, 0, 0) != NULL || below(200) == 0) {
             chaos.rig->hold_store = false;
-            chaos.refold.type = IDN_ACTION_REPLY;
+            chaos.refolds = 0;
             rig_restart(chaos.rig);
         }
         chaos.rig->summaries = 0;
