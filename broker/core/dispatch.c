@@ -197,7 +197,7 @@ static void serve_newcomer(struct idn_core *core, struct idn_job *job, struct id
 static void serve_newcomers(struct idn_core *core)
 {
     const struct idn_job *in_vain = NULL;
-    struct idn_link mark = {NULL}, *link = core->unserved.next;
+    struct idn_link *link = core->unserved.next, *next;
 
     core->newcomers = false;
     while (link != &core->unserved) {
@@ -210,12 +210,11 @@ static void serve_newcomers(struct idn_core *core)
         }
         struct idn_worker *victim = wants ? find_victim(core, job) : NULL;
         in_vain = wants && victim == NULL ? job : in_vain;
-        // A mark, because any of them may be served by it and leave the list.
-        idn_link_between(&mark, link, link->next);
+        next = link->next;
         if (victim != NULL)
             serve_newcomer(core, job, victim);
-        link = mark.next;
-        idn_link_remove(&mark);
+        // One of them may have got a lease and left the list: this one, the next, or another.
+        link = next == &core->unserved || idn_link_in(next) ? next : link->next;
     }
 }
 
