@@ -22,9 +22,8 @@ struct idn_reason {
 };
 
 // Formats the sentence, cut at IDN_REASON_MAX - 1 bytes; control characters in what it quotes
-// become
-// '?'. reason may be NULL: then nothing is written. Always returns `error`, so that `return
-// idn_reason_set(reason, -EINVAL, "...")` reads well.
+// become question marks. reason may be NULL: then nothing is written. Always returns `error`, so
+// that `return idn_reason_set(reason, -EINVAL, "...")` reads well.
 int idn_reason_set(struct idn_reason *reason, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -55,18 +55,6 @@ void idn_fold_destroy(struct idn_fold **fold)
     *fold = NULL;
 }
 
-static int compare_origin(struct idn_epoch epoch, struct idn_origin origin,
-    struct idn_epoch other_epoch, struct idn_origin other)
-{
-    int order = idn_epoch_compare(epoch, other_epoch);
-
-    if (order != 0)
-        return order;
-    if (origin.incarnation != other.incarnation)
-        return origin.incarnation < other.incarnation ? -1 : 1;
-    return (origin.sequence > other.sequence) - (origin.sequence < other.sequence);
-}
-
 static void see(struct idn_fold_image *image, uint64_t wall_ms)
 {
     if (wall_ms < image->since_wall_ms)
@@ -84,7 +72,7 @@ static void offer(struct idn_fold_image *image, const struct idn_fact *fact, con
     if (rank == IDN_FOLD_OK && image->rank == IDN_FOLD_OK &&
         memcmp(row, image->row, IDN_ROW_BYTES) != 0)
         image->conflict = true;
-    if (rank > image->rank || (rank == image->rank && compare_origin(fact->epoch, fact->origin,
+    if (rank > image->rank || (rank == image->rank && idn_fact_order(fact->epoch, fact->origin,
                                                           image->epoch, image->origin) >= 0))
         return;
     image->rank = rank;
@@ -97,7 +85,7 @@ static void add_totals(struct idn_fold_totals *totals, const struct idn_fact *fa
 {
     totals->compute_us += fact->u.results.compute_us;
     if (totals->any &&
-        compare_origin(fact->epoch, fact->origin, totals->epoch, totals->origin) >= 0)
+        idn_fact_order(fact->epoch, fact->origin, totals->epoch, totals->origin) >= 0)
         return;
     totals->any = true;
     totals->epoch = fact->epoch;
@@ -355,7 +343,7 @@ static void merge_totals(struct idn_refold *refold, const struct idn_fold_totals
     struct idn_fold_totals *totals = &refold->totals;
     uint64_t compute_us = totals->compute_us + window->compute_us;
 
-    if (window->any && (!totals->any || compare_origin(window->epoch, window->origin, totals->epoch,
+    if (window->any && (!totals->any || idn_fact_order(window->epoch, window->origin, totals->epoch,
                                             totals->origin) < 0))
         *totals = *window;
     totals->compute_us = compute_us;
