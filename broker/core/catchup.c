@@ -259,8 +259,10 @@ static void judge_exchange(struct idn_core *core)
 {
     struct idn_mirror_session *session = &core->mirror.session;
 
-    if (session->exchanged || session->end_sent == 0 || session->end_taken == 0 ||
-        session->out.acked < session->end_sent || session->in.durable < session->end_taken)
+    if (!session->has_all && session->end_taken != 0 && session->in.durable >= session->end_taken)
+        session->has_all = core->more = true; // it may reign
+    if (session->exchanged || !session->has_all || session->end_sent == 0 ||
+        session->out.acked < session->end_sent)
         return;
     session->exchanged = true;
     idn_roles_exchanged(core);

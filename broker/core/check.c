@@ -141,7 +141,8 @@ static void check_mirror(const struct idn_core *core)
     IDN_ASSERT(session->out.sent - session->out.acked <= IDN_MIRROR_WINDOW);
     IDN_ASSERT(session->in.taken - session->in.durable <= IDN_MIRROR_WINDOW);
     IDN_ASSERT(session->in_sync <= session->exchanged);
-    IDN_ASSERT(!session->exchanged || session->stage == IDN_MIRROR_UP);
+    IDN_ASSERT(session->exchanged <= session->has_all);
+    IDN_ASSERT(!session->has_all || session->stage == IDN_MIRROR_UP);
     IDN_ASSERT(session->stage != IDN_MIRROR_UP || (session->vector_sent && session->vector_taken));
     IDN_ASSERT(session->stage != IDN_MIRROR_DOWN || session->out.sent + session->in.taken == 0);
     IDN_ASSERT(session->stored_count <= IDN_STORED_TIMES_MAX);

@@ -442,6 +442,11 @@ bool idn_mirror_in_sight(const struct idn_core *core)
     return core->mirror.session.stage != IDN_MIRROR_DOWN;
 }
 
+bool idn_mirror_has_all(const struct idn_core *core)
+{
+    return core->mirror.session.has_all;
+}
+
 bool idn_mirror_exchanged(const struct idn_core *core)
 {
     return core->mirror.session.exchanged;

@@ -35,6 +35,8 @@ void idn_mirror_settle(struct idn_core *core);
 uint64_t idn_mirror_deadline(const struct idn_core *core);
 
 bool idn_mirror_in_sight(const struct idn_core *core);
+// What the peer had when the session began is stored here; exchanged: and the other way round.
+bool idn_mirror_has_all(const struct idn_core *core);
 bool idn_mirror_exchanged(const struct idn_core *core);
 bool idn_mirror_in_sync(const struct idn_core *core);
 // In sync, and the peer has everything that was committed here, down to the last fact.

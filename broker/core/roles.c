@@ -78,9 +78,14 @@ static void raise_to(struct idn_epoch *highest, struct idn_epoch epoch)
         *highest = epoch;
 }
 
+bool idn_roles_is_claim(const struct idn_core *core, struct idn_epoch epoch)
+{
+    return epoch.counter <= core->highest.counter + IDN_EPOCH_CLAIM_MAX;
+}
+
 void idn_roles_saw(struct idn_core *core, struct idn_epoch epoch)
 {
-    if (epoch.counter <= IDN_EPOCH_COUNTER_MAX)
+    if (idn_roles_is_claim(core, epoch))
         raise_to(&core->roles.seen, epoch);
 }
 
@@ -254,8 +259,8 @@ static bool is_peer_fresh(const struct idn_core *core)
     return roles->down_ms == 0 || roles->peer_ms >= roles->down_ms + IDN_BEAT_MS;
 }
 
-// The peer and this broker have the same facts and neither reigns: both judge by the same words, so
-// only one of them begins.
+// This broker has the peer's facts and neither reigns: both judge by the same words, so only one of
+// them begins. It does not wait until the peer has its facts, which may take long.
 static bool is_chosen(const struct idn_core *core)
 {
     int order = idn_epoch_compare(core->mirror.ours, core->mirror.theirs);
@@ -286,7 +291,7 @@ static bool may_take_over(const struct idn_core *core)
 
 static void settle_standby(struct idn_core *core)
 {
-    if (idn_mirror_exchanged(core) && !is_peer_silent(core)) {
+    if (idn_mirror_has_all(core) && !is_peer_silent(core)) {
         if (!is_chosen(core))
             return;
         idn_tell(core, "begins to reign: neither broker does");

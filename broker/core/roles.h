@@ -21,8 +21,11 @@
 
 #include "broker/core/state.h"
 
-// Counters above this are no epochs: whoever reaches a port may claim one.
+// Counters above this are no epochs.
 #define IDN_EPOCH_COUNTER_MAX (UINT64_C(1) << 48)
+// Whoever reaches a port may claim to obey one. What is further above those in the facts than the
+// reigns of years is none, or one message would use the counters up.
+#define IDN_EPOCH_CLAIM_MAX (UINT64_C(1) << 20)
 
 void idn_roles_start(struct idn_core *core, bool tail_lost);
 
@@ -33,8 +36,9 @@ void idn_roles_exchanged(struct idn_core *core); // both have what the other had
 void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch, uint64_t request);
 // From workers and clients.
 void idn_roles_beat(struct idn_core *core, const struct idn_worker_beat *beat);
-void idn_roles_saw(struct idn_core *core, struct idn_epoch epoch); // that a worker obeys
-void idn_roles_asked(struct idn_core *core, uint32_t unheard_ms);  // by a client
+void idn_roles_saw(struct idn_core *core, struct idn_epoch epoch);            // that a worker obeys
+bool idn_roles_is_claim(const struct idn_core *core, struct idn_epoch epoch); // it may be one
+void idn_roles_asked(struct idn_core *core, uint32_t unheard_ms);             // by a client
 void idn_roles_stalled(struct idn_core *core, uint64_t ms);
 // Requests: SWITCH, BOOTSTRAP (switch.c). Answer or promise an answer.
 void idn_roles_switch(struct idn_core *core, idn_peer peer, const struct idn_request *request);

@@ -246,6 +246,7 @@ struct idn_mirror_session {
     bool vector_sent, vector_taken;
     uint64_t greeted_position; // our vector is sent when this is stored
     uint64_t end_sent, end_taken;
+    bool has_all; // what the peer had is stored here
     bool exchanged, in_sync;
     // Following the store's tail.
     bool stuck;     // a fact cannot be read: nothing more is sent

@@ -100,8 +100,7 @@ void idn_voters_heard(struct idn_core *core, const struct idn_worker_beat *beat)
     --*count_of(core, voter);
     voter->sequence = beat->sequence;
     voter->heard_ms = core->now;
-    voter->obeyed =
-        beat->obeyed.counter <= IDN_EPOCH_COUNTER_MAX ? beat->obeyed : (struct idn_epoch){0};
+    voter->obeyed = idn_roles_is_claim(core, beat->obeyed) ? beat->obeyed : (struct idn_epoch){0};
     voter->silent = beat->active_silent_ms >= IDN_DEAD_MS;
     ++*count_of(core, voter);
     idn_link_move(&core->roles.voters.heard, &voter->in_heard);

@@ -173,6 +173,39 @@ static void test_the_higher_epoch_reigns(void)
     end();
 }
 
+static void test_it_does_not_wait_until_the_other_has_all(void)
+{
+    begin();
+    pair_fill(pair, A, 12, 5000, 1000);
+    pair_boot(pair, A), pair_boot(pair, B);
+    pair->side[B].hold_store = true;
+    pair_pass(pair, 1000);
+    CHECK(!pair_peer(pair, A).exchanged);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ALONE);
+    CHECK_INT(pair_role(pair, B), IDN_ROLE_STANDBY);
+    pair->side[B].hold_store = false;
+    pair_pass(pair, 1000);
+    CHECK(pair_is_level(pair));
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ACTIVE);
+    CHECK_INT(active_beats[B], 0);
+    end();
+}
+
+static void test_nor_does_it_reign_before_it_has_all(void)
+{
+    begin();
+    pair_fill(pair, B, 12, 5000, 1000);
+    pair_boot(pair, A), pair_boot(pair, B);
+    pair->side[A].hold_store = true;
+    pair_pass(pair, 1000);
+    CHECK(!reigns(A) && !reigns(B));
+    CHECK_INT(pair->side[A].core->roles.rising_position, 0);
+    pair->side[A].hold_store = false;
+    pair_pass(pair, 1000);
+    CHECK(reigns(A) && !reigns(B));
+    end();
+}
+
 static void test_a_reign_is_above_all_that_workers_obey(void)
 {
     begin();
@@ -477,6 +510,9 @@ static void test_an_epoch_that_cannot_be_raises_nothing(void)
         pair_pass(pair, 200);
     }
     CHECK_INT(pair->side[A].facts, facts);
+    beat(A, 2, (struct idn_epoch){UINT64_C(1) << 48, 'b'}, 5000); // there would be none above it
+    pair_pass(pair, 200);
+    CHECK_INT(pair->side[A].facts, facts);
     beat(A, 1, (struct idn_epoch){7, 'b'}, 5000);
     pair_settle(pair);
     CHECK_INT(epoch_of(A).counter, 8);
@@ -506,6 +542,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_of_two_learners_a_reigns),
         CHECK_TEST(test_of_two_equals_a_reigns),
         CHECK_TEST(test_the_higher_epoch_reigns),
+        CHECK_TEST(test_it_does_not_wait_until_the_other_has_all),
+        CHECK_TEST(test_nor_does_it_reign_before_it_has_all),
         CHECK_TEST(test_a_reign_is_above_all_that_workers_obey),
         CHECK_TEST(test_a_reign_is_nobodys_before_it_is_stored),
         CHECK_TEST(test_votes_count_for_nothing_while_the_link_is_up),
