@@ -132,9 +132,8 @@ class Field:
             w = event.what
             if not isinstance(w, Worker) or w.job != lease.job or w.done == 0:
                 return False
-            if w.name == lease.name:
-                return not elsewhere and (w.first in left or
-                                          (w.first == lease.first and w.done > lease.done))
+            if w.name == lease.name and (elsewhere or (w.first, w.count) == (lease.first, lease.count)):
+                return False
             return w.first in left
         return self.probe.first(since_ms, holds, 5)
 
