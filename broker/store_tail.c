@@ -25,7 +25,8 @@ void idn_store_tail_fini(struct idn_store_tail *tail)
     *tail = (struct idn_store_tail){0};
 }
 
-// *position becomes the place's own when that is lower.
+// *position becomes the place's own when that is lower; the first one when the place is not there:
+// its row must be damaged, and who reads all finds out what is missing.
 static int find(sqlite3_stmt *statement, const struct idn_origin *place, uint64_t *position)
 {
     int rc = sqlite3_bind_int64(statement, 1, (int64_t)place->incarnation);
@@ -34,13 +35,15 @@ static int find(sqlite3_stmt *statement, const struct idn_origin *place, uint64_
         rc = sqlite3_bind_int64(statement, 2, (int64_t)place->sequence);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
+    if (rc == SQLITE_DONE)
+        *position = 1;
     if (rc == SQLITE_ROW && (uint64_t)sqlite3_column_int64(statement, 0) < *position)
         *position = (uint64_t)sqlite3_column_int64(statement, 0);
     (void)sqlite3_reset(statement);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-// After which position to read. A place that is not there wants nothing.
+// After which position to read.
 static int begin(const struct idn_store_tail *tail, const struct idn_store_read *read,
     uint64_t until, uint64_t *ret_after)
 {

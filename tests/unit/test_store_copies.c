@@ -179,8 +179,9 @@ static void test_reading_begins_at_the_first_place_found(void)
     check_found((struct idn_origin[]){{OTHER, 2}}, 1, 3);
     check_found((struct idn_origin[]){{OTHER, 3}, {own, 2}}, 2, 4);
     check_found((struct idn_origin[]){{own, 3}, {OTHER, 3}}, 2, 5);
-    check_found((struct idn_origin[]){{OTHER, 4}, {own, 3}, {12345, 1}}, 3, 6);
-    check_found((struct idn_origin[]){{OTHER, 4}, {own, 4}}, 2, 7); // lacks nothing
+    check_found((struct idn_origin[]){{own, 3}}, 1, 6);
+    check_found((struct idn_origin[]){{own, 3}, {OTHER, 4}}, 2, 1); // its row is damaged
+    check_found((struct idn_origin[]){{12345, 1}, {own, 3}}, 2, 1);
     check_found(NULL, 0, 1);
     struct idn_completion facts = kit_read_facts(&kit, 4, NULL, 0);
     CHECK_INT(facts.count, 2);
