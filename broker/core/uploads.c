@@ -50,6 +50,7 @@ static void add_part(
         upload->lines += bytes[i] == '\n';
     upload->ends_line = bytes[size - 1] == '\n';
     upload->have += size;
+    upload->position = core->position;
     upload->touched_ms = core->now;
 }
 
@@ -118,7 +119,6 @@ static void commit_part(
     fact->u.list_part.total = upload->total;
     fact->u.list_part.size = size;
     fact->u.list_part.bytes = core->scratch;
-    upload->position = core->position;
     add_part(core, upload, core->scratch, size);
 }
 

@@ -92,32 +92,71 @@ static void worker_says(const struct idn_worker_message *message)
     pair_settle(pair);
 }
 
-// Known only by a copy that is not stored yet, after a partition: not promised before it is.
-static void test_a_reply_waits_for_a_copy(void)
+static struct idn_stored_fact fact_of_b(uint32_t kind)
 {
-    begin_level();
     struct idn_stored_fact item = {.decoded = true};
+
     item.fact.origin = (struct idn_origin){77, 1};
     item.fact.epoch = (struct idn_epoch){.counter = 1, .broker = 'b'};
-    item.fact.kind = IDN_FACT_ACCEPTED;
+    item.fact.kind = kind;
     item.fact.job = rig_key(1);
-    item.fact.u.accepted = rig_submission(1, "alexnet", 0, 9).u.submit;
-    item.fact.u.accepted.model_digest = pair->names.model[0].digest;
-    item.fact.u.accepted.list_digest = pair->names.dataset[0].digest;
+    return item;
+}
+
+// Comes to a, whose store is held.
+static void copy_held(const struct idn_stored_fact *item)
+{
     struct idn_mirror_frame frame = {.type = IDN_MIRROR_FACTS,
         .session = pair->side[A].core->mirror.nonce,
         .number = session(A)->in.taken + 1,
         .role = IDN_ROLE_STANDBY,
-        .u.facts = {.count = 1, .item = &item}};
+        .u.facts = {.count = 1, .item = item}};
+
     pair->side[A].hold_store = true;
     pair_send(pair, A, &frame);
     pair_settle(pair);
+}
+
+// Known only by a copy that is not stored yet, after a partition: not promised before it is.
+static void test_a_reply_waits_for_a_copy(void)
+{
+    begin_level();
+    struct idn_stored_fact item = fact_of_b(IDN_FACT_ACCEPTED);
+    item.fact.u.accepted = rig_submission(1, "alexnet", 0, 9).u.submit;
+    item.fact.u.accepted.model_digest = pair->names.model[0].digest;
+    item.fact.u.accepted.list_digest = pair->names.dataset[0].digest;
+    copy_held(&item);
     pair_submit(pair, A, 1);
     pair_settle(pair);
     CHECK_INT(pair->side[A].replies, 0);
     pair->side[A].hold_store = false;
     pair_settle(pair);
     CHECK(pair_accepted(pair, A, 1) != NULL);
+    end();
+}
+
+static void test_so_does_one_about_a_part_of_a_list(void)
+{
+    static const uint8_t list[] = "/1.jpg\n/2.jpg\n";
+    struct idn_stored_fact item = fact_of_b(IDN_FACT_LIST_PART);
+    struct idn_request request = {
+        .type = IDN_REQUEST_UPLOAD, .id = 7, .job = {.key = rig_key(1), .bits = 128}};
+
+    begin_level();
+    item.fact.u.list_part.total = item.fact.u.list_part.size = sizeof(list) - 1;
+    item.fact.u.list_part.bytes = list;
+    copy_held(&item);
+    request.u.upload.total = request.u.upload.size = sizeof(list) - 1;
+    request.u.upload.bytes = list;
+    pair_step(pair, A,
+        (struct idn_event){
+            .type = IDN_EVENT_REQUEST, .u.request = {.peer = 1, .message = &request}});
+    pair_settle(pair);
+    CHECK_INT(pair->side[A].replies, 0);
+    pair->side[A].hold_store = false;
+    pair_settle(pair);
+    CHECK_INT(pair->side[A].replies, 1);
+    CHECK_INT(pair->side[A].reply[0].u.uploaded.offset, sizeof(list) - 1);
     end();
 }
 
@@ -244,6 +283,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_commits_follow_at_once),
         CHECK_TEST(test_a_reply_waits_for_both_stores),
         CHECK_TEST(test_a_reply_waits_for_a_copy),
+        CHECK_TEST(test_so_does_one_about_a_part_of_a_list),
         CHECK_TEST(test_an_acknowledgement_waits_for_both_stores),
         CHECK_TEST(test_a_standby_that_lags_is_not_waited_for),
         CHECK_TEST(test_a_standby_that_lags_a_little_stays_in_sync),
