@@ -34,7 +34,7 @@ static const struct idn_ctl_command commands[] = {
     {"status", NULL, BIT(JSON), true, idn_ctl_status,
         "the brokers: their roles, their load, their disks",
         "Every broker of the cluster is asked for itself.\n\n"
-        "  learner    has nothing yet; it never reigns before it has what the other one has\n"
+        "  learner    lacks facts; it never reigns before it has what the other one has\n"
         "  standby    has what the active one has, and takes over when that falls silent\n"
         "  active     gives the work to the workers; alone (in JSON): no standby is in sync\n"
         "  in sync    the other broker has stored all that this one has stored\n"

@@ -10,7 +10,7 @@ static const char *role_text(uint32_t role)
 {
     switch (role) {
     case IDN_ROLE_LEARNER:
-        return "learner: has nothing yet, and waits for what the other broker has";
+        return "learner: lacks facts, and waits for what the other broker has";
     case IDN_ROLE_STANDBY:
         return "standby";
     case IDN_ROLE_ACTIVE:

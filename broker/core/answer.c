@@ -2,6 +2,7 @@
 
 #include "broker/core/info.h"
 #include "broker/core/jobs.h"
+#include "broker/core/mirror.h"
 #include "broker/core/roles.h"
 #include "proto/version.h"
 
@@ -38,7 +39,8 @@ struct idn_job *idn_job_named(
     } else if (idn_roles_may_lack(core)) {
         refuse(refusal, IDN_REFUSED_UNKNOWN_HERE);
         idn_format(refusal->u.refused.text, IDN_TEXT_SIZE,
-            "no job is known here as %s; the other broker may hold it, and is out of sight", text);
+            "no job is known here as %s; the other broker may hold it%s", text,
+            idn_mirror_in_sight(core) ? "" : ", and is out of sight");
     } else {
         refuse(refusal, IDN_REFUSED_UNKNOWN_JOB);
         idn_format(refusal->u.refused.text, IDN_TEXT_SIZE, "no job is known as %s", text);

@@ -4,6 +4,7 @@
 #include "broker/core/answer.h"
 #include "broker/core/fold.h"
 #include "broker/core/jobs.h"
+#include "broker/core/mirror.h"
 #include "broker/core/promises.h"
 #include "broker/core/roles.h"
 #include "broker/core/settings.h"
@@ -24,7 +25,10 @@ uint64_t idn_requests_limit(const struct idn_core *core, uint64_t limit, const c
 {
     bool may_lack = idn_roles_may_lack(core);
 
-    *ret_when = may_lack ? " while the other broker is out of sight" : "";
+    *ret_when = !may_lack ? ""
+                : idn_mirror_in_sight(core)
+                    ? " until the brokers have told each other what they have"
+                    : " while the other broker is out of sight";
     return may_lack ? limit / 2 : limit;
 }
 

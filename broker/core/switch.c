@@ -20,7 +20,7 @@ static void refuse_without_standby(struct idn_core *core, idn_peer peer, uint64_
     idn_mirror_info(core, &info);
     if (!core->has_peer)
         idn_format(text, IDN_TEXT_SIZE,
-            "no other broker is configured (broker/peer): there is nobody to hand over to");
+            "no other broker is configured (cluster/b): there is nobody to hand over to");
     else if (!info.in_sight)
         idn_format(text, IDN_TEXT_SIZE,
             "the other broker is out of sight; hand over when idunno-ctl status says in sync");

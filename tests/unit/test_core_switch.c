@@ -46,7 +46,7 @@ static void test_a_switch_needs_a_standby_in_sync(void)
     pair_boot(pair, A);
     pair_settle(pair);
     request_of(A, IDN_REQUEST_SWITCH, 0);
-    check_refused(A, IDN_REFUSED_NO_MIRROR, "no other broker is configured");
+    check_refused(A, IDN_REFUSED_NO_MIRROR, "no other broker is configured (cluster/b)");
     end();
 }
 
