@@ -52,6 +52,7 @@ void sim_broker_configure(const struct sim *sim, uint32_t broker, struct idn_cor
         .open_jobs_max = sim->plan.open_jobs_max,
         .open_images_max = sim->plan.open_images_max,
         .forgotten_max = sim->plan.forgotten_max,
+        .drained_max = 2 * SIM_WORKERS,
         .models = SIM_MODELS,
         .datasets = 1,
         .model = model,

@@ -5,6 +5,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/settings.h"
 
 #include "broker/core/jobs.h"
 #include "broker/core/mirror.h"
@@ -58,7 +59,7 @@ static void check_accepted(struct sim *sim, uint32_t broker, const struct idn_ac
     const struct idn_reply *reply = &action->u.reply;
     int job = sim_job_of(sim, &reply->u.accepted.job);
 
-    if (job < 0)
+    if (sim_check_set(sim, broker, action) || job < 0)
         return;
     uint32_t durable = reply->u.accepted.durable;
     uint8_t head = head_of(sim, broker, request_of(sim, broker, action), job);
@@ -320,6 +321,7 @@ static void compare_broker(struct sim *sim, uint32_t broker, bool rivals_only)
 {
     if (!sim->node[broker].up || sim->broker[broker].refolds > 0)
         return;
+    sim_check_settings(sim, broker);
     for (int job = 0; job < (int)sim->jobs; job++)
         if ((sim->job[job].specs > 1 || !rivals_only) && is_refolded(sim, broker, job))
             compare_job(sim, broker, sim->broker[broker].core, job);

@@ -75,11 +75,10 @@ void sim_claim_learned(struct sim *sim, uint32_t broker)
     }
 }
 
-static int64_t charged(
-    const struct sim *sim, const struct idn_core *core, const struct idn_job *job)
+static int64_t charged(const struct idn_core *core, const struct idn_job *job)
 {
-    uint64_t batch = sim->plan.batch[job->model];
-    int64_t work = (int64_t)(((uint64_t)idn_job_done(job) << 20) / (batch * job->spec.weight));
+    uint64_t batch = core->model[job->model].batch;
+    int64_t work = (int64_t)(((uint64_t)idn_job_done(job) << 20) / (batch * job->weight));
 
     return idn_policy_progress(core, job) - work;
 }
@@ -95,14 +94,19 @@ void sim_claim_charges(struct sim *sim, uint32_t broker)
             charge->serial = 0;
             continue;
         }
-        int64_t base = charged(sim, of->core, job);
+        int64_t base = charged(of->core, job);
         bool known = charge->serial == job->serial && charge->spec_hash == job->spec_hash &&
+                     charge->weight == job->weight && charge->lifted == job->lifted &&
+                     charge->batch == of->core->model[job->model].batch &&
                      idn_epoch_compare(charge->epoch, of->core->epoch) == 0;
         if (known && base != charge->base)
             sim_fail(sim, "job %u is charged %" PRId64 " millionths of a task that nobody reported",
                 i, base - charge->base);
         *charge = (struct sim_charge){.serial = job->serial,
             .spec_hash = job->spec_hash,
+            .weight = job->weight,
+            .lifted = job->lifted, // it may have been open again meanwhile
+            .batch = of->core->model[job->model].batch,
             .epoch = of->core->epoch,
             .base = base};
     }

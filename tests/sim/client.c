@@ -4,6 +4,7 @@
 #include "tests/sim/copy.h"
 #include "tests/sim/net.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/settings.h"
 #include "tests/sim/worker.h"
 
 #include <inttypes.h>
@@ -171,6 +172,16 @@ static void later(struct sim *sim, uint32_t client, uint64_t ms)
                                   .boot = sim->node[node_of(client)].boot});
 }
 
+bool sim_client_is_done(const struct sim *sim, uint32_t client)
+{
+    const struct sim_client *of = &sim->client[client];
+
+    for (uint32_t i = 0; i < of->tasks; i++)
+        if (of->task[i].state != SIM_TASK_OVER)
+            return false;
+    return true;
+}
+
 static void next(struct sim *sim, uint32_t client)
 {
     struct sim_client *of = &sim->client[client];
@@ -186,22 +197,14 @@ static void next(struct sim *sim, uint32_t client)
             continue;
         ready[count++] = i;
     }
-    if (count == 0)
+    if (sim_setting_draw(sim, sim_client_is_done(sim, client), &of->request))
+        begin(sim, client, IDN_REQUEST_SET, sim_below(sim, of->tasks));
+    else if (count == 0)
         later(sim, client, AGAIN_MS);
     else if (sim_below(sim, 30) == 0)
         look_around(sim, client);
     else
         ask_for(sim, client, ready[sim_below(sim, count)]);
-}
-
-bool sim_client_is_done(const struct sim *sim, uint32_t client)
-{
-    const struct sim_client *of = &sim->client[client];
-
-    for (uint32_t i = 0; i < of->tasks; i++)
-        if (of->task[i].state != SIM_TASK_OVER)
-            return false;
-    return true;
 }
 
 // ---- what it is answered
@@ -301,6 +304,8 @@ static void take_accepted(struct sim *sim, struct sim_client *of, struct sim_tas
         task->state = SIM_TASK_SUBMITTED;
     } else if (of->request.type == IDN_REQUEST_CANCEL) {
         task->wants_cancel = false;
+    } else if (of->request.type == IDN_REQUEST_SET) {
+        sim->stats->settings++;
     } else {
         job->forget_acked = true;
         is_over(task);
@@ -336,6 +341,8 @@ static void take_refusal(
     uint32_t code = reply->u.refused.code;
 
     sim->stats->refused[code < IDN_REFUSED_COUNT ? code : 0]++;
+    if (sim->client[client].request.type == IDN_REQUEST_SET && sim_setting_may_be_refused(code))
+        return;
     switch ((int)code) {
     case IDN_REFUSED_CLUSTER_FULL:
     case IDN_REFUSED_SLOW_DOWN:

@@ -50,6 +50,7 @@ static void draw_work(struct sim_plan *plan, struct idn_random *random)
     plan->uploads = one_in(random, 3) ? from_to(random, 1, 2) : 0;
     plan->cancels = one_in(random, 2) ? from_to(random, 5, 40) : 0; // of 100
     plan->forgets = one_in(random, 2) ? from_to(random, 10, 60) : 0;
+    plan->settings = one_in(random, 2) ? from_to(random, 1, 20) : 0;
 }
 
 static void draw_network(struct sim_plan *plan, struct idn_random *random)

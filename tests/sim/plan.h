@@ -78,6 +78,7 @@ struct sim_plan {
     uint32_t image_us[SIM_WORKERS], percent[SIM_MODELS];
     uint32_t classes; // numerics classes among the workers
     uint32_t poison, flaky, broken, rivals, uploads, cancels, forgets;
+    uint32_t settings; // of 100 requests
     // Network: chances in 10,000. Streams lose nothing by themselves unless they are unreliable.
     uint32_t delay_ms, loss, repeat;
     bool reorder, unreliable;

@@ -14,6 +14,7 @@ void sim_stats_add(struct sim_stats *sum, const struct sim_stats *stats)
     sum->reigns += stats->reigns;
     sum->acked += stats->acked;
     sum->finished += stats->finished;
+    sum->settings += stats->settings;
     for (int i = 0; i < IDN_REFUSED_COUNT; i++)
         sum->refused[i] += stats->refused[i];
     for (int i = 0; i < SIM_FAULTS; i++)
@@ -42,8 +43,8 @@ void sim_report(const struct sim_stats *stats, double cpu_s)
     (void)printf("%.1f CPU-seconds: %.1f simulated hours a CPU-minute, %.1f of them counted\n",
         cpu_s, hours / minutes, counted / minutes);
     (void)printf("%" PRIu64 " faults, %" PRIu64 " reigns, %" PRIu64 " jobs acknowledged, %" PRIu64
-                 " finished and checked by their clients\n",
-        count_faults(stats), stats->reigns, stats->acked, stats->finished);
+                 " finished and checked by their clients, %" PRIu64 " settings\n",
+        count_faults(stats), stats->reigns, stats->acked, stats->finished, stats->settings);
     (void)printf("%" PRIu64 " facts (%.0f a simulated hour), %" PRIu64 " messages, %" PRIu64
                  " images computed, %" PRIu64 " steps\n",
         stats->facts, hours > 0 ? (double)stats->facts / hours : 0, stats->messages, stats->images,

@@ -122,6 +122,7 @@ struct sim_disk {
 
 struct sim_charge { // virtual time of a job, less what was reported of it
     uint64_t serial, spec_hash;
+    uint32_t weight, batch, lifted;
     struct idn_epoch epoch;
     int64_t base;
 };
@@ -218,7 +219,7 @@ enum sim_phase { SIM_SAFETY, SIM_LIVENESS, SIM_SETTLED };
 // What runs add up.
 struct sim_stats {
     uint64_t seeds, simulated_ms, counted_ms, counted_faults, facts, steps, messages, images;
-    uint64_t reigns, acked, finished, refused[IDN_REFUSED_COUNT];
+    uint64_t reigns, acked, finished, settings, refused[IDN_REFUSED_COUNT];
     uint64_t met[SIM_FAULTS][SIM_ROLES];
     uint64_t full[4]; // limits that were hit: workers, jobs, open jobs, open images
 };
