@@ -206,15 +206,35 @@ static void drop_summaries(struct sim_disk *disk, size_t kept)
     disk->summaries = left;
 }
 
+// What a job's results were is gone from whoever stored or copied its FORGOTTEN. That fact is not
+// lost by both brokers: they would disagree for ever about a job that nobody wants.
+static size_t least_kept(struct sim *sim, uint32_t broker)
+{
+    const struct sim_disk *disk = &sim->disk[broker], *other = &sim->disk[1 - broker];
+    size_t kept = 0;
+
+    for (size_t i = 0; i < disk->stored; i++) {
+        const struct idn_fact *fact = &disk->fact[i].fact;
+        if (fact->kind == IDN_FACT_FORGOTTEN &&
+            other->durable[sim_ledger_find(sim, fact->origin.incarnation)] < fact->origin.sequence)
+            kept = i + 1;
+    }
+    return kept;
+}
+
 void sim_disk_crash(struct sim *sim, uint32_t broker, enum sim_loss loss)
 {
     struct sim_disk *disk = &sim->disk[broker];
-    size_t kept = disk->stored;
+    size_t kept = disk->stored, least = least_kept(sim, broker);
+
+    if (loss == SIM_LOSS_ALL && least > 0)
+        loss = SIM_LOSS_UNSYNCED;
 
     if (loss == SIM_LOSS_UNSYNCED && disk->writing > 0 && sim_below(sim, 2) == 0)
         kept = disk->writing;
     if (loss == SIM_LOSS_TAIL && kept > 0) {
         kept -= 1 + sim_below(sim, kept < TAIL_MOST ? kept : TAIL_MOST);
+        kept = kept < least ? least : kept;
         disk->incomplete = true;
     }
     if (loss == SIM_LOSS_ALL)

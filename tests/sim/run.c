@@ -349,6 +349,25 @@ static uint64_t work_ms(const struct sim *sim)
            2ull * IDN_BENCH_MS * sim->jobs * (sim->plan.poison + sim->plan.flaky);
 }
 
+// For who reads the trace of a run that does not end.
+static void tell_open_jobs(struct sim *sim, uint32_t broker)
+{
+    struct idn_job_info info;
+
+    for (uint32_t i = 0; sim->node[broker].up && i < sim->jobs; i++)
+        if (idn_core_job(sim->broker[broker].core, &sim->job[i].key, &info) &&
+            info.state == IDN_JOB_OPEN)
+            SIM_TRACE(sim,
+                "%c has job %u open: %u ok, %u failed, %u quarantined, %u pending, %u in flight; "
+                "%s",
+                'a' + (int)broker, i, info.ok, info.failed, info.quarantined, info.pending,
+                info.in_flight, info.why);
+    for (size_t i = 0; i < sim->disk[broker].count; i++)
+        SIM_TRACE(sim, "%c holds %s%s", 'a' + (int)broker,
+            sim_fact_text(&sim->disk[broker].fact[i].fact),
+            sim_disk_is_emptied(&sim->disk[broker], &sim->disk[broker].fact[i]) ? ", emptied" : "");
+}
+
 static void await_end(struct sim *sim)
 {
     uint64_t begun = sim->now, end = begun + LIVENESS_MS + work_ms(sim);
@@ -358,6 +377,8 @@ static void await_end(struct sim *sim)
         until(sim, sim->now + LOOK_MS);
         why = sim_unfinished(sim);
     }
+    for (uint32_t i = 0; why != NULL && i < sim->plan.brokers; i++)
+        tell_open_jobs(sim, i);
     if (why != NULL)
         sim_fail(
             sim, "%" PRIu64 " s after everything has healed %s", (sim->now - begun) / 1000, why);

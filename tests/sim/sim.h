@@ -3,13 +3,20 @@
 // shape of the cluster, the mix of faults and every moment. Equal seeds give equal runs, which the
 // program checks by running each one twice.
 //
-//   run.c      the earliest event next; safety phase, heal, liveness phase, final checks
-//   plan.c     what a seed draws                 faults.c   what goes wrong, and when it ends
-//   net.c      the network                       copy.c     deep copies: all that is under way
-//   disk.c     a broker's store                  oracle.c   its fold, made independently of the
-//   core broker.c   a broker's process                worker.c   a worker's host, with its child
-//   client.c   a person with a client session    check.c    invariants: each a claim about the
-//   state ledger.c   every fact that ever was
+//   run.c      the earliest event next: safety phase, heal, liveness phase, final checks
+//   plan.c     what a seed draws
+//   faults.c   what goes wrong, and when it ends
+//   net.c      the network
+//   copy.c     deep copies: all that is under way
+//   disk.c     a broker's store
+//   oracle.c   its fold, made independently of the core
+//   broker.c   a broker's process
+//   worker.c   a worker's host, with its child
+//   client.c   a person with a client session
+//   ledger.c   every fact that ever was
+//   check.c    invariants: each a claim about the state
+//   claims.c   claims about behaviour over time
+//   mutants.list, mutate.py: deliberate bugs, each of which must be caught
 #ifndef IDN_TESTS_SIM_SIM_H
 #define IDN_TESTS_SIM_SIM_H
 
