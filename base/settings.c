@@ -41,7 +41,7 @@ const struct idn_config_key idn_settings_keys[] = {
     {"broker/bind", "address to bind (cluster/LETTER where that may be bound, else " LOOPBACK ")"},
     {"broker/security", "none: written out, allows a bind that is not loopback"},
     {"broker/state", "directory of the durable state (" STATE ")"},
-    {"broker/policy", "how jobs share the workers: fair-time or fifo (" POLICY ")"},
+    {"broker/policy", "how jobs share the workers: fair-time, fifo or static (" POLICY ")"},
     {"broker/mirror",
         "required: nothing is accepted while the standby lacks anything (" MIRROR ")"},
     {"broker/min_free", "below this much free disk, nothing is taken on (" TEXT(MIN_FREE_MIB) "M)"},
@@ -223,7 +223,8 @@ static int read_mirror(
 static int read_broker(
     const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
 {
-    static const char *const letters[] = {"a", "b"}, *const policies[] = {"fair-time", "fifo"};
+    static const char *const letters[] = {"a", "b"}, *const policies[] = {
+                                                         "fair-time", "fifo", "static"};
     const char *letter = letters[0];
     int error = read_word(config, "broker/letter", "a", letters, 2, &letter, reason);
 
@@ -235,7 +236,7 @@ static int read_broker(
     if (*settings->broker_state == '\0')
         return idn_config_refuse(config, "broker/state", "the path of a directory", reason);
     error =
-        read_word(config, "broker/policy", POLICY, policies, 2, &settings->broker_policy, reason);
+        read_word(config, "broker/policy", POLICY, policies, 3, &settings->broker_policy, reason);
     if (error == 0)
         error = read_mirror(config, settings, reason);
     if (error < 0)

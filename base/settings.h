@@ -22,7 +22,7 @@ struct idn_settings {
     char broker_bind[IDN_SETTINGS_HOST_SIZE];
     bool broker_open; // security = none: written out, needed for a bind that is not loopback
     const char *broker_state;  // state directory; borrowed from the configuration
-    const char *broker_policy; // fair-time, fifo
+    const char *broker_policy; // fair-time, fifo, static
     uint64_t broker_min_free;  // bytes
     bool mirror_required;      // broker/mirror = required: accept nothing without a standby in sync
     // worker

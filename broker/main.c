@@ -48,7 +48,7 @@ static const char help[] =
     "                       ~/.config/idunno/idunno.conf, /etc/idunno/idunno.conf)\n"
     "  --letter LETTER      a or b, instead of broker/letter: which broker of two this is\n"
     "  --state DIR          directory of the durable state, instead of broker/state\n"
-    "  --policy NAME        fair-time or fifo, instead of broker/policy\n"
+    "  --policy NAME        fair-time, fifo or static, instead of broker/policy\n"
     "  --accept-lost-tail   go on although the store lost facts that it had committed\n"
     "  --check              check the configuration, the models and the data sets, and end\n"
     "  --verbose            log more\n"
@@ -101,6 +101,8 @@ static int print_and_end(int option)
 
 static int set_option(int option, struct options *options)
 {
+    enum idn_policy policy;
+
     switch (option) {
     case 'c':
         options->config = optarg;
@@ -115,9 +117,9 @@ static int set_option(int option, struct options *options)
         return *optarg == '\0' ? usage("--state needs a directory", "") : -1;
     case 'p':
         options->policy = optarg;
-        if (strcmp(optarg, "fair-time") == 0 || strcmp(optarg, "fifo") == 0)
+        if (idn_policy_named(optarg, &policy))
             return -1;
-        return usage("--policy is fair-time or fifo, not ", optarg);
+        return usage("--policy is fair-time, fifo or static, not ", optarg);
     case 'v':
         options->verbose = true;
         return -1;

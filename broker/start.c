@@ -135,8 +135,6 @@ int idn_start_core(const struct idn_settings *settings, const struct idn_registr
 {
     struct idn_core_config config = {
         .letter = settings->broker_letter,
-        .policy =
-            strcmp(settings->broker_policy, "fifo") == 0 ? IDN_POLICY_FIFO : IDN_POLICY_FAIR_TIME,
         .min_free_bytes = settings->broker_min_free,
         .has_peer = idn_settings_has_peer(settings),
         .mirror_required = settings->mirror_required,
@@ -152,6 +150,8 @@ int idn_start_core(const struct idn_settings *settings, const struct idn_registr
     copy_datasets(registry, datasets);
     config.model = models;
     config.dataset = datasets;
+    bool known = idn_policy_named(settings->broker_policy, &config.policy);
+    IDN_ASSERT(known);
     name_broker(settings->broker_letter, config.broker);
     int error = idn_start_random(&config.seed, reason);
     if (error == 0)

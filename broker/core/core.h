@@ -42,7 +42,9 @@ struct idn_core_dataset {
     char problem[IDN_TEXT_SIZE];
 };
 
-enum idn_policy { IDN_POLICY_FAIR_TIME, IDN_POLICY_FIFO };
+enum idn_policy { IDN_POLICY_FAIR_TIME, IDN_POLICY_FIFO, IDN_POLICY_STATIC };
+const char *idn_policy_name(enum idn_policy policy); // "fair-time", ...
+bool idn_policy_named(const char *name, enum idn_policy *ret);
 
 struct idn_core_config {
     char broker[IDN_NAME_SIZE]; // its name, for people

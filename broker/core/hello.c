@@ -4,6 +4,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/leases.h"
+#include "broker/core/shares.h"
 #include "broker/core/silence.h"
 #include "broker/core/workers.h"
 #include "proto/version.h"
@@ -194,6 +195,7 @@ void idn_worker_hello(
     idn_worker_progressed(core, worker);
     welcome(core, worker, version);
     reconcile_leases(core, worker, message);
+    idn_shares_changed(core);
     if (worker->drained)
         idn_worker_trim(core, worker);
     core->look = core->newcomers = true;

@@ -206,8 +206,7 @@ void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_st
         .disk_low = core->disk_low};
     idn_mirror_info(core, &ret->peer);
     idn_copy_text(ret->broker, sizeof(ret->broker), core->broker);
-    idn_copy_text(
-        ret->policy, sizeof(ret->policy), core->policy == IDN_POLICY_FIFO ? "fifo" : "fair-time");
+    idn_copy_text(ret->policy, sizeof(ret->policy), idn_policy_name(core->policy));
     for (uint32_t i = 0; i < core->workers_touched; i++) {
         uint32_t presence = core->worker[i].presence;
         ret->workers += presence == IDN_PRESENCE_ALIVE || presence == IDN_PRESENCE_SUSPECTED;

@@ -3,6 +3,7 @@
 #include "broker/core/leases.h"
 #include "broker/core/policy.h"
 #include "broker/core/refold.h"
+#include "broker/core/shares.h"
 #include "broker/core/watches.h"
 
 #include <string.h>
@@ -128,6 +129,7 @@ static void enter_open(struct idn_core *core, struct idn_job *job)
     core->open_images += idn_job_total(job);
     enter_unserved(core, job);
     idn_policy_changed(core, job);
+    idn_shares_changed(core);
     core->look = core->newcomers = true;
 }
 

@@ -14,11 +14,15 @@
 //   a batch or weight is set            done                V goes on from where it is
 //
 // fifo: the oldest job first; nothing is ever taken away from a job.
+//
+// static: whole workers are set aside for a job (shares.h); who finds nothing there helps the
+// oldest. Nothing is taken away from a job before its lease has ended.
 #include "broker/core/policy.h"
 
 #include "broker/core/leases.h"
 #include "broker/core/poison.h"
 #include "broker/core/ranking.h"
+#include "broker/core/shares.h"
 #include "broker/core/workers.h"
 
 #include <string.h>
@@ -44,14 +48,54 @@ void idn_policy_charge(struct idn_core *core, struct idn_job *job)
 {
     job->start -= work(core, job, idn_job_done(job));
     idn_policy_changed(core, job);
+    idn_shares_changed(core);
+}
+
+// ---- the policies
+
+static int64_t by_time(const struct idn_core *core, const struct idn_job *job)
+{
+    return job->start + work(core, job, idn_job_done(job) + idn_job_in_flight(job));
+}
+
+static int64_t by_age(const struct idn_core *core, const struct idn_job *job)
+{
+    (void)core;
+    return (int64_t)job->serial;
+}
+
+static const struct {
+    const char *name;
+    int64_t (*rank)(const struct idn_core *core, const struct idn_job *job); // the least is next
+    bool preempts; // a job that is behind, or new, may take another one's worker
+    bool shares;   // workers are set aside for jobs
+} policies[] = {
+    [IDN_POLICY_FAIR_TIME] = {"fair-time", by_time, true, false},
+    [IDN_POLICY_FIFO] = {"fifo", by_age, false, false},
+    [IDN_POLICY_STATIC] = {"static", by_age, false, true},
+};
+
+const char *idn_policy_name(enum idn_policy policy)
+{
+    return policies[policy].name;
+}
+
+bool idn_policy_named(const char *name, enum idn_policy *ret)
+{
+    for (size_t i = 0; i < sizeof(policies) / sizeof(*policies); i++)
+        if (strcmp(policies[i].name, name) == 0) {
+            *ret = (enum idn_policy)i;
+            return true;
+        }
+    return false;
 }
 
 static int64_t rank(const struct idn_core *core, const struct idn_job *job)
 {
-    if (core->policy == IDN_POLICY_FIFO)
-        return (int64_t)job->serial;
-    return job->start + work(core, job, idn_job_done(job) + idn_job_in_flight(job));
+    return policies[core->policy].rank(core, job);
 }
+
+// ---- who is next
 
 void idn_policy_changed(struct idn_core *core, struct idn_job *job)
 {
@@ -63,10 +107,13 @@ void idn_policy_left(struct idn_core *core, struct idn_job *job)
 {
     idn_link_remove(&job->in_unranked);
     idn_ranking_remove(core, job);
+    idn_shares_changed(core);
 }
 
 void idn_policy_settle(struct idn_core *core)
 {
+    if (policies[core->policy].shares)
+        idn_shares_settle(core);
     IDN_EACH_SAFE(link, after, &core->unranked)
     {
         struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_unranked);
@@ -84,12 +131,29 @@ bool idn_policy_has_pending(struct idn_core *core)
     return core->ranking != 0;
 }
 
+static bool has_work(
+    const struct idn_core *core, const struct idn_job *job, const struct idn_worker *worker)
+{
+    return idn_job_pending(job) > 0 && idn_worker_can_serve(core, worker, job) &&
+           idn_poison_has_work(core, job, worker);
+}
+
+// The job that it is set aside for, if that has work; NULL: any may have it.
+static struct idn_job *choose_own(const struct idn_core *core, const struct idn_worker *worker)
+{
+    struct idn_job *job = policies[core->policy].shares ? idn_shares_job(core, worker) : NULL;
+
+    return job != NULL && has_work(core, job, worker) ? job : NULL;
+}
+
 static struct idn_job *choose(const struct idn_core *core, const struct idn_worker *worker)
 {
-    struct idn_job *job = idn_ranking_first(core);
+    struct idn_job *job = choose_own(core, worker);
 
-    while (job != NULL &&
-           !(idn_worker_can_serve(core, worker, job) && idn_poison_has_work(core, job, worker)))
+    if (job != NULL)
+        return job;
+    job = idn_ranking_first(core);
+    while (job != NULL && !has_work(core, job, worker))
         job = idn_ranking_next(core, job);
     return job;
 }
@@ -112,14 +176,14 @@ static bool before(const struct idn_core *core, const struct idn_job *a, const s
 // What choose must say, by a look at every open job.
 static const struct idn_job *scan(const struct idn_core *core, const struct idn_worker *worker)
 {
-    const struct idn_job *best = NULL;
+    const struct idn_job *best = choose_own(core, worker);
 
+    if (best != NULL)
+        return best;
     IDN_EACH_CONST(link, &core->open)
     {
         const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
-        if (idn_job_pending(job) == 0 || !idn_worker_can_serve(core, worker, job))
-            continue;
-        if ((best == NULL || before(core, job, best)) && idn_poison_has_work(core, job, worker))
+        if ((best == NULL || before(core, job, best)) && has_work(core, job, worker))
             best = job;
     }
     return best;
@@ -151,7 +215,7 @@ void idn_policy_check(const struct idn_core *core)
 
 bool idn_policy_preempts(const struct idn_core *core)
 {
-    return core->policy == IDN_POLICY_FAIR_TIME;
+    return policies[core->policy].preempts;
 }
 
 bool idn_policy_outranks(

@@ -82,6 +82,7 @@ struct idn_job {
     bool reap;        // others took images of one of its leases (idn_leases_reap)
     bool summary_due; // to be summarised
     bool refold_due, refolding;
+    uint16_t share, aside;      // policy static: workers it is to have, and has (shares.h)
     uint64_t refold_position;   // refold when this is stored
     struct idn_link lease_list; // of struct idn_lease.in_job
     struct idn_link watches;    // of struct idn_watch.in_job
@@ -155,7 +156,9 @@ struct idn_worker {
     uint64_t pause_ms; // gets nothing before
     bool benched;      // its child died on many tasks; gets nothing for a while (benched.h)
     uint64_t benched_ms;
-    bool drained; // gets nothing new (drained.h)
+    bool drained;              // gets nothing new (drained.h)
+    struct idn_job *share_job; // policy static: set aside for this job, if its serial is still
+    uint64_t share_serial;
     struct idn_child_death death[IDN_BENCH_TASKS];
     uint64_t beat_sequence, beat_images;
     struct idn_lease_id beat_lease;
@@ -413,6 +416,8 @@ struct idn_core {
     bool look;                 // work or an idle worker appeared: dispatch to the idle
     bool newcomers;            // and a job or worker appeared, or a trim was answered
     bool grace_over;
+    bool shares_stale;       // policy static: shares.h
+    uint32_t shares_unknown; // jobs whose mean time was not known then
     struct idn_urgent *urgent;
     uint32_t urgents_touched;
     struct idn_link urgents, free_urgents; // the oldest first

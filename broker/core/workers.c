@@ -2,6 +2,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/leases.h"
+#include "broker/core/shares.h"
 #include "broker/core/silence.h"
 
 #include <string.h>
@@ -103,6 +104,8 @@ void idn_worker_set_presence(
 {
     struct idn_link *list = &core->presence[presence], *before = list;
 
+    if (worker->presence != presence)
+        idn_shares_changed(core);
     worker->presence = presence;
     worker->heard_ms = presence == IDN_PRESENCE_ALIVE ? core->now : worker->heard_ms;
     // By when last heard: a bereft one among the suspected is heard all the time.
@@ -171,6 +174,7 @@ void idn_worker_trim(struct idn_core *core, const struct idn_worker *worker)
 void idn_worker_drain(struct idn_core *core, struct idn_worker *worker, bool drained)
 {
     worker->drained = drained;
+    idn_shares_changed(core);
     if (drained)
         idn_worker_trim(core, worker);
     idn_worker_place(core, worker);

@@ -43,7 +43,7 @@ void sim_broker_configure(const struct sim *sim, uint32_t broker, struct idn_cor
     sim_fill_digest(&dataset.digest, 11);
     dataset.images = SIM_IMAGES;
     *ret = (struct idn_core_config){.letter = 'a' + broker,
-        .policy = sim->plan.fifo ? IDN_POLICY_FIFO : IDN_POLICY_FAIR_TIME,
+        .policy = (enum idn_policy)sim->plan.policy,
         .min_free_bytes = 512u << 20,
         .has_peer = sim->plan.brokers == 2,
         .mirror_required = sim->plan.brokers == 2 && sim->plan.mirror_required,

@@ -18,7 +18,7 @@ static void draw_shape(struct sim_plan *plan, struct idn_random *random, uint32_
     plan->workers = from_to(random, one_in(random, 4) ? 1 : 3, SIM_WORKERS);
     plan->clients = from_to(random, 1, SIM_CLIENTS);
     plan->tasks = from_to(random, 3, 16);
-    plan->fifo = one_in(random, 6);
+    plan->policy = one_in(random, 6) ? from_to(random, 1, 2) : 0;
     plan->mirror_required = one_in(random, 12);
     plan->classes = one_in(random, 6) ? 2 : 1;
     for (int i = 0; i < SIM_WORKERS; i++)

@@ -72,7 +72,8 @@ enum sim_role {
 
 struct sim_plan {
     uint32_t brokers, workers, clients, tasks; // tasks: of each client
-    bool fifo, mirror_required;
+    uint32_t policy;                           // enum idn_policy
+    bool mirror_required;
     uint32_t workers_max, jobs_max, open_jobs_max, open_images_max, forgotten_max;
     uint32_t batch[SIM_MODELS];
     uint32_t image_us[SIM_WORKERS], percent[SIM_MODELS];

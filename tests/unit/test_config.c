@@ -231,9 +231,9 @@ static void test_values(void)
     CHECK_STRING(refusal("worker\n    engine = darknt\n"),
         ":2: worker/engine = 'darknt' is not onednn, darknet or replay; the nearest is 'darknet'");
     CHECK_STRING(refusal("broker\n    policy = fair\n"),
-        ":2: broker/policy = 'fair' is not fair-time or fifo");
+        ":2: broker/policy = 'fair' is not fair-time, fifo or static");
     CHECK_STRING(refusal("broker\n    policy = fifi\n"),
-        ":2: broker/policy = 'fifi' is not fair-time or fifo; the nearest is 'fifo'");
+        ":2: broker/policy = 'fifi' is not fair-time, fifo or static; the nearest is 'fifo'");
     CHECK_STRING(refusal("broker\n    letter = c\n"),
         ":2: broker/letter = 'c' is not a or b; the nearest is 'a'");
     CHECK_CONTAINS(refusal("broker\n    state = ''\n"), "is not the path of a directory");

@@ -1,0 +1,157 @@
+#include "broker/core/shares.h"
+
+#include "broker/core/workers.h"
+
+enum { IMAGE_US_MAX = 100 * 1000 * 1000 };
+static_assert((uint64_t)IMAGE_US_MAX * IDN_BATCH_MAX * IDN_WEIGHT_MAX < UINT64_C(1) << 50,
+    "products with a number of workers fit");
+
+void idn_shares_changed(struct idn_core *core)
+{
+    core->shares_stale = true;
+}
+
+// ---- how many
+
+static uint32_t next_to_gain(const uint64_t *need, const uint16_t *share, uint32_t jobs)
+{
+    uint32_t best = 0;
+
+    for (uint32_t i = 1; i < jobs; i++)
+        if (need[i] * share[best] > need[best] * share[i])
+            best = i;
+    return best;
+}
+
+void idn_shares_apportion(
+    const uint64_t *need, uint32_t jobs, uint32_t workers, uint16_t *ret_share)
+{
+    uint64_t sum = 0;
+    uint32_t left = workers;
+
+    IDN_ASSERT(jobs <= workers && workers <= IDN_WORKERS_MAX);
+    for (uint32_t i = 0; i < jobs; i++)
+        sum += need[i];
+    // Rounded up by a divisor at which there are certainly enough: nobody gets fewer in the end.
+    for (uint32_t i = 0; i < jobs; i++) {
+        uint64_t part = (need[i] * (workers - jobs) + sum - 1) / sum;
+        ret_share[i] = (uint16_t)(part == 0 ? 1 : part);
+        left -= ret_share[i];
+    }
+    for (; jobs > 0 && left > 0; left--)
+        ret_share[next_to_gain(need, ret_share, jobs)]++;
+}
+
+// Mean time of a task; 0: not known.
+static uint64_t task_us(const struct idn_core *core, const struct idn_job *job)
+{
+    uint32_t computed = job->images.kind[IDN_IMAGE_OK] + job->images.kind[IDN_IMAGE_ERROR];
+
+    if (computed == 0 || job->model < 0)
+        return 0;
+    return idn_min_u64(job->compute_us / computed, IMAGE_US_MAX) * core->model[job->model].batch;
+}
+
+// The mean of those that are known; of how many it is not.
+static uint64_t usual_task_us(const struct idn_core *core, uint32_t *ret_unknown)
+{
+    uint64_t sum = 0;
+    uint32_t known = 0, unknown = 0;
+
+    IDN_EACH_CONST(link, &core->open)
+    {
+        uint64_t us = task_us(core, IDN_ENTRY_CONST(link, struct idn_job, in_open));
+        sum += us;
+        known += us > 0;
+        unknown += us == 0;
+    }
+    *ret_unknown = unknown;
+    return known == 0 ? 1 : sum / known;
+}
+
+static uint32_t count_live(const struct idn_core *core)
+{
+    uint32_t count = 0;
+
+    IDN_EACH_CONST(link, &core->presence[IDN_PRESENCE_ALIVE])
+    count += idn_worker_is_live(IDN_ENTRY_CONST(link, struct idn_worker, in_presence));
+    return count;
+}
+
+// With more jobs than workers the oldest get one each.
+static void apportion(struct idn_core *core, uint64_t usual_us)
+{
+    uint64_t need[IDN_WORKERS_MAX];
+    uint16_t share[IDN_WORKERS_MAX];
+    uint32_t workers = count_live(core), jobs = 0, at = 0;
+
+    IDN_EACH(link, &core->open)
+    {
+        const struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
+        uint64_t us = task_us(core, job);
+        if (jobs < workers)
+            need[jobs++] = job->weight * (us == 0 ? usual_us : us);
+    }
+    idn_shares_apportion(need, jobs, workers, share);
+    IDN_EACH(link, &core->open)
+    {
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
+        job->share = at < jobs ? share[at] : 0;
+        job->aside = 0;
+        at++;
+    }
+}
+
+// ---- which ones
+
+struct idn_job *idn_shares_job(const struct idn_core *core, const struct idn_worker *worker)
+{
+    struct idn_job *job = worker->share_job;
+
+    (void)core;
+    return job != NULL && job->serial == worker->share_serial && idn_link_in(&job->in_open) ? job
+                                                                                            : NULL;
+}
+
+static void keep(struct idn_core *core, struct idn_worker *worker)
+{
+    struct idn_job *job = idn_shares_job(core, worker);
+
+    if (job == NULL || job->aside == job->share || !idn_worker_can_serve(core, worker, job))
+        worker->share_job = NULL;
+    else
+        job->aside++;
+}
+
+static void set_aside(struct idn_core *core, struct idn_worker *worker)
+{
+    IDN_EACH(link, &core->open)
+    {
+        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
+        if (job->aside == job->share || !idn_worker_can_serve(core, worker, job))
+            continue;
+        job->aside++;
+        worker->share_job = job;
+        worker->share_serial = job->serial;
+        return;
+    }
+}
+
+void idn_shares_settle(struct idn_core *core)
+{
+    uint32_t unknown = 0;
+
+    if (!core->shares_stale && core->shares_unknown == 0)
+        return;
+    uint64_t usual_us = usual_task_us(core, &unknown);
+    if (!core->shares_stale && unknown >= core->shares_unknown)
+        return;
+    core->shares_stale = false;
+    core->shares_unknown = unknown;
+    apportion(core, usual_us);
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        keep(core, &core->worker[i]);
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        if (core->worker[i].share_job == NULL && idn_worker_is_live(&core->worker[i]))
+            set_aside(core, &core->worker[i]);
+}
