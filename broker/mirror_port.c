@@ -14,11 +14,13 @@ enum { RETRY_MS = 2, TRIES_QUICK = 500, RETRY_SLOW_MS = 100 };
 // nobody reads.
 enum { QUEUE = 4 * IDN_MIRROR_WINDOW };
 
+// NULL: libzmq has not closed the ones before yet, a thousand of them.
 static void *new_socket(const struct idn_mirror_port *port)
 {
     void *socket = zmq_socket(port->context, ZMQ_PAIR);
 
-    IDN_ASSERT(socket != NULL);
+    if (socket == NULL)
+        return NULL;
     idn_ports_set_options(socket, QUEUE, IDN_MIRROR_MESSAGE_BYTES_MAX);
     idn_ports_set_option(socket, ZMQ_RCVHWM, 0); // the loop drains it
     if (!port->binds) {
@@ -28,20 +30,26 @@ static void *new_socket(const struct idn_mirror_port *port)
     return socket;
 }
 
-// 0 or -errno; the socket stays with the port only after 0.
+// 0 or -errno.
 static int open_socket(struct idn_mirror_port *port)
 {
-    void *socket = new_socket(port);
-    int error =
-        port->binds ? zmq_bind(socket, port->endpoint) : zmq_connect(socket, port->endpoint);
+    if (port->waiting == NULL)
+        port->waiting = new_socket(port);
+    if (port->waiting == NULL)
+        return -zmq_errno();
+    if ((port->binds ? zmq_bind(port->waiting, port->endpoint)
+                     : zmq_connect(port->waiting, port->endpoint)) != 0)
+        return -zmq_errno();
+    port->socket = port->waiting;
+    port->waiting = NULL;
+    return 0;
+}
 
-    if (error == 0) {
-        port->socket = socket;
-        return 0;
-    }
-    error = -zmq_errno();
-    (void)zmq_close(socket);
-    return error;
+static void close_socket(void **socket)
+{
+    if (*socket != NULL)
+        (void)zmq_close(*socket);
+    *socket = NULL;
 }
 
 int idn_mirror_port_open(void *context, const struct idn_settings *settings,
@@ -52,6 +60,7 @@ int idn_mirror_port_open(void *context, const struct idn_settings *settings,
 
     idn_ports_endpoint(host, settings->port_mirror, port.endpoint);
     int error = open_socket(&port);
+    close_socket(&port.waiting);
     if (error < 0 && port.binds)
         return idn_ports_refuse_bind(
             -error, host, settings->port_mirror, "cluster/port_mirror", reason);
@@ -67,16 +76,14 @@ int idn_mirror_port_open(void *context, const struct idn_settings *settings,
 
 void idn_mirror_port_close(struct idn_mirror_port *port)
 {
-    if (port->socket != NULL)
-        (void)zmq_close(port->socket);
+    close_socket(&port->socket);
+    close_socket(&port->waiting);
     *port = (struct idn_mirror_port){0};
 }
 
 void idn_mirror_port_reset(struct idn_mirror_port *port, uint64_t now_ms)
 {
-    if (port->socket != NULL)
-        (void)zmq_close(port->socket);
-    port->socket = NULL;
+    close_socket(&port->socket);
     port->retry_ms = now_ms;
     port->tries = 0;
     (void)idn_mirror_port_retry(port, now_ms);

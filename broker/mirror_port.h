@@ -17,6 +17,7 @@
 struct idn_mirror_port {
     void *context; // borrowed
     void *socket;  // owned; NULL while CLOSED
+    void *waiting; // owned; while CLOSED, the next one, which could not bind yet; or NULL
     bool binds;
     char endpoint[IDN_PORTS_ENDPOINT_SIZE];
     uint32_t number;   // TCP port as bound or connected to

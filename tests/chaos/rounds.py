@@ -179,8 +179,13 @@ class Field:
     def back(self, letter):
         since = now_ms()
         self.c.start_broker(letter=letter)
+        self.in_sync('a broker that returns: from its start to in sync', since)
         self.whole()
-        self.table.add('a broker that returns: in sync (as polled)', now_ms() - since)
+
+    def in_sync(self, name, since_ms):
+        event = self.record(name, since_ms, self.probe.first(
+            since_ms, lambda e: isinstance(e.what, Status) and e.what.role == 'active'))
+        assert event is not None, 'not in sync within 30 s'
 
     def kill_standby(self):
         self.feed()

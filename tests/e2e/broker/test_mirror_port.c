@@ -8,6 +8,7 @@
 #include "tests/lib/check.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -319,11 +320,59 @@ static void test_a_port_that_is_held(void)
     CHECK_INT(zmq_ctx_term(context), 0);
 }
 
+static int open_files(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    CHECK(directory != NULL);
+    while (readdir(directory) != NULL)
+        count++;
+    (void)closedir(directory);
+    return count;
+}
+
+// As a broker whose peer is away for an hour or two does, without the pauses.
+static void test_resets_leave_nothing_behind(void)
+{
+    struct idn_settings settings = {.broker_bind = "127.0.0.1", .host = {"127.0.0.1"}};
+    struct idn_mirror_port a, b;
+    struct idn_reason reason = {0};
+    void *context = zmq_ctx_new();
+    int before = 0;
+
+    settings.broker_letter = 'a';
+    CHECK_INT(idn_mirror_port_open(context, &settings, &a, &reason), 0);
+    settings.broker_letter = 'b';
+    settings.port_mirror = a.number;
+    CHECK_INT(idn_mirror_port_open(context, &settings, &b, &reason), 0);
+    for (uint64_t i = 0; i < 3000; i++) {
+        idn_mirror_port_reset(&a, i);
+        idn_mirror_port_reset(&b, i);
+        if (i == 50)
+            before = open_files();
+    }
+    for (int i = 0;
+         i < DEADLINE_MS && (a.socket == NULL || b.socket == NULL || open_files() > before + 50);
+         i++) {
+        (void)poll(NULL, 0, 1);
+        (void)idn_mirror_port_retry(&a, UINT64_MAX - 1);
+        (void)idn_mirror_port_retry(&b, UINT64_MAX - 1);
+        a.retry_ms = b.retry_ms = 0;
+    }
+    CHECK(a.socket != NULL && b.socket != NULL);
+    CHECK(open_files() <= before + 50);
+    idn_mirror_port_close(&a);
+    idn_mirror_port_close(&b);
+    CHECK_INT(zmq_ctx_term(context), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_chaos),
         CHECK_TEST(test_a_port_that_is_held),
+        CHECK_TEST(test_resets_leave_nothing_behind),
     };
 
     choose_port();
