@@ -209,6 +209,20 @@ static void freeze(int which, unsigned ms)
     CHECK_INT(kill(process[which], SIGCONT), 0);
 }
 
+// A frozen b whose connection stays open, and another one in its place: what a hears of it waits
+// behind the old connection for ever, unless a throws its socket away. The time of the recovery.
+static uint64_t replace_frozen(void)
+{
+    pid_t old = process[1];
+
+    CHECK_INT(kill(old, SIGSTOP), 0);
+    start(1);
+    uint64_t took_ms = wait_well();
+    (void)kill(old, SIGKILL);
+    (void)waitpid(old, NULL, 0);
+    return took_ms;
+}
+
 static void choose_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -235,12 +249,34 @@ static void print_table(const char *fault, uint64_t *took, size_t count)
         count, took[count / 2], took[count - 1]);
 }
 
+enum { KILL, KILL_BOTH, FREEZE, REPLACE, FAULTS };
+
+// The milliseconds it took until frames went both ways again.
+static uint64_t break_it(int fault, int which, unsigned *seed)
+{
+    if (fault == REPLACE)
+        return replace_frozen();
+    if (fault == FREEZE) {
+        freeze(which, 100 + (unsigned)rand_r(seed) % 2000);
+        return wait_well();
+    }
+    end(which);
+    if (fault == KILL_BOTH)
+        end(1 - which);
+    (void)poll(NULL, 0, rand_r(seed) % 1500); // how long it is away
+    start(which);
+    if (fault == KILL_BOTH)
+        start(1 - which);
+    return wait_well();
+}
+
 // Kills and freezes of either side, or both.
 static void test_chaos(void)
 {
-    static const char *const faults[] = {"kill -9", "kill -9 of both", "SIGSTOP"};
-    static uint64_t took[3][ROUNDS_LONG];
-    size_t count[3] = {0};
+    static const char *const faults[FAULTS] = {
+        "kill -9", "kill -9 of both", "SIGSTOP", "frozen and replaced"};
+    static uint64_t took[FAULTS][ROUNDS_LONG];
+    size_t count[FAULTS] = {0};
     const char *given = getenv("IDUNNO_TEST_SEED");
     unsigned seed = given != NULL ? (unsigned)strtoul(given, NULL, 10) : (unsigned)getpid();
     int rounds = getenv("IDUNNO_TEST_LONG") != NULL ? ROUNDS_LONG : ROUNDS;
@@ -250,21 +286,10 @@ static void test_chaos(void)
     start(1);
     (void)wait_well();
     for (int i = 0; i < rounds; i++) {
-        int which = rand_r(&seed) % 2, fault = (int)((unsigned)rand_r(&seed) % 3);
-        if (fault == 2) {
-            freeze(which, 100 + (unsigned)rand_r(&seed) % 2000);
-        } else {
-            end(which);
-            if (fault == 1)
-                end(1 - which);
-            (void)poll(NULL, 0, rand_r(&seed) % 1500); // how long it is away
-            start(which);
-            if (fault == 1)
-                start(1 - which);
-        }
-        took[fault][count[fault]++] = wait_well();
+        int fault = i % FAULTS, which = rand_r(&seed) % 2;
+        took[fault][count[fault]++] = break_it(fault, which, &seed);
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < FAULTS; i++)
         if (count[i] > 0)
             print_table(faults[i], took[i], count[i]);
     for (int i = 0; i < 2; i++)
