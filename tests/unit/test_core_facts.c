@@ -8,7 +8,7 @@ static struct site site;    // the broker
 static uint64_t sequence;   // of the other broker's facts
 static uint64_t reports[3]; // of each worker
 
-static void start_at(bool has_peer)
+static void begin_with(bool has_peer)
 {
     rig_configure(&rig);
     site.config = rig.config;
@@ -28,11 +28,6 @@ static void start_at(bool has_peer)
         site_request(&site, IDN_REQUEST_BOOTSTRAP, 0);
     CHECK(site.core->active);
     site_clear(&site);
-}
-
-static void begin(void)
-{
-    start_at(false);
 }
 
 static void hello(unsigned n)
@@ -94,18 +89,24 @@ static void accept_there(unsigned key, uint32_t first, uint32_t last, uint64_t e
     site_copy(&site, pool_keep(&fact));
 }
 
-static void results_there(unsigned key, uint32_t first, uint32_t count)
+static void rows_there(unsigned key, const uint8_t *rows, uint32_t count, uint64_t epoch)
 {
-    static uint8_t rows[16 * IDN_ROW_BYTES];
-    struct idn_fact fact = other(IDN_FACT_RESULTS, key, 9);
+    struct idn_fact fact = other(IDN_FACT_RESULTS, key, epoch);
 
-    for (uint32_t i = 0; i < count; i++)
-        rig_row(first + i, rows + (size_t)i * IDN_ROW_BYTES);
     fact.u.results.rows = rows;
     fact.u.results.count = count;
     fact.u.results.class_hash = 77;
     fact.u.results.spec_hash = site_job(&site, key)->spec_hash;
     site_copy(&site, pool_keep(&fact));
+}
+
+static void results_there(unsigned key, uint32_t first, uint32_t count)
+{
+    uint8_t rows[16 * IDN_ROW_BYTES];
+
+    for (uint32_t i = 0; i < count; i++)
+        rig_row(first + i, rows + (size_t)i * IDN_ROW_BYTES);
+    rows_there(key, rows, count, 9);
 }
 
 static void quarantine_there(unsigned key, uint32_t image, uint32_t generation)
@@ -158,7 +159,7 @@ static void report(unsigned n, const struct idn_order *lease, uint32_t first, ui
 // A job of five images that has ended, image 2 quarantined.
 static void end_with_a_quarantine(void)
 {
-    begin();
+    begin_with(false);
     submit(1, 0, 4);
     results_there(1, 0, 2);
     results_there(1, 3, 2);
@@ -172,7 +173,7 @@ static void end_with_a_quarantine(void)
 
 static void test_results_of_the_other_end_a_lease_and_a_watch(void)
 {
-    begin();
+    begin_with(false);
     hello(1);
     submit(1, 0, 9);
     struct idn_order lease = *order(IDN_ORDER_LEASE);
@@ -192,7 +193,7 @@ static void test_results_of_the_other_end_a_lease_and_a_watch(void)
 
 static void test_a_job_of_the_other_is_dispatched(void)
 {
-    begin();
+    begin_with(false);
     hello(1);
     accept_there(1, 0, 9, 9);
     CHECK_INT(order(IDN_ORDER_LEASE)->u.lease.count, 10);
@@ -203,7 +204,7 @@ static void test_a_job_of_the_other_is_dispatched(void)
 
 static void test_an_answer_about_a_copied_job_waits_for_the_store(void)
 {
-    begin();
+    begin_with(false);
     site.holds_store = true;
     accept_there(1, 0, 9, 9);
     submit(1, 0, 9);
@@ -215,7 +216,7 @@ static void test_an_answer_about_a_copied_job_waits_for_the_store(void)
 
 static void test_a_report_of_another_specification_folds_nothing(void)
 {
-    begin();
+    begin_with(false);
     hello(1);
     submit(1, 0, 9);
     struct idn_order lease = *order(IDN_ORDER_LEASE);
@@ -231,7 +232,7 @@ static void test_a_report_of_another_specification_folds_nothing(void)
 
 static void test_a_lease_of_another_specification_is_not_adopted(void)
 {
-    begin();
+    begin_with(false);
     submit(1, 0, 9);
     for (uint64_t wrong = 0; wrong < 2; wrong++) {
         struct idn_worker_message *message = rig_hello_message(&rig, 1);
@@ -248,7 +249,7 @@ static void test_a_lease_of_another_specification_is_not_adopted(void)
 
 static void test_the_earlier_specification_counts(void)
 {
-    begin();
+    begin_with(false);
     hello(1);
     submit(1, 0, 9);
     struct idn_order lease = *order(IDN_ORDER_LEASE);
@@ -326,7 +327,7 @@ static void test_the_next_quarantine_is_of_the_next_generation(void)
 
 static void test_a_cancelled_job_is_not_retried(void)
 {
-    begin();
+    begin_with(false);
     submit(1, 0, 4);
     quarantine_there(1, 2, 1);
     site_request(&site, IDN_REQUEST_CANCEL, 1);
@@ -352,7 +353,7 @@ static void test_what_is_lifted_elsewhere_stays_cancelled(void)
 
 static void test_a_lift_makes_the_answer_stale(void)
 {
-    begin();
+    begin_with(false);
     submit(1, 0, 4);
     site_request(&site, IDN_REQUEST_CANCEL, 1);
     site.holds_refolds = true;
@@ -372,7 +373,7 @@ static void test_a_row_that_is_damaged_is_computed_again(void)
     struct idn_summary summary = {.job = rig_key(1), .ok = 4};
     struct idn_event event = {.type = IDN_EVENT_REFOLDED, .u.refolded = {.summary = &summary}};
 
-    begin();
+    begin_with(false);
     submit(1, 0, 4);
     results_there(1, 0, 5);
     site.holds_refolds = true;
@@ -402,7 +403,7 @@ static void test_a_job_that_is_open_again_is_not_owed_the_time_it_was_away(void)
 
 static void test_few_jobs_are_read_back_at_once(void)
 {
-    begin();
+    begin_with(false);
     site.config.open_jobs_max = 20, site.config.jobs_max = 20;
     site.config.open_images_max = 2000;
     site_boot(&site);
@@ -417,6 +418,43 @@ static void test_few_jobs_are_read_back_at_once(void)
     site_let_go(&site);
     for (unsigned key = 1; key <= IDN_REFOLDS_MAX + 1; key++)
         CHECK(!idn_job_is_read_back(site_job(&site, key)));
+}
+
+// Another answer for the image, whose hash begins with the same three bits.
+static void contradict_there(unsigned key, uint32_t image, uint64_t epoch)
+{
+    uint8_t row[IDN_ROW_BYTES];
+    struct idn_digest right, wrong;
+    struct idn_result result;
+
+    rig_row(image, row);
+    CHECK(idn_result_unpack(row, &result));
+    idn_digest_of(&result, &right);
+    do {
+        result.class_id[0] = 2000 + result.class_id[0] % 1000 + 1;
+        idn_digest_of(&result, &wrong);
+    } while (((right.low ^ wrong.low) & IDN_IMAGE_CHECK_BITS) != 0);
+    idn_result_pack(&result, row);
+    rows_there(key, row, 1, epoch);
+}
+
+static void test_a_disputed_job_ends_with_the_digest_of_the_store(void)
+{
+    begin_with(false);
+    submit(2, 3, 4);
+    results_there(2, 3, 1);
+    contradict_there(2, 3, 1);                   // of a lower epoch: it counts
+    CHECK_INT(site_job(&site, 2)->conflicts, 0); // memory cannot tell
+    site.holds_refolds = true;
+    results_there(2, 4, 1);
+    CHECK_INT(site_job(&site, 2)->state, IDN_JOB_OPEN);
+    site_let_go(&site);
+    CHECK_INT(site_job(&site, 2)->state, IDN_JOB_FINISHED);
+    CHECK_INT(site_job(&site, 2)->conflicts, 1);
+    struct idn_key key = rig_key(2);
+    struct oracle oracle;
+    oracle_ask(site.fact, site.facts, &key, NULL, &oracle);
+    CHECK(idn_digest_equal(&site_job(&site, 2)->digest, &oracle.digest));
 }
 
 static void test_retry_needs_room(void)
@@ -450,7 +488,7 @@ static void test_forgotten_is_for_ever(void)
 
 static void test_forgotten_by_the_other(void)
 {
-    begin();
+    begin_with(false);
     hello(1);
     submit(1, 0, 9);
     struct idn_order lease = *order(IDN_ORDER_LEASE);
@@ -467,7 +505,7 @@ static void test_forgotten_by_the_other(void)
 
 static void test_the_forgotten_are_bounded(void)
 {
-    begin();
+    begin_with(false);
     for (unsigned key = 1; key <= 5; key++) {
         submit(key, 0, 4);
         site_request(&site, IDN_REQUEST_CANCEL, key);
@@ -485,7 +523,7 @@ static void test_the_forgotten_are_bounded(void)
 
 static void test_half_of_the_limits_while_the_other_is_out_of_sight(void)
 {
-    start_at(true);
+    begin_with(true);
     submit(1, 0, 31);
     expect_accepted();
     submit(2, 0, 0);
@@ -506,7 +544,7 @@ static void test_half_of_the_limits_while_the_other_is_out_of_sight(void)
 
 static void test_a_job_waits_for_pages(void)
 {
-    begin();
+    begin_with(false);
     hello(1);
     submit(1, 0, 31);
     site_request(&site, IDN_REQUEST_CANCEL, 1); // but its worker still has a lease
@@ -543,6 +581,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_row_that_is_damaged_is_computed_again),
         CHECK_TEST(test_a_job_that_is_open_again_is_not_owed_the_time_it_was_away),
         CHECK_TEST(test_few_jobs_are_read_back_at_once),
+        CHECK_TEST(test_a_disputed_job_ends_with_the_digest_of_the_store),
         CHECK_TEST(test_retry_needs_room),
         CHECK_TEST(test_forgotten_is_for_ever),
         CHECK_TEST(test_forgotten_by_the_other),
