@@ -67,7 +67,7 @@ static struct idn_worker_info worker(struct rig *rig, unsigned n)
     for (uint32_t i = 0; i < reply.u.workers.count; i++)
         if (strcmp(items.worker[i].name, name) == 0)
             return items.worker[i];
-    CHECK(!"the worker is listed");
+    CHECK(false); // it is not listed
     return items.worker[0];
 }
 
@@ -200,7 +200,7 @@ static int64_t progress(struct rig *rig, unsigned job)
         if (idn_key_equal(&open->key, &key))
             return idn_policy_progress(rig->core, open);
     }
-    CHECK(!"the job is open");
+    CHECK(false); // it is not open
     return 0;
 }
 
