@@ -34,7 +34,7 @@ enum {
     IDN_SUSPECTS_MAX = 4096,               // images with deaths counted, in the cluster
     IDN_WATCHES_MAX = 10 * 1000,           // long polls open at once
     IDN_INCARNATIONS_MAX = 64 * 1024,      // starts of brokers that recorded facts, for ever
-    IDN_FORGOTTEN_MAX = 500 * 1000,        // keys that are never used again (history_full)
+    IDN_FORGOTTEN_MAX = 200 * 1000,        // keys that are never used again (history_full)
     IDN_DRAINED_MAX = 4096,                // names of workers that were ever drained (drained_full)
 
     // Names: bytes with the closing NUL.

@@ -3,7 +3,11 @@
 
 static void test_default_core_fits_its_budget(void)
 {
-    struct idn_core_config config = {.broker = "b", .letter = 'a'};
+    struct idn_core_config config = {.broker = "b",
+        .letter = 'a',
+        .has_peer = true,
+        .models = IDN_MODELS_MAX,
+        .datasets = IDN_DATASETS_MAX};
     size_t bytes = idn_core_bytes(&config);
 
     CHECK(bytes <= 256u << 20);
