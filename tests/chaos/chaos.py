@@ -229,8 +229,11 @@ def queues():
         with plain_cluster({'tasks': 50}, engine='replay', replay_us=100000,
                            lists={'photos': long_list(span)}) as c:
             field = Field(c, 3, table, SEED, span)
-            field.submit()
             for _ in range(20 if LONG else 2):
+                for job in field.open:  # each time as many are queued
+                    c.ctl('cancel', job)
+                field.open = []
+                field.submit()
                 wait_for(lambda: field.probe.status(field.active()).in_flight > 0, 'leases')
                 letter = field.active()
                 since = now_ms()
