@@ -144,7 +144,8 @@ static bool takes_over(
     struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
 {
     (void)self;
-    if (atomic_load(&refusals) < 2) {
+    // On a busy machine this one may be asked before the other has answered.
+    if (atomic_load(&watches) == 0 || atomic_load(&refusals) < 2) {
         atomic_fetch_add(&refusals, 1);
         return refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker b is the standby");
     }
@@ -155,7 +156,8 @@ static bool takes_over(
 static bool takes_over_and_finishes(
     struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
 {
-    if (request->type != IDN_REQUEST_WATCH || atomic_load(&refusals) < 2)
+    if (request->type != IDN_REQUEST_WATCH || atomic_load(&watches) == 0 ||
+        atomic_load(&refusals) < 2)
         return takes_over(self, request, ret);
     return job(request, IDN_JOB_FINISHED, ret);
 }
@@ -163,7 +165,8 @@ static bool takes_over_and_finishes(
 static bool takes_over_and_knows_no_model(
     struct fake_broker *self, const struct idn_request *request, struct idn_reply *ret)
 {
-    if (request->type != IDN_REQUEST_SUBMIT || atomic_load(&refusals) < 2)
+    if (request->type != IDN_REQUEST_SUBMIT || atomic_load(&watches) == 0 ||
+        atomic_load(&refusals) < 2)
         return takes_over(self, request, ret);
     atomic_fetch_add(&submissions, 1);
     return refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "there is no model alexnet");
