@@ -88,7 +88,7 @@ static void take_from_outside(struct idn_core *core, const struct idn_event *eve
     if (event->type == IDN_EVENT_CLIENT_GONE)
         idn_watches_client_gone(core, event->u.gone.peer);
     if (event->type == IDN_EVENT_WORKER_GONE)
-        idn_worker_gone(core, event->u.gone.peer);
+        idn_workers_peer_gone(core, event->u.gone.peer);
 }
 
 static void take(struct idn_core *core, const struct idn_event *event)

@@ -187,7 +187,7 @@ void idn_worker_hello(
     if (worker->peer == 0 || worker->presence == IDN_PRESENCE_DEAD)
         idn_tell(core, "worker %s joined: %s, %u threads, %u leases held", worker->name,
             message->u.hello.class_name, message->u.hello.threads, message->u.hello.leases);
-    worker->peer = peer;
+    idn_worker_set_peer(core, worker, peer);
     worker->bereft = false;
     idn_silence_broken(core);
     take_hello(core, worker, message);

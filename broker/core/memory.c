@@ -88,6 +88,8 @@ static void cut_workers(struct idn_core *core, struct cutter *cutter)
     core->worker = cut(cutter, core->workers_max, sizeof(*core->worker));
     core->worker_index = cut(cutter, index, sizeof(*core->worker_index));
     core->worker_index_mask = index - 1;
+    core->worker_names = cut(cutter, index, sizeof(*core->worker_names));
+    core->worker_peers = cut(cutter, index, sizeof(*core->worker_peers));
     core->roles.voters.voter = cut(cutter, core->workers_max, sizeof(struct idn_voter));
     core->roles.voters.index = cut(cutter, index, sizeof(*core->roles.voters.index));
     core->roles.voters.index_mask = index - 1;
@@ -107,6 +109,7 @@ static void cut_small_tables(struct idn_core *core, struct cutter *cutter)
     core->promise = cut(cutter, IDN_PROMISES_MAX, sizeof(*core->promise));
     core->upload = cut(cutter, IDN_UPLOADS_MAX, sizeof(*core->upload));
     core->suspect = cut(cutter, IDN_SUSPECTS_MAX, sizeof(*core->suspect));
+    core->suspect_buckets = cut(cutter, IDN_SUSPECT_BUCKETS, sizeof(*core->suspect_buckets));
     core->client = cut(cutter, IDN_CLIENTS_MAX, sizeof(*core->client));
     core->watch = cut(cutter, IDN_WATCHES_MAX, sizeof(*core->watch));
     struct idn_heap_item *at = cut(cutter, IDN_WATCHES_MAX, sizeof(*at));
@@ -151,6 +154,12 @@ static void init_lists(struct idn_core *core)
         idn_link_init(*head);
     for (int i = 0; i < IDN_PRESENCE_COUNT; i++)
         idn_link_init(&core->presence[i]);
+    for (uint32_t i = 0; i <= core->worker_index_mask; i++) {
+        idn_link_init(&core->worker_names[i]);
+        idn_link_init(&core->worker_peers[i]);
+    }
+    for (uint32_t i = 0; i < IDN_SUSPECT_BUCKETS; i++)
+        idn_link_init(&core->suspect_buckets[i]);
 }
 
 size_t idn_core_bytes(const struct idn_core_config *config)

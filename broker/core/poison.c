@@ -6,18 +6,38 @@
 #include "broker/core/leases.h"
 #include "broker/core/workers.h"
 
+static struct idn_link *bucket_of(const struct idn_core *core, uint64_t serial, uint32_t image)
+{
+    uint64_t hash = (serial * 0xbf58476d1ce4e5b9u + image) * 0x9e3779b97f4a7c15u;
+
+    return &core->suspect_buckets[hash >> 32 & (IDN_SUSPECT_BUCKETS - 1)];
+}
+
 static struct idn_suspect *find(
     const struct idn_core *core, const struct idn_job *job, uint32_t index)
 {
-    for (uint32_t i = 0; i < core->suspects; i++)
-        if (core->suspect[i].serial == job->serial && core->suspect[i].image == index)
-            return &core->suspect[i];
+    struct idn_link *bucket = bucket_of(core, job->serial, index);
+
+    IDN_EACH(link, bucket)
+    {
+        struct idn_suspect *suspect = IDN_ENTRY(link, struct idn_suspect, in_bucket);
+        if (suspect->serial == job->serial && suspect->image == index)
+            return suspect;
+    }
     return NULL;
 }
 
+// The last one moves into its place.
 static void drop(struct idn_core *core, struct idn_suspect *suspect)
 {
-    *suspect = core->suspect[--core->suspects];
+    struct idn_suspect *last = &core->suspect[--core->suspects];
+
+    idn_link_remove(&suspect->in_bucket);
+    if (last == suspect)
+        return;
+    idn_link_remove(&last->in_bucket);
+    *suspect = *last;
+    idn_link_append(bucket_of(core, suspect->serial, suspect->image), &suspect->in_bucket);
 }
 
 // Its job has ended, or it got its result after all.
@@ -82,8 +102,10 @@ static void count_death(struct idn_core *core, const struct idn_worker *worker, 
 
     if (suspect == NULL) {
         suspect = make_room(core);
+        idn_link_remove(&suspect->in_bucket);
         *suspect = (struct idn_suspect){
             .job = job, .serial = job->serial, .image = index, .nonce = worker->nonce};
+        idn_link_append(bucket_of(core, job->serial, index), &suspect->in_bucket);
     }
     suspect->two_workers = suspect->two_workers || suspect->nonce != worker->nonce;
     suspect->deaths++;
@@ -122,36 +144,43 @@ void idn_poison_host_died(struct idn_core *core, struct idn_worker *worker)
     worker->in_child = 0;
 }
 
-// All its deaths were on this one worker: then another is to try, if another can.
-static bool others_first(
+// Those heard last come first: one of them will do, as a rule.
+static bool others_can(
     const struct idn_core *core, const struct idn_job *job, const struct idn_worker *worker)
 {
-    for (uint32_t i = 0; i < core->workers_touched; i++)
-        if (&core->worker[i] != worker && core->worker[i].presence != IDN_PRESENCE_FREE &&
-            idn_worker_can_serve(core, &core->worker[i], job))
+    const struct idn_link *alive = &core->presence[IDN_PRESENCE_ALIVE];
+
+    for (const struct idn_link *link = alive->prev; link != alive; link = link->prev) {
+        const struct idn_worker *other = IDN_ENTRY_CONST(link, struct idn_worker, in_presence);
+        if (other != worker && idn_worker_can_serve(core, other, job))
             return true;
+    }
     return false;
 }
 
-static bool may_take(const struct idn_core *core, const struct idn_job *job, uint32_t index,
+// All its deaths were on this one worker: then another is to try, if another can.
+static bool is_for_others(const struct idn_core *core, const struct idn_job *job, uint32_t index,
     const struct idn_worker *worker)
 {
     const struct idn_suspect *suspect = find(core, job, index);
 
-    if (suspect == NULL || suspect->two_workers || suspect->nonce != worker->nonce)
-        return true;
-    return !others_first(core, job, worker);
+    return suspect != NULL && !suspect->two_workers && suspect->nonce == worker->nonce;
 }
 
 static uint32_t next(const struct idn_core *core, struct idn_images *images,
     const struct idn_job *job, const struct idn_worker *worker)
 {
     uint32_t index = idn_images_next(&core->pages, images, 0);
+    bool sure = false; // that others can
 
     while (index < images->total &&
            idn_images_get(&core->pages, images, index) == IDN_IMAGE_SUSPECT &&
-           !may_take(core, job, index, worker))
+           is_for_others(core, job, index, worker)) {
+        if (!sure && !others_can(core, job, worker))
+            return index;
+        sure = true;
         index = idn_images_next(&core->pages, images, index + 1);
+    }
     return index;
 }
 

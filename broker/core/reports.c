@@ -165,7 +165,7 @@ void idn_worker_message(
             idn_order_to(core, peer, message->nonce, IDN_ORDER_HELLO_AGAIN);
         return;
     }
-    worker->peer = peer;
+    idn_worker_set_peer(core, worker, peer);
     idn_worker_heard(core, worker);
     if (worker->bereft)
         idn_worker_ask_hello(core, worker);
@@ -214,13 +214,4 @@ void idn_worker_beat(struct idn_core *core, const struct idn_worker_beat *beat)
         return;
     worker->child_job = lease->job;
     idn_lease_confirm(lease);
-}
-
-void idn_worker_gone(struct idn_core *core, idn_peer peer)
-{
-    for (uint32_t i = 0; i < core->workers_touched; i++)
-        if (core->worker[i].presence != IDN_PRESENCE_FREE && core->worker[i].peer == peer) {
-            core->worker[i].peer = 0;
-            idn_worker_place(core, &core->worker[i]);
-        }
 }

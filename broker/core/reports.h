@@ -10,7 +10,4 @@ void idn_worker_message(
 
 void idn_worker_beat(struct idn_core *core, const struct idn_worker_beat *beat);
 
-// The shell dropped this connection; the worker may come back on another.
-void idn_worker_gone(struct idn_core *core, idn_peer peer);
-
 #endif

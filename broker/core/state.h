@@ -36,10 +36,11 @@ enum {
     IDN_REFOLDS_MAX = 8,         // asked of the store at once
     IDN_COMMIT_TIMES_MAX = 4096, // one a millisecond of IDN_COMMIT_MS_MAX
     IDN_CLIENTS_MAX = 1024,      // whose rate is remembered
-    IDN_REFUSED_PAIRS_MAX = 8,   // (model, list) that a worker could not have
-    IDN_NONE = -1,               // no index
-    IDN_UPLOADED_LIST = -2,      // instead of a data set's index
-    IDN_STORED_TIMES_MAX = 64,   // of what the other broker has not acknowledged
+    IDN_SUSPECT_BUCKETS = 2 * IDN_SUSPECTS_MAX,
+    IDN_REFUSED_PAIRS_MAX = 8, // (model, list) that a worker could not have
+    IDN_NONE = -1,             // no index
+    IDN_UPLOADED_LIST = -2,    // instead of a data set's index
+    IDN_STORED_TIMES_MAX = 64, // of what the other broker has not acknowledged
 };
 
 // A job's place among those to be served (ranking.c).
@@ -177,6 +178,7 @@ struct idn_worker {
     uint64_t last_job;   // serial of the job last leased to it
     char note[IDN_TEXT_SIZE];
     struct idn_link in_presence, in_idle, in_ack;
+    struct idn_link in_name, in_peer; // of workers.c's buckets
 };
 
 enum idn_promise_type { IDN_PROMISE_ACCEPTED, IDN_PROMISE_UPLOADED };
@@ -210,6 +212,7 @@ struct idn_suspect {
     uint32_t deaths;  // alone
     uint64_t nonce;   // of the first worker that it died on
     bool two_workers; // died on another one too
+    struct idn_link in_bucket;
 };
 
 // A run of images that came back from a worker that fell silent (urgent.h).
@@ -404,6 +407,7 @@ struct idn_core {
     uint32_t workers, workers_touched;
     uint32_t *worker_index; // likewise, by nonce
     uint32_t worker_index_mask;
+    struct idn_link *worker_names, *worker_peers; // worker_index_mask + 1 buckets each
     struct idn_link presence[IDN_PRESENCE_COUNT]; // by when last heard; FREE: returned slots
     struct idn_link idle, acks;
     uint64_t heard_ms, reunion_ms; // any worker; one after all were silent (silence.c)
@@ -427,7 +431,8 @@ struct idn_core {
 
     struct idn_upload *upload;
     struct idn_suspect *suspect;
-    uint32_t suspects; // in use
+    uint32_t suspects;                // in use
+    struct idn_link *suspect_buckets; // IDN_SUSPECT_BUCKETS, by job and image
 
     struct idn_watch *watch;
     uint32_t watches_touched;

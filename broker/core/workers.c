@@ -23,13 +23,53 @@ struct idn_worker *idn_workers_find(const struct idn_core *core, uint64_t nonce)
     return NULL;
 }
 
-struct idn_worker *idn_workers_find_name(struct idn_core *core, const char *name)
+// FNV-1a.
+static struct idn_link *name_bucket(const struct idn_core *core, const char *name)
 {
-    for (uint32_t i = 0; i < core->workers_touched; i++)
-        if (core->worker[i].presence != IDN_PRESENCE_FREE &&
-            strcmp(core->worker[i].name, name) == 0)
-            return &core->worker[i];
+    uint32_t hash = 2166136261u;
+
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (uint8_t)*name) * 16777619u;
+    return &core->worker_names[hash & core->worker_index_mask];
+}
+
+struct idn_worker *idn_workers_find_name(const struct idn_core *core, const char *name)
+{
+    struct idn_link *bucket = name_bucket(core, name);
+
+    IDN_EACH(link, bucket)
+    {
+        struct idn_worker *worker = IDN_ENTRY(link, struct idn_worker, in_name);
+        if (strcmp(worker->name, name) == 0)
+            return worker;
+    }
     return NULL;
+}
+
+static struct idn_link *peer_bucket(const struct idn_core *core, idn_peer peer)
+{
+    return &core->worker_peers[home(core, peer)];
+}
+
+void idn_worker_set_peer(struct idn_core *core, struct idn_worker *worker, idn_peer peer)
+{
+    if (worker->peer == peer)
+        return;
+    worker->peer = peer;
+    idn_link_remove(&worker->in_peer);
+    if (peer != 0)
+        idn_link_append(peer_bucket(core, peer), &worker->in_peer);
+    idn_worker_place(core, worker);
+}
+
+void idn_workers_peer_gone(struct idn_core *core, idn_peer peer)
+{
+    IDN_EACH_SAFE(link, after, peer_bucket(core, peer))
+    {
+        struct idn_worker *worker = IDN_ENTRY(link, struct idn_worker, in_peer);
+        if (worker->peer == peer)
+            idn_worker_set_peer(core, worker, 0);
+    }
 }
 
 static void index_put(struct idn_core *core, const struct idn_worker *worker)
@@ -84,6 +124,7 @@ struct idn_worker *idn_workers_add(struct idn_core *core, uint64_t nonce, const 
     worker->drained = idn_drained_has(&core->drained, name);
     core->workers++;
     index_put(core, worker);
+    idn_link_append(name_bucket(core, worker->name), &worker->in_name);
     idn_worker_set_presence(core, worker, IDN_PRESENCE_ALIVE);
     return worker;
 }
@@ -92,6 +133,8 @@ void idn_workers_remove(struct idn_core *core, struct idn_worker *worker)
 {
     idn_leases_close_all(core, worker);
     index_remove(core, worker);
+    idn_link_remove(&worker->in_name);
+    idn_link_remove(&worker->in_peer);
     idn_link_remove(&worker->in_ack);
     core->workers--;
     idn_worker_set_presence(core, worker, IDN_PRESENCE_FREE);

@@ -15,12 +15,16 @@
 #include "broker/core/state.h"
 
 struct idn_worker *idn_workers_find(const struct idn_core *core, uint64_t nonce);
-struct idn_worker *idn_workers_find_name(struct idn_core *core, const char *name);
+struct idn_worker *idn_workers_find_name(const struct idn_core *core, const char *name);
 
 // A new ALIVE worker. NULL: the registry is full, even without its dead.
 struct idn_worker *idn_workers_add(struct idn_core *core, uint64_t nonce, const char *name);
 // Forgets it; its leases are closed first.
 void idn_workers_remove(struct idn_core *core, struct idn_worker *worker);
+
+// Through which connection it is reached; 0: none.
+void idn_worker_set_peer(struct idn_core *core, struct idn_worker *worker, idn_peer peer);
+void idn_workers_peer_gone(struct idn_core *core, idn_peer peer); // it may come back on another
 
 void idn_worker_set_presence(
     struct idn_core *core, struct idn_worker *worker, enum idn_presence presence);
