@@ -2,7 +2,9 @@
 // hundred events ninety are reports (or answers to TRIM), nine beats, one a worker that leaves or
 // joins; a job is submitted for each that ends. Processor time of this thread, without its clock's.
 //
-//   usage: bench-core [STEPS [WORKERS [JOBS]]]
+//   usage: bench-core [STEPS [WORKERS [JOBS [OTHERS]]]]
+//
+// OTHERS of the workers are of another numerics class: idle, but no job is for them.
 #include "broker/core/core.h"
 #include "base/random.h"
 #include "proto/result.h"
@@ -43,7 +45,7 @@ struct bench {
     struct idn_core_dataset dataset;
     struct idn_random random;
     struct worker *worker;
-    uint32_t workers, jobs, open, next, next_beat, away[AWAY_MAX], aways;
+    uint32_t workers, jobs, others, open, next, next_beat, away[AWAY_MAX], aways;
     uint64_t now_us, nonces, submissions, position, stored;
     uint64_t clock_ns; // one reading of the clock
     struct samples sample[KINDS + 1];
@@ -147,7 +149,7 @@ static void hello(struct bench *bench, uint32_t at)
     message.u.hello.lowest = message.u.hello.highest = 1;
     (void)snprintf(message.u.hello.name, IDN_NAME_SIZE, "host-%u/0", at);
     (void)snprintf(message.u.hello.class_name, IDN_CLASS_SIZE, "replay");
-    message.u.hello.class_hash = 77;
+    message.u.hello.class_hash = at < bench->others ? 78 : 77;
     message.u.hello.threads = message.u.hello.datasets = 1;
     message.u.hello.models = 2;
     message.u.hello.reports_from = 1;
@@ -367,7 +369,7 @@ static void begin(struct bench *bench)
     for (uint32_t i = 0; i < bench->jobs; i++)
         submit(bench), store(bench);
     for (uint32_t i = 0; i < bench->workers; i++)
-        hello(bench, i), store(bench);
+        hello(bench, bench->workers - 1 - i), store(bench);
 }
 
 static uint64_t argument(int argc, char **argv, int at, uint64_t otherwise)
@@ -382,6 +384,7 @@ int main(int argc, char **argv)
 
     bench.workers = (uint32_t)argument(argc, argv, 2, 4096);
     bench.jobs = (uint32_t)argument(argc, argv, 3, 100);
+    bench.others = (uint32_t)argument(argc, argv, 4, 0);
     bench.worker = calloc(bench.workers, sizeof(*bench.worker));
     for (int i = 0; i <= KINDS; i++)
         bench.sample[i].ns = calloc(4 * steps + 4096, sizeof(uint32_t));

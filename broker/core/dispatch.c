@@ -35,7 +35,7 @@
 #include "broker/core/urgent.h"
 #include "broker/core/workers.h"
 
-enum { STEAL_TRIES = 32, URGENT_TRIES = 16 };
+enum { STEAL_TRIES = 32, STEAL_EVERY_MS = 20, URGENT_TRIES = 16, IN_VAIN_MAX = 16 };
 
 bool idn_dispatch_is_open(const struct idn_core *core)
 {
@@ -81,25 +81,47 @@ static struct idn_job *newcomer(struct idn_core *core, const struct idn_worker *
     return NULL;
 }
 
-static bool refill(struct idn_core *core, struct idn_worker *worker)
+// Abilities (struct idn_worker) that there is nothing for: a few, others are looked at one by one.
+struct in_vain {
+    uint64_t ability[IN_VAIN_MAX];
+    uint32_t count;
+};
+
+static bool is_in_vain(const struct in_vain *in_vain, const struct idn_worker *worker)
 {
+    for (uint32_t i = 0; i < in_vain->count; i++)
+        if (in_vain->ability[i] == worker->ability)
+            return true;
+    return false;
+}
+
+static void remember(struct in_vain *in_vain, const struct idn_worker *worker)
+{
+    if (in_vain->count < IN_VAIN_MAX)
+        in_vain->ability[in_vain->count++] = worker->ability;
+}
+
+// in_vain: what is known and learned of it, or NULL.
+static void refill(struct idn_core *core, struct idn_worker *worker, struct in_vain *in_vain)
+{
+    bool passed_over = false;
     uint32_t first;
 
     if (core->now < worker->pause_ms || !idn_actions_room(core))
-        return false;
+        return;
     struct idn_job *job = idn_urgent_take(core, worker, &first);
     if (job != NULL) {
         cut_lease(core, worker, job, first, true);
-        return true;
+        return;
     }
     if (idn_policy_preempts(core))
         job = newcomer(core, worker);
     if (job == NULL)
-        job = idn_policy_choose(core, worker);
-    if (job == NULL)
-        return false;
-    cut_lease(core, worker, job, idn_poison_next(core, job, worker), false);
-    return true;
+        job = idn_policy_choose(core, worker, &passed_over);
+    if (job != NULL)
+        cut_lease(core, worker, job, idn_poison_next(core, job, worker), false);
+    else if (in_vain != NULL && !passed_over)
+        remember(in_vain, worker);
 }
 
 // What is left of a lease, in microseconds of its worker; 0: its speed is not known.
@@ -136,7 +158,10 @@ static void preempt(struct idn_core *core, struct idn_worker *worker, struct idn
         struct idn_lease *lease = worker->lease[i];
         if (lease->trimming || lease->spent || lease->job == job)
             continue;
-        idn_lease_trim(core, lease, 0, job->trim_asked ? 0 : job->serial);
+        if (job->trim_asked)
+            idn_lease_trim(core, lease, 0);
+        else
+            idn_lease_trim_for(core, lease, job);
         job->trim_asked = true;
     }
 }
@@ -146,12 +171,14 @@ static void look_after(struct idn_core *core, struct idn_worker *worker)
     if (!idn_worker_is_live(worker) || worker->leases == 0)
         return;
     const struct idn_lease *lease = worker->lease[0];
-    struct idn_job *chosen =
-        lease->trimming || lease->spent ? NULL : idn_policy_choose(core, worker);
+    struct idn_job *chosen = NULL;
+    bool passed_over;
+    if (!lease->trimming && !lease->spent)
+        chosen = idn_policy_choose(core, worker, &passed_over);
     if (chosen != NULL && !chosen->trim_asked && idn_policy_outranks(core, lease, chosen))
         preempt(core, worker, chosen);
     if (wants_second(worker))
-        refill(core, worker);
+        refill(core, worker, NULL);
 }
 
 // Of the leases that this worker could do as well, the one whose job is most ahead.
@@ -191,7 +218,7 @@ static void serve_newcomer(struct idn_core *core, struct idn_job *job, struct id
 {
     preempt(core, victim, job);
     if (wants_second(victim))
-        refill(core, victim);
+        refill(core, victim, NULL);
 }
 
 static void serve_newcomers(struct idn_core *core)
@@ -282,15 +309,14 @@ static void serve_urgent(struct idn_core *core)
         urgent->next_ms = core->now + (helper != NULL ? IDN_ORDER_MS : IDN_BEAT_MS);
         if (helper == NULL)
             continue;
-        for (uint32_t i = 0; i < helper->leases; i++)
-            idn_lease_trim(core, helper->lease[i], 0, 0);
+        idn_worker_trim(core, helper);
         if (wants_second(helper))
-            refill(core, helper);
+            refill(core, helper, NULL);
     }
 }
 
-// Half of the largest remaining lease that this worker could do as well.
-static void steal_for(struct idn_core *core, const struct idn_worker *worker)
+// Half of the largest remaining lease that this worker could do as well. False: none is worth it.
+static bool steal_for(struct idn_core *core, const struct idn_worker *worker)
 {
     struct idn_lease *largest = NULL;
 
@@ -309,22 +335,30 @@ static void steal_for(struct idn_core *core, const struct idn_worker *worker)
         }
     }
     if (largest == NULL || takes_us(core, largest) <= IDN_STEAL_MS * 1000ull)
-        return;
-    idn_lease_trim(core, largest, largest->count - largest->left / 2, 0);
+        return false;
+    idn_lease_trim(core, largest, largest->count - largest->left / 2);
+    return true;
 }
 
-// A few at each beat, in turn: some may never find anything.
+// A few at a time, in turn: some may never find anything.
 static void steal(struct idn_core *core)
 {
+    struct in_vain in_vain = {.count = 0};
     uint32_t tries = 0;
 
+    core->next_steal_ms = core->now + STEAL_EVERY_MS;
     // Who is idle still finds nothing pending.
     const struct idn_link *last = core->idle.prev;
     IDN_EACH_SAFE(link, after, &core->idle)
     {
-        if (tries++ == STEAL_TRIES || !idn_actions_room(core))
+        const struct idn_worker *worker = IDN_ENTRY(link, struct idn_worker, in_idle);
+        if (tries == STEAL_TRIES || !idn_actions_room(core))
             return;
-        steal_for(core, IDN_ENTRY(link, struct idn_worker, in_idle));
+        if (!is_in_vain(&in_vain, worker)) {
+            tries++;
+            if (!steal_for(core, worker))
+                remember(&in_vain, worker);
+        }
         idn_link_move(&core->idle, link);
         if (link == last)
             return;
@@ -333,15 +367,20 @@ static void steal(struct idn_core *core)
 
 static void serve_idle(struct idn_core *core)
 {
+    struct in_vain in_vain = {.count = 0};
+
     if (!idn_policy_has_pending(core))
         return;
     IDN_EACH_SAFE(link, after, &core->idle)
     {
+        struct idn_worker *worker = IDN_ENTRY(link, struct idn_worker, in_idle);
+        if (is_in_vain(&in_vain, worker))
+            continue;
         if (!idn_actions_room(core)) {
             core->look = true;
             return;
         }
-        refill(core, IDN_ENTRY(link, struct idn_worker, in_idle));
+        refill(core, worker, &in_vain);
     }
 }
 
@@ -352,7 +391,8 @@ static void look(struct idn_core *core)
     serve_urgent(core);
     if (core->newcomers && idn_policy_preempts(core))
         serve_newcomers(core);
-    steal(core);
+    if (core->now >= core->next_steal_ms)
+        steal(core); // else at the next beat, at the latest
 }
 
 void idn_dispatch(struct idn_core *core)
@@ -376,4 +416,16 @@ void idn_dispatch_at_beat(struct idn_core *core)
     serve_idle(core);
     serve_urgent(core);
     steal(core);
+}
+
+void idn_dispatch_check(const struct idn_core *core)
+{
+    if (!idn_dispatch_is_open(core) || core->look)
+        return;
+    IDN_EACH_CONST(link, &core->idle)
+    {
+        const struct idn_worker *worker = IDN_ENTRY_CONST(link, struct idn_worker, in_idle);
+        IDN_ASSERT(
+            core->now < worker->pause_ms + IDN_BEAT_MS || idn_policy_scan(core, worker) == NULL);
+    }
 }

@@ -11,6 +11,9 @@ void idn_dispatch(struct idn_core *core);
 // What is tried again at each beat: urgent work, and work stealing at the tail.
 void idn_dispatch_at_beat(struct idn_core *core);
 
+// Asserts that nobody is idle who could work.
+void idn_dispatch_check(const struct idn_core *core);
+
 // Whether leases are granted at all now.
 bool idn_dispatch_is_open(const struct idn_core *core);
 

@@ -60,7 +60,7 @@ static bool fold_row(struct idn_core *core, struct idn_job *job, const struct id
     idn_digest_add(&job->digest, &digest);
     idn_images_set(&core->pages, &job->images, index, state);
     if (idn_image_is_leased(old))
-        idn_lease_image_done(job, index, lease);
+        idn_lease_image_done(core, job, index, lease);
     *fresh += idn_image_is_leased(old) || idn_image_is_free(old);
     return true;
 }
@@ -92,10 +92,13 @@ struct idn_folded idn_fold_rows(struct idn_core *core, struct idn_job *job, cons
     return folded;
 }
 
-void idn_fold_work(struct idn_job *job, uint64_t class_hash, uint64_t compute_us)
+void idn_fold_work(
+    struct idn_core *core, struct idn_job *job, uint64_t class_hash, uint64_t compute_us)
 {
-    if (job->class_hash == 0)
+    if (job->class_hash == 0) {
         job->class_hash = class_hash;
+        core->look = true; // idle workers of this class may serve it now
+    }
     job->disputed = job->disputed || job->class_hash != class_hash;
     job->compute_us += compute_us;
 }
@@ -111,7 +114,7 @@ void idn_fold_quarantine(struct idn_core *core, struct idn_job *job, uint32_t in
     failure_digest(job, index, IDN_IMAGE_QUARANTINED, &digest);
     idn_digest_add(&job->digest, &digest);
     if (idn_image_is_leased(old))
-        idn_lease_image_done(job, index, NULL);
+        idn_lease_image_done(core, job, index, NULL);
 }
 
 static void lift_images(struct idn_core *core, struct idn_job *job)
@@ -122,7 +125,7 @@ static void lift_images(struct idn_core *core, struct idn_job *job)
         index = idn_images_quarantined(&core->pages, &job->images, index);
         take_back(job, index, IDN_IMAGE_QUARANTINED);
         idn_images_set(&core->pages, &job->images, index,
-            idn_lease_image_back(job, index) ? IDN_IMAGE_LEASED : IDN_IMAGE_PENDING);
+            idn_lease_image_back(core, job, index) ? IDN_IMAGE_LEASED : IDN_IMAGE_PENDING);
     }
     core->look = true;
 }
@@ -212,7 +215,7 @@ static void fold_results(struct idn_core *core, struct idn_job *job, const struc
         return;
     struct idn_folded folded =
         idn_fold_rows(core, job, fact->u.results.rows, fact->u.results.count, NULL, NULL);
-    idn_fold_work(job, fact->u.results.class_hash, fact->u.results.compute_us);
+    idn_fold_work(core, job, fact->u.results.class_hash, fact->u.results.compute_us);
     if (!core->started)
         return;
     idn_rate_add(&job->rate, core->now, folded.fresh);

@@ -42,7 +42,8 @@ struct idn_folded idn_fold_rows(struct idn_core *core, struct idn_job *job, cons
     uint32_t count, struct idn_lease *lease, uint8_t *kept);
 
 // What else a report of results says: the class (the first pins the job) and the time spent.
-void idn_fold_work(struct idn_job *job, uint64_t class_hash, uint64_t compute_us);
+void idn_fold_work(
+    struct idn_core *core, struct idn_job *job, uint64_t class_hash, uint64_t compute_us);
 
 // An image of a job with pages becomes quarantined, unless it has a result.
 void idn_fold_quarantine(struct idn_core *core, struct idn_job *job, uint32_t index);

@@ -130,6 +130,7 @@ static void take_hello(
     take_holdings(core, worker, message);
     if (worker->refused_count > 0)
         idn_copy_text(worker->note, sizeof(worker->note), why);
+    idn_worker_set_ability(worker);
     take_report_number(worker, message->u.hello.reports_from);
 }
 

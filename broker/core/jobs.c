@@ -207,6 +207,7 @@ void idn_jobs_remove(struct idn_core *core, struct idn_job *job)
 
 bool idn_jobs_open_images(struct idn_core *core, struct idn_job *job)
 {
+    idn_policy_changed(core, job);
     return job->images.pages > 0 || idn_images_open(&core->pages, &job->images);
 }
 
@@ -290,7 +291,7 @@ void idn_jobs_cancel(struct idn_core *core, struct idn_job *job, uint64_t wall_m
         return;
     job->cancelled = true;
     IDN_EACH(link, &job->lease_list)
-    idn_lease_trim(core, IDN_ENTRY(link, struct idn_lease, in_job), 0, 0);
+    idn_lease_trim(core, IDN_ENTRY(link, struct idn_lease, in_job), 0);
     idn_jobs_settle(core, job, wall_ms);
 }
 

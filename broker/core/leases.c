@@ -178,12 +178,8 @@ void idn_lease_confirm(struct idn_lease *lease)
 // The job that it was trimmed for may ask again.
 static void stop_wanting(struct idn_core *core, struct idn_lease *lease)
 {
-    IDN_EACH(link, &core->open)
-    {
-        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
-        if (job->serial == lease->wanted)
-            job->trim_asked = false;
-    }
+    if (lease->wanted_by->serial == lease->wanted)
+        lease->wanted_by->trim_asked = false;
     lease->wanted = 0;
     core->look = core->newcomers = true;
 }
@@ -195,14 +191,21 @@ static void stop_trimming(struct idn_core *core, struct idn_lease *lease)
         stop_wanting(core, lease);
 }
 
-void idn_lease_trim(struct idn_core *core, struct idn_lease *lease, uint32_t keep, uint64_t wanted)
+void idn_lease_trim(struct idn_core *core, struct idn_lease *lease, uint32_t keep)
 {
     if (lease->trimming && lease->keep <= keep)
         return;
     lease->trimming = true;
     lease->keep = keep;
-    lease->wanted = wanted != 0 ? wanted : lease->wanted;
     send_orders(core, lease);
+}
+
+void idn_lease_trim_for(struct idn_core *core, struct idn_lease *lease, struct idn_job *job)
+{
+    IDN_ASSERT(!lease->trimming);
+    lease->wanted_by = job;
+    lease->wanted = job->serial;
+    idn_lease_trim(core, lease, 0);
 }
 
 void idn_lease_trimmed(struct idn_core *core, struct idn_lease *lease, uint32_t kept)
@@ -238,6 +241,7 @@ void idn_lease_close(struct idn_core *core, struct idn_lease *lease)
         worker->progress_ms = core->now;
     }
     worker->lease[--worker->leases] = NULL;
+    core->holder = core->holder == lease ? NULL : core->holder;
     job->leases--;
     core->leases--;
     idn_link_remove(&lease->in_job);
@@ -270,32 +274,37 @@ static bool covers(const struct idn_lease *lease, uint32_t index)
     return index >= lease->first && index - lease->first < lease->count;
 }
 
-static struct idn_lease *find_holder(struct idn_job *job, uint32_t index)
+// Rows come in runs: whoever held the last image holds the next one too, as a rule.
+static struct idn_lease *find_holder(
+    struct idn_core *core, const struct idn_job *job, uint32_t index)
 {
+    if (core->holder != NULL && core->holder->job == job && covers(core->holder, index))
+        return core->holder;
     IDN_EACH(link, &job->lease_list)
     {
         struct idn_lease *lease = IDN_ENTRY(link, struct idn_lease, in_job);
         if (covers(lease, index))
-            return lease;
+            return core->holder = lease;
     }
     return NULL;
 }
 
-void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease *reporting)
+void idn_lease_image_done(
+    struct idn_core *core, struct idn_job *job, uint32_t index, struct idn_lease *reporting)
 {
     struct idn_lease *holder = reporting;
 
     if (reporting == NULL || reporting->job != job || !covers(reporting, index))
-        holder = find_holder(job, index);
+        holder = find_holder(core, job, index);
     IDN_ASSERT(holder != NULL && holder->left > 0);
     holder->left--;
     holder->taken += holder != reporting;
     job->reap = job->reap || holder != reporting;
 }
 
-bool idn_lease_image_back(struct idn_job *job, uint32_t index)
+bool idn_lease_image_back(struct idn_core *core, const struct idn_job *job, uint32_t index)
 {
-    struct idn_lease *holder = find_holder(job, index);
+    struct idn_lease *holder = find_holder(core, job, index);
 
     if (holder != NULL)
         holder->left++;
@@ -311,7 +320,7 @@ static void cut_anew(struct idn_core *core, struct idn_lease *lease)
     if (lease->taken * image_us < IDN_SLICE_MS * 1000ull || lease->trimming || lease->spent)
         return;
     lease->taken = 0;
-    idn_lease_trim(core, lease, 0, 0);
+    idn_lease_trim(core, lease, 0);
 }
 
 void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct idn_lease *reporting)

@@ -26,9 +26,10 @@ struct idn_lease *idn_lease_find(const struct idn_worker *worker, struct idn_lea
 // The worker spoke of it: the LEASE order arrived.
 void idn_lease_confirm(struct idn_lease *lease);
 
-// Asks the worker to keep only `keep` images from first (what it has begun it keeps in any case),
-// on behalf of job `wanted` (serial, or 0).
-void idn_lease_trim(struct idn_core *core, struct idn_lease *lease, uint32_t keep, uint64_t wanted);
+// Asks the worker to keep only `keep` images from first (what it has begun it keeps in any case);
+// to keep nothing, on behalf of a job that is not served yet (its trim_asked ends with the answer).
+void idn_lease_trim(struct idn_core *core, struct idn_lease *lease, uint32_t keep);
+void idn_lease_trim_for(struct idn_core *core, struct idn_lease *lease, struct idn_job *job);
 void idn_lease_trimmed(struct idn_core *core, struct idn_lease *lease, uint32_t kept);
 
 // Ends it; what is left is free again. The job may be released by it (idn_jobs_settle).
@@ -40,9 +41,10 @@ void idn_leases_take_back(struct idn_core *core, struct idn_job *job);
 // A leased image got its result, by the worker of lease `reporting` (NULL: of none). Once the
 // report is folded, reap closes the leases of other workers that have nothing left, and has those
 // cut anew of which much was taken.
-void idn_lease_image_done(struct idn_job *job, uint32_t index, struct idn_lease *reporting);
+void idn_lease_image_done(
+    struct idn_core *core, struct idn_job *job, uint32_t index, struct idn_lease *reporting);
 // A quarantined image has no result any more. True: it lies in a lease, and is that lease's again.
-bool idn_lease_image_back(struct idn_job *job, uint32_t index);
+bool idn_lease_image_back(struct idn_core *core, const struct idn_job *job, uint32_t index);
 void idn_leases_reap(struct idn_core *core, struct idn_job *job, const struct idn_lease *reporting);
 
 // TRIM of a lease that is not (or no longer) known here: the worker is to drop it.

@@ -145,10 +145,10 @@ static void cut_all(struct idn_core *core, struct cutter *cutter)
 
 static void init_lists(struct idn_core *core)
 {
-    struct idn_link *heads[] = {&core->known, &core->open, &core->unranked, &core->unserved,
-        &core->free_jobs, &core->changed, &core->due, &core->idle, &core->acks, &core->free_leases,
-        &core->unanswered, &core->free_watches, &core->urgents, &core->free_urgents,
-        &core->roles.voters.heard, &core->roles.voters.free, NULL};
+    struct idn_link *heads[] = {&core->known, &core->open, &core->unserved, &core->free_jobs,
+        &core->changed, &core->due, &core->idle, &core->acks, &core->free_leases, &core->unanswered,
+        &core->free_watches, &core->urgents, &core->free_urgents, &core->roles.voters.heard,
+        &core->roles.voters.free, NULL};
 
     for (struct idn_link **head = heads; *head != NULL; head++)
         idn_link_init(*head);

@@ -97,15 +97,21 @@ static int64_t rank(const struct idn_core *core, const struct idn_job *job)
 
 // ---- who is next
 
+// The list of those that are to find their place is linked by 1 + slot; the last one names itself.
 void idn_policy_changed(struct idn_core *core, struct idn_job *job)
 {
-    if (idn_link_in(&job->in_open) && !idn_link_in(&job->in_unranked))
-        idn_link_append(&core->unranked, &job->in_unranked);
+    uint32_t name = (uint32_t)(job - core->job) + 1;
+
+    if (!idn_link_in(&job->in_open) || job->unranked != 0)
+        return;
+    job->unranked = core->unranked == 0 ? name : core->unranked;
+    core->unranked = name;
 }
 
 void idn_policy_left(struct idn_core *core, struct idn_job *job)
 {
-    idn_link_remove(&job->in_unranked);
+    if (job->unranked != 0)
+        idn_policy_settle(core);
     idn_ranking_remove(core, job);
     idn_shares_changed(core);
 }
@@ -114,11 +120,11 @@ void idn_policy_settle(struct idn_core *core)
 {
     if (policies[core->policy].shares)
         idn_shares_settle(core);
-    IDN_EACH_SAFE(link, after, &core->unranked)
-    {
-        struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_unranked);
-        idn_link_remove(link);
-        if (idn_job_pending(job) > 0)
+    while (core->unranked != 0) {
+        struct idn_job *job = &core->job[core->unranked - 1];
+        core->unranked = job->unranked == core->unranked ? 0 : job->unranked;
+        job->unranked = 0;
+        if (idn_link_in(&job->in_open) && idn_job_pending(job) > 0)
             idn_ranking_put(core, job, rank(core, job));
         else
             idn_ranking_remove(core, job);
@@ -146,22 +152,29 @@ static struct idn_job *choose_own(const struct idn_core *core, const struct idn_
     return job != NULL && has_work(core, job, worker) ? job : NULL;
 }
 
-static struct idn_job *choose(const struct idn_core *core, const struct idn_worker *worker)
+static struct idn_job *choose(
+    const struct idn_core *core, const struct idn_worker *worker, bool *ret_passed_over)
 {
     struct idn_job *job = choose_own(core, worker);
 
+    *ret_passed_over = false;
     if (job != NULL)
         return job;
-    job = idn_ranking_first(core);
-    while (job != NULL && !has_work(core, job, worker))
-        job = idn_ranking_next(core, job);
+    for (job = idn_ranking_first(core); job != NULL; job = idn_ranking_next(core, job)) {
+        if (!idn_worker_can_serve(core, worker, job))
+            continue;
+        if (idn_poison_has_work(core, job, worker))
+            break;
+        *ret_passed_over = true;
+    }
     return job;
 }
 
-struct idn_job *idn_policy_choose(struct idn_core *core, const struct idn_worker *worker)
+struct idn_job *idn_policy_choose(
+    struct idn_core *core, const struct idn_worker *worker, bool *ret_passed_over)
 {
     idn_policy_settle(core);
-    return choose(core, worker);
+    return choose(core, worker, ret_passed_over);
 }
 
 static bool before(const struct idn_core *core, const struct idn_job *a, const struct idn_job *b)
@@ -173,8 +186,7 @@ static bool before(const struct idn_core *core, const struct idn_job *a, const s
     return memcmp(a->key.bytes, b->key.bytes, sizeof(a->key.bytes)) < 0;
 }
 
-// What choose must say, by a look at every open job.
-static const struct idn_job *scan(const struct idn_core *core, const struct idn_worker *worker)
+const struct idn_job *idn_policy_scan(const struct idn_core *core, const struct idn_worker *worker)
 {
     const struct idn_job *best = choose_own(core, worker);
 
@@ -196,7 +208,7 @@ void idn_policy_check(const struct idn_core *core)
     IDN_EACH_CONST(link, &core->open)
     {
         const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
-        if (!idn_link_empty(&core->unranked) && idn_link_in(&job->in_unranked))
+        if (job->unranked != 0)
             return; // it is not settled while this broker does not dispatch
         pending += idn_job_pending(job) > 0;
         IDN_ASSERT(job->ranked.in == (idn_job_pending(job) > 0));
@@ -208,9 +220,12 @@ void idn_policy_check(const struct idn_core *core)
         ranked++;
     }
     IDN_ASSERT(ranked == pending);
-    for (uint32_t i = 0; i < core->workers_touched; i++)
-        if (idn_worker_is_live(&core->worker[i]))
-            IDN_ASSERT(choose(core, &core->worker[i]) == scan(core, &core->worker[i]));
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
+        const struct idn_worker *worker = &core->worker[i];
+        bool passed_over;
+        if (idn_worker_is_live(worker))
+            IDN_ASSERT(choose(core, worker, &passed_over) == idn_policy_scan(core, worker));
+    }
 }
 
 bool idn_policy_preempts(const struct idn_core *core)

@@ -4,8 +4,10 @@
 
 #include "broker/core/state.h"
 
-// The job that this worker should get its next lease of; NULL when there is nothing for it.
-struct idn_job *idn_policy_choose(struct idn_core *core, const struct idn_worker *worker);
+// The job that this worker should get its next lease of; NULL when there is nothing for it, nor for
+// others of its ability, unless a job is passed over only because its images died on this worker.
+struct idn_job *idn_policy_choose(
+    struct idn_core *core, const struct idn_worker *worker, bool *ret_passed_over);
 // Whether any job has pending images, for whomever.
 bool idn_policy_has_pending(struct idn_core *core);
 
@@ -15,6 +17,8 @@ bool idn_policy_has_pending(struct idn_core *core);
 void idn_policy_changed(struct idn_core *core, struct idn_job *job);
 void idn_policy_left(struct idn_core *core, struct idn_job *job);
 void idn_policy_settle(struct idn_core *core);
+// What idn_policy_choose must say, by a look at every open job: for checks.
+const struct idn_job *idn_policy_scan(const struct idn_core *core, const struct idn_worker *worker);
 // Asserts that the index is what a look at all open jobs says, and chooses likewise.
 void idn_policy_check(const struct idn_core *core);
 

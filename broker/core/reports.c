@@ -48,7 +48,7 @@ static void fold_report(struct idn_core *core, struct idn_worker *worker, struct
     idn_worker_measure(worker, job, count, message->u.report.compute_us);
     if (folded.kept == 0)
         return;
-    idn_fold_work(job, message->u.report.class_hash, message->u.report.compute_us);
+    idn_fold_work(core, job, message->u.report.class_hash, message->u.report.compute_us);
     commit_results(core, worker, job, message, folded.kept);
     if (!has_images)
         idn_refold_want(core, job);

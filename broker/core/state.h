@@ -65,6 +65,7 @@ struct idn_job {
     uint32_t weight; // share: of spec, until it is set
     struct idn_images images;
     uint32_t conflicts, leases;
+    uint32_t unranked; // its rank may have changed (policy.c); 0: no
     uint64_t version;
     uint64_t position; // of its last commit that a reply may wait for
     struct idn_digest digest;
@@ -88,7 +89,6 @@ struct idn_job {
     struct idn_link lease_list; // of struct idn_lease.in_job
     struct idn_link watches;    // of struct idn_watch.in_job
     struct idn_link in_known, in_open, in_changed, in_due;
-    struct idn_link in_unranked; // its rank may have changed (policy.c)
     struct idn_link in_unserved; // it had no lease in this reign
     struct idn_ranked ranked;
 };
@@ -102,13 +102,14 @@ struct idn_lease {
     uint32_t taken;        // of them reported by others
     uint32_t first_slice;
     bool alone;
-    bool confirmed;   // the worker has spoken of it
-    bool trimming;    // TRIM is unanswered
-    bool spent;       // nothing more can be trimmed off it
-    bool urgent;      // of images that came back from a silent worker
-    uint32_t keep;    // of the TRIM
-    uint64_t wanted;  // serial of the job that the TRIM is for, or 0
-    uint64_t sent_ms; // of the unanswered order
+    bool confirmed;            // the worker has spoken of it
+    bool trimming;             // TRIM is unanswered
+    bool spent;                // nothing more can be trimmed off it
+    bool urgent;               // of images that came back from a silent worker
+    uint32_t keep;             // of the TRIM
+    struct idn_job *wanted_by; // that the TRIM is for, if its serial is still
+    uint64_t wanted;           // or 0: for none
+    uint64_t sent_ms;          // of the unanswered order
     struct idn_link in_job, in_unanswered, in_pool;
 };
 
@@ -177,6 +178,8 @@ struct idn_worker {
     int32_t image_model; // index
     uint64_t last_job;   // serial of the job last leased to it
     char note[IDN_TEXT_SIZE];
+    uint64_t
+        ability; // a hash of class, holdings and refusals: alike, what one cannot the other cannot
     struct idn_link in_presence, in_idle, in_ack;
     struct idn_link in_name, in_peer; // of workers.c's buckets
 };
@@ -365,7 +368,7 @@ struct idn_core {
 
     // Time: now is monotonic less stalled.
     uint64_t now, stalled, wall;
-    uint64_t next_beat_ms, beat_sequence, next_sweep_ms;
+    uint64_t next_beat_ms, beat_sequence, next_sweep_ms, next_steal_ms;
     uint64_t reign_ms; // when the reign began
     bool more;         // work was put off for lack of room: step again at once
 
@@ -395,8 +398,8 @@ struct idn_core {
     uint32_t *job_index; // open addressing: 1 + slot, 0 empty
     uint32_t job_index_mask;
     struct idn_link known, open, free_jobs, changed, due;
+    uint32_t unranked;        // first of the open jobs that are to find their place in the ranking
     uint32_t ranking;         // root of the tree of open jobs with pending images, by rank
-    struct idn_link unranked; // open jobs that are to find their place in it
     struct idn_link unserved; // open jobs without a lease in this reign, as accepted
     struct idn_pages pages;
     struct idn_forgotten forgotten;
@@ -415,6 +418,7 @@ struct idn_core {
 
     struct idn_lease *lease;
     uint32_t leases, leases_touched;
+    struct idn_lease *holder; // of the image looked for last (leases.c), or NULL
     struct idn_link free_leases, unanswered;
     struct idn_worker *asking; // reported in this step: may need its next lease
     bool look;                 // work or an idle worker appeared: dispatch to the idle

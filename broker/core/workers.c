@@ -211,7 +211,7 @@ void idn_worker_trim(struct idn_core *core, const struct idn_worker *worker)
 {
     for (uint32_t i = 0; i < worker->leases; i++)
         if (!worker->lease[i]->spent)
-            idn_lease_trim(core, worker->lease[i], 0, 0);
+            idn_lease_trim(core, worker->lease[i], 0);
 }
 
 void idn_worker_drain(struct idn_core *core, struct idn_worker *worker, bool drained)
@@ -253,6 +253,26 @@ bool idn_worker_can_serve(
            idn_worker_can_serve_class(worker, job) && idn_worker_holds(worker, job);
 }
 
+static uint64_t add_to(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+void idn_worker_set_ability(struct idn_worker *worker)
+{
+    uint64_t hash = add_to(add_to(1, worker->class_hash), worker->models);
+
+    for (uint32_t i = 0; i < IDN_DATASETS_MAX / 64; i++)
+        hash = add_to(hash, worker->datasets[i]);
+    for (uint32_t i = 0; i < worker->refused_count; i++) {
+        const struct idn_refused_pair *pair = &worker->refused[i];
+        hash = add_to(hash, (uint64_t)(uint32_t)pair->model << 32 | (uint32_t)pair->dataset);
+        hash = add_to(hash, pair->job);
+    }
+    worker->ability = hash;
+}
+
 void idn_worker_refuses(
     struct idn_core *core, struct idn_worker *worker, const struct idn_job *job, const char *why)
 {
@@ -260,12 +280,14 @@ void idn_worker_refuses(
     if (job->model < 0)
         return;
     // No room to remember the pair: then the model as a whole.
-    if (worker->refused_count == IDN_REFUSED_PAIRS_MAX) {
+    if (worker->refused_count == IDN_REFUSED_PAIRS_MAX)
         worker->models &= ~(UINT64_C(1) << job->model);
-        return;
-    }
-    worker->refused[worker->refused_count++] = (struct idn_refused_pair){
-        .model = job->model, .dataset = job->dataset, .job = job->serial, .refused_ms = core->now};
+    else
+        worker->refused[worker->refused_count++] = (struct idn_refused_pair){.model = job->model,
+            .dataset = job->dataset,
+            .job = job->serial,
+            .refused_ms = core->now};
+    idn_worker_set_ability(worker);
 }
 
 void idn_worker_forgive(struct idn_core *core, struct idn_worker *worker)

@@ -51,6 +51,9 @@ bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct id
 // Whether it holds the model and the list that the job pins, and has not failed to have them.
 bool idn_worker_holds(const struct idn_worker *worker, const struct idn_job *job);
 
+// After a change of its class, holdings or refusals.
+void idn_worker_set_ability(struct idn_worker *worker);
+
 // It could not have the job's model or list: not asked again until a hello IDN_UNAVAILABLE_MS later
 // (an idle worker says hello every few seconds, that alone is no reason to try again).
 void idn_worker_refuses(

@@ -1,5 +1,6 @@
 // The dispatch rule's lines one by one (the table in broker/core/dispatch.c), with hand-made
 // reports.
+#include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
 static struct idn_order granted(struct rig *rig, unsigned n)
@@ -99,6 +100,21 @@ static void test_the_tail_is_divided(void)
     rig_say(rig, 1, message);
     CHECK_INT(granted(rig, 2).u.lease.first, 60);
     CHECK_INT(granted(rig, 2).u.lease.count, 40);
+    rig_destroy(rig);
+}
+
+// Between two beats of the broker's, too.
+static void test_who_becomes_idle_steals_at_once(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    struct idn_order lease = granted(rig, 1);
+    report(rig, 1, 1, &lease, 0, 20, 100000);
+    rig_pass(rig, IDN_BEAT_MS / 2);
+    rig_hello(rig, 2);
+    CHECK_INT(rig_order(rig, 1, IDN_ORDER_TRIM)->u.trim.keep, 60);
     rig_destroy(rig);
 }
 
@@ -203,6 +219,38 @@ static void test_a_suspect_goes_to_another_worker_first(void)
     rig_destroy(rig);
 }
 
+// Deaths of two images in turn: the counts of one outlive the quarantine of the other.
+static void test_deaths_are_counted_image_by_image(void)
+{
+    struct rig *rig = rig_new();
+    uint32_t deaths[2] = {0, 0};
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 1);
+    struct idn_order lease = granted(rig, 1);
+    struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 0, IDN_END_DEATH);
+    message->u.report.in_child = 2;
+    message->u.report.image[1] = 1;
+    rig_say(rig, 1, message);
+    for (uint64_t number = 2; rig_job(rig, 1).quarantined < 2 && number < 20; number++) {
+        // Both are leased, one at a time: the one that died less often dies next.
+        const struct idn_worker *worker = idn_workers_find(rig->core, 101);
+        const struct idn_lease *held = worker->lease[0];
+        if (worker->leases == 2 && deaths[worker->lease[1]->first] < deaths[held->first])
+            held = worker->lease[1];
+        lease.u.lease.id = held->id;
+        uint32_t image = held->first;
+        message = rig_report(rig, 1, number, &lease, 0, 0, IDN_END_DEATH);
+        message->u.report.alone = message->u.report.in_child = 1;
+        message->u.report.image[0] = image;
+        deaths[image]++;
+        rig_say(rig, 1, message);
+    }
+    CHECK_INT(deaths[0], IDN_DEATHS_ALONE_MAX);
+    CHECK_INT(deaths[1], IDN_DEATHS_ALONE_MAX);
+    rig_destroy(rig);
+}
+
 static void test_company_in_the_child_is_suspected_one_and_all(void)
 {
     struct rig *rig = rig_new();
@@ -229,11 +277,13 @@ int main(int argc, char **argv)
         CHECK_TEST(test_the_next_lease_comes_before_the_current_one_runs_out),
         CHECK_TEST(test_a_newcomer_gets_its_lease_with_the_trim),
         CHECK_TEST(test_the_tail_is_divided),
+        CHECK_TEST(test_who_becomes_idle_steals_at_once),
         CHECK_TEST(test_the_tail_is_found_past_the_unable),
         CHECK_TEST(test_a_short_tail_is_not_worth_it),
         CHECK_TEST(test_a_class_is_kept_to_from_the_first_lease),
         CHECK_TEST(test_results_of_another_class_are_not_taken),
         CHECK_TEST(test_a_suspect_goes_to_another_worker_first),
+        CHECK_TEST(test_deaths_are_counted_image_by_image),
         CHECK_TEST(test_company_in_the_child_is_suspected_one_and_all),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
