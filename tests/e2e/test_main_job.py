@@ -70,7 +70,7 @@ class MainJob(unittest.TestCase):
             info = c.job(job)
             self.assertEqual(info['state'], 'cancelled')
             c.ctl('forget', job)
-            self.assertIn('no job', c.ctl('job', job, expect=1).stderr)
+            self.assertIn('has been forgotten', c.ctl('job', job, expect=1).stderr)
 
     def test_clean_shutdown(self):
         with Cluster(images=200) as c:
