@@ -26,8 +26,8 @@ class Partitions(Field):
         assert event is not None, f'{name}: {expect} did not happen'
         time.sleep(self.rng.uniform(0.5, 3))  # how long it lasts
         during = self.reigns()
-        self.c.nets.heal()
         since = now_ms()
+        self.c.nets.heal()
         self.in_sync('partition healed: in sync', since)
         self.whole()
         after = self.reigns()
