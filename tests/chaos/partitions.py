@@ -30,6 +30,7 @@ class Partitions(Field):
         self.c.nets.heal()
         self.in_sync('partition healed: in sync', since)
         self.whole()
+        self.table.add('partition healed: all workers back (as polled)', now_ms() - since)
         after = self.reigns()
         wanted = 0 if expect == 'the active goes on alone' else 1
         if during - before > wanted or after - during > 1:

@@ -143,7 +143,14 @@ class Field:
         return event
 
     def whole(self):
+        """Two brokers in sync, and every worker hears the one that reigns."""
         self.c.wait_in_sync()
+        wait_for(self.has_all_workers, 'all workers to be back')
+
+    def has_all_workers(self):
+        done = self.c.ctl('workers', '--json', expect=None)
+        return done.returncode == 0 and len(self.instances) == sum(
+            w['state'] in ('idle', 'busy') for w in self.c.parse(done.stdout))
 
     # ---- kill -9
 
