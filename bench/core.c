@@ -337,10 +337,11 @@ static void print(const char *name, const struct samples *samples)
     qsort(samples->ns, samples->count, sizeof(*samples->ns), by_size);
     for (size_t i = 0; i < samples->count; i++)
         sum += samples->ns[i];
+    size_t median = samples->count / 2, p99 = samples->count * 99 / 100,
+           p999 = samples->count * 999 / 1000;
     (void)printf("%-8s %9zu %8.2f %8.2f %8.2f %8.2f %8.2f\n", name, samples->count,
-        sum / (double)samples->count / 1e3, samples->ns[samples->count / 2] / 1e3,
-        samples->ns[samples->count * 99 / 100] / 1e3,
-        samples->ns[samples->count * 999 / 1000] / 1e3, samples->ns[samples->count - 1] / 1e3);
+        sum / (double)samples->count / 1e3, samples->ns[median] / 1e3, samples->ns[p99] / 1e3,
+        samples->ns[p999] / 1e3, samples->ns[samples->count - 1] / 1e3);
 }
 
 static void begin(struct bench *bench)

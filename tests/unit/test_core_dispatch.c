@@ -219,35 +219,48 @@ static void test_a_suspect_goes_to_another_worker_first(void)
     rig_destroy(rig);
 }
 
-// Deaths of two images in turn: the counts of one outlive the quarantine of the other.
+// The worker's image kills its child; false: it holds none.
+static bool die_alone(struct rig *rig, unsigned n, uint64_t number, uint32_t *ret_image)
+{
+    const struct idn_worker *worker = idn_workers_find(rig->core, 100 + n);
+    struct idn_order lease = {.u.lease = {.job = rig_key(1)}};
+
+    if (worker->leases == 0)
+        return false;
+    lease.u.lease.id = worker->lease[0]->id;
+    lease.u.lease.spec_hash = worker->lease[0]->job->spec_hash;
+    *ret_image = worker->lease[0]->first;
+    struct idn_worker_message *message = rig_report(rig, n, number, &lease, 0, 0, IDN_END_DEATH);
+    message->u.report.alone = message->u.report.in_child = 1;
+    message->u.report.image[0] = *ret_image;
+    rig_say(rig, n, message);
+    return true;
+}
+
+// Images kill in turn: the count of one outlives the quarantine of another.
 static void test_deaths_are_counted_image_by_image(void)
 {
     struct rig *rig = rig_new();
-    uint32_t deaths[2] = {0, 0};
+    enum { IMAGES = 6 };
+    uint32_t deaths[IMAGES] = {0}, image;
+    uint64_t number[3] = {0, 1, 0};
 
     rig_hello(rig, 1);
-    rig_submit(rig, 1, "alexnet", 0, 1);
+    rig_submit(rig, 1, "alexnet", 0, IMAGES - 1);
     struct idn_order lease = granted(rig, 1);
+    rig_hello(rig, 2);
     struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 0, IDN_END_DEATH);
-    message->u.report.in_child = 2;
-    message->u.report.image[1] = 1;
-    rig_say(rig, 1, message);
-    for (uint64_t number = 2; rig_job(rig, 1).quarantined < 2 && number < 20; number++) {
-        // Both are leased, one at a time: the one that died less often dies next.
-        const struct idn_worker *worker = idn_workers_find(rig->core, 101);
-        const struct idn_lease *held = worker->lease[0];
-        if (worker->leases == 2 && deaths[worker->lease[1]->first] < deaths[held->first])
-            held = worker->lease[1];
-        lease.u.lease.id = held->id;
-        uint32_t image = held->first;
-        message = rig_report(rig, 1, number, &lease, 0, 0, IDN_END_DEATH);
-        message->u.report.alone = message->u.report.in_child = 1;
-        message->u.report.image[0] = image;
-        deaths[image]++;
-        rig_say(rig, 1, message);
-    }
-    CHECK_INT(deaths[0], IDN_DEATHS_ALONE_MAX);
-    CHECK_INT(deaths[1], IDN_DEATHS_ALONE_MAX);
+    message->u.report.in_child = IMAGES;
+    for (uint32_t i = 0; i < IMAGES; i++)
+        message->u.report.image[i] = i;
+    rig_say(rig, 1, message); // from now on each is leased alone
+    for (int round = 0; round < 4 * IMAGES; round++)
+        for (unsigned n = 1; n <= 2; n++)
+            if (die_alone(rig, n, number[n] + 1, &image))
+                deaths[image]++, number[n]++;
+    CHECK_INT(rig_job(rig, 1).quarantined, IMAGES);
+    for (uint32_t i = 0; i < IMAGES; i++)
+        CHECK_INT(deaths[i], IDN_DEATHS_ALONE_MAX);
     rig_destroy(rig);
 }
 
