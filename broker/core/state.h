@@ -1,11 +1,12 @@
 // The broker core's whole state: every table and how they hang together. Private to broker/core.
 //
 //   core --- jobs (slab + index by key) --- images (pages of one pool)
-//     |        | open list in order of acceptance: what dispatch chooses from
+//     |        | open list in order of acceptance; those with pending images in a tree by rank
 //     |        '- leases of the job, watches of the job
 //     |--- workers (slab + index by nonce) --- at most two leases each
 //     |        | lists by silence: alive, suspected, dead, leaving; list of the idle ones
 //     |--- leases (pool) --- those whose order is unanswered, by time sent
+//     |--- urgent runs of images: what came back from silent workers
 //     |--- promises: replies that wait for durability, in order of position
 //     |--- mirror: the session with the other broker, and what each of the two has
 //     '--- uploads, suspects, watches, clients: small tables with a bound each
