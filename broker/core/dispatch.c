@@ -63,8 +63,9 @@ static void cut_lease(struct idn_core *core, struct idn_worker *worker, struct i
     if (!alone)
         count = idn_images_run(
             &core->pages, &job->images, first, total - first < left ? total : first + left);
-    idn_lease_grant(core, worker, job, first, count, alone, first_slice(worker, job))->urgent =
-        urgent;
+    struct idn_lease *lease =
+        idn_lease_grant(core, worker, job, first, count, alone, first_slice(worker, job));
+    lease->urgent_ms = urgent ? core->now + IDN_DEAD_MS : 0;
 }
 
 // Whoever is trimmed for a newcomer serves it, even if another job is further behind: otherwise he
@@ -262,6 +263,16 @@ static bool is_better_helper(
     return worth_us(a) != worth_us(b) ? worth_us(a) > worth_us(b) : a->left > b->left;
 }
 
+// It is being trimmed already, or got images that came back from another one just now: it is left
+// to begin with them.
+static bool is_taken(const struct idn_core *core, const struct idn_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->leases; i++)
+        if (worker->lease[i]->trimming || core->now < worker->lease[i]->urgent_ms)
+            return true;
+    return false;
+}
+
 static struct idn_worker *find_helper(struct idn_core *core, const struct idn_job *job)
 {
     struct idn_lease *best = NULL;
@@ -270,9 +281,8 @@ static struct idn_worker *find_helper(struct idn_core *core, const struct idn_jo
     IDN_EACH(held, &IDN_ENTRY(link, struct idn_job, in_open)->lease_list)
     {
         struct idn_lease *lease = IDN_ENTRY(held, struct idn_lease, in_job);
-        const struct idn_lease *next = lease->worker->lease[1];
-        if (lease != lease->worker->lease[0] || !can_be_trimmed(lease) || lease->urgent ||
-            (next != NULL && next->urgent) || !idn_worker_can_serve(core, lease->worker, job))
+        if (!can_be_trimmed(lease) || is_taken(core, lease->worker) ||
+            !idn_worker_can_serve(core, lease->worker, job))
             continue;
         if (best == NULL || is_better_helper(lease, best, job))
             best = lease;

@@ -106,7 +106,7 @@ struct idn_lease {
     bool confirmed;            // the worker has spoken of it
     bool trimming;             // TRIM is unanswered
     bool spent;                // nothing more can be trimmed off it
-    bool urgent;               // of images that came back from a silent worker
+    uint64_t urgent_ms;        // of images that came back from a silent worker: left alone until
     uint32_t keep;             // of the TRIM
     struct idn_job *wanted_by; // that the TRIM is for, if its serial is still
     uint64_t wanted;           // or 0: for none

@@ -178,6 +178,20 @@ static void killed_while_the_others_work_for_another_job(void)
     cluster_destroy(cluster);
 }
 
+// Those that help with what the last one left are there for the next one, too.
+static void killed_one_after_another(void)
+{
+    struct cluster *cluster = all_are_busy(3, 5000, 20000);
+
+    time_passes(cluster, ALL_BUSY_MS);
+    for (int kill = 0; kill < 9; kill++) {
+        check_runs_elsewhere(cluster, kill < 6 ? 0 : kill % 3);
+        worker_starts(cluster, kill < 6 ? 0 : kill % 3, 10000);
+        time_passes(cluster, 600);
+    }
+    cluster_destroy(cluster);
+}
+
 static void half_of_the_workers_are_killed(void)
 {
     struct cluster *cluster = all_are_busy(8, 1000, 8000);
@@ -486,6 +500,7 @@ int main(int argc, char **argv)
         CHECK_TEST(killed_with_tasks_of_500_images),
         CHECK_TEST(killed_with_tasks_of_5000_images),
         CHECK_TEST(killed_while_the_others_work_for_another_job),
+        CHECK_TEST(killed_one_after_another),
         CHECK_TEST(half_of_the_workers_are_killed),
         CHECK_TEST(a_frozen_worker_is_as_a_killed_one),
         CHECK_TEST(a_wrong_suspicion_costs_little),
