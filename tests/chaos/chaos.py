@@ -212,8 +212,8 @@ def workers():
                 instance, lease = field.victim(least=min(40, batch // 2))
                 since = now_ms()
                 c.kill_worker(instance)
-                field.record(f'worker kill -9, all others busy, tasks of {batch}: reported elsewhere',
-                             since, field.continued(lease, since))
+                field.killed(f'worker kill -9, all others busy, tasks of {batch}: reported elsewhere',
+                             lease, since)
                 c.start_worker(instance)
                 wait_for(lambda: sum(w.state == 'busy' for w in
                                      field.probe.workers(field.active())) == 3, 'three busy workers')
@@ -234,7 +234,7 @@ def queues():
                     c.ctl('cancel', job)
                 field.open = []
                 field.submit()
-                wait_for(lambda: field.probe.status(field.active()).in_flight > 0, 'leases')
+                wait_for(field.has_leases, 'leases')
                 letter = field.active()
                 since = now_ms()
                 c.kill_broker(letter)

@@ -103,6 +103,10 @@ class Field:
         return (isinstance(event.what, Status) and event.what.role in ACTIVE and
                 (letter is None or event.broker == letter))
 
+    def has_leases(self):
+        status = self.probe.status(self.active())
+        return status is not None and status.in_flight > 0
+
     def first_lease(self, since_ms, letter=None):
         return self.probe.first(
             since_ms, lambda e: self.is_reigning(e, letter) and e.what.in_flight > 0)
@@ -123,6 +127,30 @@ class Field:
                     found.append((int(instance), worker))
             return self.rng.choice(found) if found else None
         return wait_for(busy, 'a worker with work to lose')
+
+    def lost(self, lease, since_ms):
+        """What a worker killed or frozen then had not reported: the last word on its lease before its silence was
+        noticed. Between looking at it and killing it, it may have gone on. None: nothing was left."""
+        last = [lease]
+
+        def fell_silent(event):
+            if getattr(event.what, 'name', None) != lease.name:
+                return False
+            if event.what.state == 'busy':
+                last[0] = event.what
+            return event.what.state != 'busy'
+        end = self.probe.first(since_ms, fell_silent, 5)
+        if end is None:
+            raise AssertionError(f'the silence of worker {lease.name} was not noticed within 5 s')
+        return last[0] if end.what.state != 'idle' and last[0].done < last[0].count else None
+
+    def killed(self, name, lease, since_ms):
+        """Records when what such a worker had not reported was reported by another."""
+        left = self.lost(lease, since_ms)
+        if left is None:
+            return
+        if self.record(name, since_ms, self.continued(left, since_ms)) is None:
+            raise AssertionError(f'{left} of a dead worker was not continued within 5 s')
 
     def continued(self, lease, since_ms, elsewhere=True):
         """The first report of what was left of a lease."""
@@ -158,8 +186,7 @@ class Field:
         instance, lease = self.victim()
         since = now_ms()
         self.c.kill_worker(instance)
-        self.record('worker kill -9: its work reported elsewhere', since,
-                    self.continued(lease, since))
+        self.killed('worker kill -9: its work reported elsewhere', lease, since)
         self.c.start_worker(instance)
 
     def kill_child(self):
@@ -242,8 +269,8 @@ class Field:
 
     def stop_worker(self):
         instance, lease = self.victim()
-        self.frozen(self.c.workers[instance], lambda since: self.record(
-            'worker SIGSTOP: its work reported elsewhere', since, self.continued(lease, since)))
+        self.frozen(self.c.workers[instance], lambda since: self.killed(
+            'worker SIGSTOP: its work reported elsewhere', lease, since))
 
     def stop_active(self):
         self.feed()
