@@ -13,7 +13,7 @@ static struct fake_broker broker, other;
 static struct idn_submit submit;
 static atomic_uint submissions, watches, refusals;
 static atomic_uint taken; // questions about the job that the broker that took over has answered
-static const char *said; // on stderr by the last run; owned
+static const char *said;  // on stderr by the last run; owned
 
 // ---- the broker's answers
 
