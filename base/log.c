@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static char log_role[128] = "idunno";
 static enum idn_log_level log_most = IDN_LOG_INFO;
@@ -44,6 +45,15 @@ static const char *level_word(enum idn_log_level level)
     return "";
 }
 
+// The journal has times of its own.
+static void print_time(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)fprintf(stderr, "%lld.%06ld ", (long long)now.tv_sec, now.tv_nsec / 1000);
+}
+
 void idn_log(enum idn_log_level level, const char *format, ...)
 {
     if (level > log_most)
@@ -53,8 +63,11 @@ void idn_log(enum idn_log_level level, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    if (log_to_journal)
+    if (log_to_journal) {
         (void)fprintf(stderr, "<%d>%s: %s\n", (int)level, log_role, text);
-    else
-        (void)fprintf(stderr, "%s%s: %s\n", level_word(level), log_role, text);
+        return;
+    }
+    if (log_most == IDN_LOG_DEBUG)
+        print_time();
+    (void)fprintf(stderr, "%s%s: %s\n", level_word(level), log_role, text);
 }

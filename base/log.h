@@ -1,8 +1,9 @@
 // Lines for the operator. Only main and loop modules log; every other module returns errors.
 //
 // A line is "LEVEL role: text"; when stderr is the journal (JOURNAL_STREAM names it) it begins with
-// "<3>"-style priorities instead of the level word. Each line names what it speaks of (epoch, job,
-// worker, ...); nothing is logged per image at info level.
+// "<3>"-style priorities instead of the level word. With debug lines each begins with the seconds
+// of the monotonic clock, but for the journal, which has its own. Each line names what it speaks of
+// (epoch, job, worker, ...); nothing is logged per image at info level.
 #ifndef IDN_BASE_LOG_H
 #define IDN_BASE_LOG_H
 

@@ -1,5 +1,6 @@
 // A darknet cfg file as text: sections of key=value lines, read as darknet's option_list.c reads
-// them (white space is dropped anywhere, the first of two equal keys counts). Used by cfg.c only.
+// them (white space is dropped anywhere, the first of two equal keys counts). For cfg.c, and engine
+// replay's own key.
 #ifndef IDN_WEIGHTS_CFG_SECTION_H
 #define IDN_WEIGHTS_CFG_SECTION_H
 

@@ -1,10 +1,14 @@
-// Checksums and digests against published values.
+// Checksums and digests against published values; what a log line looks like.
 #include "base/crc32c.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/sha256.h"
 #include "tests/lib/check.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 // RFC 3720, appendix B.4.
 static void test_crc32c_vectors(void)
@@ -49,12 +53,42 @@ static void test_a_reason_is_one_line(void)
     CHECK_INT(idn_reason_set(NULL, -EIO, "nobody asks"), -EIO);
 }
 
+// What one line of this level looks like, on a stderr that is no journal.
+static void log_line(enum idn_log_level most, char *ret, size_t size)
+{
+    FILE *file = tmpfile();
+    int saved = dup(STDERR_FILENO);
+
+    CHECK(file != NULL && saved >= 0);
+    CHECK(dup2(fileno(file), STDERR_FILENO) >= 0);
+    idn_log_init("worker a/0", most);
+    idn_warning("it is %s", "late");
+    CHECK(dup2(saved, STDERR_FILENO) >= 0);
+    (void)close(saved);
+    rewind(file);
+    CHECK(fgets(ret, (int)size, file) != NULL);
+    (void)fclose(file);
+}
+
+static void test_verbose_lines_have_times(void)
+{
+    char text[128], *rest;
+
+    CHECK_INT(unsetenv("JOURNAL_STREAM"), 0);
+    log_line(IDN_LOG_INFO, text, sizeof(text));
+    CHECK_STRING(text, "warning worker a/0: it is late\n");
+    log_line(IDN_LOG_DEBUG, text, sizeof(text));
+    CHECK(strtod(text, &rest) > 0);
+    CHECK_STRING(rest, " warning worker a/0: it is late\n");
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_crc32c_vectors),
         CHECK_TEST(test_sha256_vector),
         CHECK_TEST(test_a_reason_is_one_line),
+        CHECK_TEST(test_verbose_lines_have_times),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -3,10 +3,13 @@
 #include "worker/infer/engine.h"
 #include "worker/infer/hush.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ITEMS = 1000 };
@@ -199,6 +202,44 @@ static void test_fast_decoding_is_another_class(void)
     idn_engine_close(&engine);
 }
 
+static int load_replay(
+    struct idn_engine *engine, const char *key, struct idn_network **ret, struct idn_reason *reason)
+{
+    char cfg[] = "/tmp/idunno-replay-XXXXXX";
+    int fd = mkstemp(cfg);
+    FILE *file = fdopen(fd, "w");
+
+    CHECK(file != NULL);
+    (void)fprintf(file, "[net]\n%s\n", key);
+    (void)fclose(file);
+    int error = engine->ops->load(engine, cfg, NULL, ret, reason);
+    (void)unlink(cfg);
+    return error;
+}
+
+static void test_a_replayed_model_may_say_its_time(void)
+{
+    const struct idn_engine_options options = {.threads = 1, .replay_us = 60 * 1000 * 1000};
+    const struct idn_input inputs[2] = {{.index = 0}, {.index = 1}};
+    struct timespec before, after;
+    struct idn_network *network;
+    struct idn_engine *engine;
+    struct idn_reason reason;
+    float rows[2 * 1000];
+
+    CHECK_INT(idn_engine_open(idn_engine_find("replay"), &options, &engine, &reason), 0);
+    CHECK_INT(load_replay(engine, "replay_us = soon", &network, &reason), -EINVAL);
+    CHECK_CONTAINS(reason.text, "replay_us = 'soon' is not a whole number from 0 to 60000000");
+    CHECK_INT(load_replay(engine, "replay_us=2000", &network, &reason), 0);
+    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    idn_engine_predict(engine, network, inputs, 2, rows);
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    int64_t us = (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
+    CHECK(us >= 4000); // it sleeps at least that; with the option's time it would be two minutes
+    idn_engine_unload(engine, &network);
+    idn_engine_close(&engine);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -208,6 +249,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_an_end_while_hushed_is_told),
         CHECK_TEST(test_engines_by_name),
         CHECK_TEST(test_fast_decoding_is_another_class),
+        CHECK_TEST(test_a_replayed_model_may_say_its_time),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

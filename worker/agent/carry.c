@@ -26,6 +26,17 @@ static void publish(struct idn_loop *loop, const struct idn_worker_beat *beat)
     idn_links_publish(loop->links, bytes.data, bytes.size);
 }
 
+static void feed_slice(struct idn_loop *loop, const struct idn_agent_action *action)
+{
+    char job[IDN_KEY_TEXT_SIZE];
+    uint32_t first = action->u.slice.first;
+
+    idn_key_to_text(action->u.slice.job.bytes, job);
+    idn_debug("slice %" PRIu64 ": images %" PRIu32 " to %" PRIu32 " of job %.*s",
+        action->u.slice.slice, first, first + action->u.slice.count - 1, IDN_KEY_PREFIX_MIN, job);
+    idn_feed_add(loop->feed, action);
+}
+
 static void start_child(struct idn_loop *loop)
 {
     struct idn_reason reason = {""};
@@ -56,7 +67,7 @@ static void carry(struct idn_loop *loop, const struct idn_agent_action *action)
         publish(loop, &action->u.beat);
         break;
     case IDN_AGENT_SLICE:
-        idn_feed_add(loop->feed, action);
+        feed_slice(loop, action);
         break;
     case IDN_AGENT_START_CHILD:
         start_child(loop);
@@ -194,6 +205,8 @@ static void on_rows(struct idn_loop *loop, const struct idn_child_message *messa
     event.u.rows.count = message->u.rows.count;
     event.u.rows.row = message->u.rows.row;
     event.u.rows.compute_us = message->u.rows.compute_us;
+    idn_debug("slice %" PRIu64 " is computed, in %" PRIu64 " us", message->u.rows.serial,
+        message->u.rows.compute_us);
     idn_loop_step(loop, &event);
 }
 

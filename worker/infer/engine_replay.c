@@ -1,5 +1,6 @@
 // The replay engine. Its numbers are made up, and its class name says so wherever they appear.
 #include "base/assert.h"
+#include "weights/cfg_section.h"
 #include "worker/infer/engine.h"
 
 #include <errno.h>
@@ -9,11 +10,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { REPLAY_CLASSES = 1000 };
+enum { REPLAY_CLASSES = 1000, REPLAY_US_MAX = 60 * 1000 * 1000 };
 
 struct replay {
     struct idn_engine engine;
     uint64_t us, seed;
+};
+
+struct replay_network {
+    struct idn_network network;
+    uint32_t us; // an image
 };
 
 static int replay_open(
@@ -42,23 +48,43 @@ static void replay_close(struct idn_engine *engine)
     free((struct replay *)engine);
 }
 
+// A key replay_us of [net] stands before the option, so that models may differ.
+static int read_us(
+    const struct replay *replay, const char *cfg, uint32_t *ret, struct idn_reason *reason)
+{
+    struct idn_cfg_text text;
+    int error = idn_cfg_text_read(cfg, &text, reason);
+
+    if (error != 0)
+        return error;
+    error = idn_cfg_number(
+        &text, &text.section[0], "replay_us", (int64_t)replay->us, 0, REPLAY_US_MAX, ret, reason);
+    idn_cfg_text_fini(&text);
+    return error;
+}
+
 static int replay_load(struct idn_engine *engine, const char *cfg, const char *weights,
     struct idn_network **ret, struct idn_reason *reason)
 {
-    struct idn_network *network = calloc(1, sizeof(*network));
+    uint32_t us = 0;
 
-    (void)engine, (void)cfg, (void)weights, (void)reason;
-    IDN_ASSERT(network != NULL);
-    network->width = network->height = 1;
-    network->classes = REPLAY_CLASSES;
-    *ret = network;
+    (void)weights;
+    int error = read_us((struct replay *)engine, cfg, &us, reason);
+    if (error != 0)
+        return error;
+    struct replay_network *replay = calloc(1, sizeof(*replay));
+    IDN_ASSERT(replay != NULL);
+    replay->us = us;
+    replay->network.width = replay->network.height = 1;
+    replay->network.classes = REPLAY_CLASSES;
+    *ret = &replay->network;
     return 0;
 }
 
 static void replay_unload(struct idn_engine *engine, struct idn_network *network)
 {
     (void)engine;
-    free(network);
+    free((struct replay_network *)network);
 }
 
 static void wait_us(uint64_t us)
@@ -102,7 +128,7 @@ static void replay_predict(struct idn_engine *engine, struct idn_network *networ
 {
     const struct replay *replay = (struct replay *)engine;
 
-    wait_us(replay->us * count);
+    wait_us((uint64_t)((const struct replay_network *)network)->us * count);
     for (uint32_t i = 0; i < count; i++)
         make_up(replay->seed, inputs[i].index, ret_rows + (size_t)i * network->classes);
 }
