@@ -195,8 +195,11 @@ bool idn_worker_is_live(const struct idn_worker *worker)
 
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
 {
-    bool idle = idn_worker_is_live(worker) && worker->leases == 0;
+    bool live = idn_worker_is_live(worker), idle = live && worker->leases == 0;
 
+    // What died elsewhere may have waited for this one to try it.
+    if (!live && core->suspects > 0)
+        core->look = true;
     if (idle == idn_link_in(&worker->in_idle))
         return;
     if (!idle) {

@@ -295,6 +295,28 @@ static void test_a_dead_host_s_images_in_the_child_become_suspect(void)
     rig_destroy(rig);
 }
 
+// An image that died on worker 1 waits for worker 2, but not when that one's connection is gone.
+static void test_nobody_waits_for_a_worker_that_is_out_of_reach(void)
+{
+    struct rig *rig = rig_with_tasks_of_100();
+
+    rig_hello(rig, 2);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    rig_hello(rig, 1);
+    rig_submit(rig, 2, "alexnet", 100, 100);
+    struct idn_order lease = granted(rig, 1);
+    rig_clear(rig);
+    struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 0, IDN_END_DEATH);
+    message->u.report.in_child = 1, message->u.report.image[0] = 100;
+    message->u.report.alone = true;
+    rig_say(rig, 1, message);
+    CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
+    rig_step(rig, (struct idn_event){.type = IDN_EVENT_WORKER_GONE, .u.gone = {.peer = 2}});
+    CHECK_INT(granted(rig, 1).u.lease.alone, 1);
+    CHECK_INT(idn_workers_find(rig->core, 102)->leases, 1);
+    rig_destroy(rig);
+}
+
 // ---- benched
 struct death {
     uint64_t ms; // passes before it
@@ -438,6 +460,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_suspicion_is_looked_at_again),
         CHECK_TEST(test_the_others_may_follow),
         CHECK_TEST(test_nothing_is_stolen_from_one_that_may_follow),
+        CHECK_TEST(test_nobody_waits_for_a_worker_that_is_out_of_reach),
         CHECK_TEST(test_deaths_on_three_tasks_bench),
         CHECK_TEST(test_deaths_on_one_task_do_not),
         CHECK_TEST(test_deaths_of_more_than_a_minute_do_not),
