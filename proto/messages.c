@@ -58,6 +58,22 @@ const char *idn_worker_state_name(unsigned state)
     return NAME_OF(names, state);
 }
 
+const char *idn_change_name(unsigned change)
+{
+    static const char *const names[] = {
+        [IDN_CHANGE_REIGN] = "reign",
+        [IDN_CHANGE_JOB_ACCEPTED] = "job_accepted",
+        [IDN_CHANGE_JOB_ENDED] = "job_ended",
+        [IDN_CHANGE_JOB_CANCELLED] = "job_cancelled",
+        [IDN_CHANGE_WORKER_JOINED] = "worker_joined",
+        [IDN_CHANGE_WORKER_LEFT] = "worker_left",
+        [IDN_CHANGE_WEIGHT] = "weight",
+        [IDN_CHANGE_BATCH] = "batch",
+        [IDN_CHANGE_DRAIN] = "drain",
+    };
+    return NAME_OF(names, change);
+}
+
 const char *idn_role_name(unsigned role)
 {
     static const char *const names[] = {

@@ -197,6 +197,20 @@ enum idn_worker_state {
 };
 const char *idn_worker_state_name(unsigned state);
 
+// What the rates since the last change are counted from.
+enum idn_change {
+    IDN_CHANGE_REIGN = 1,        // the broker began to reign
+    IDN_CHANGE_JOB_ACCEPTED = 2, // or open again
+    IDN_CHANGE_JOB_ENDED = 3,
+    IDN_CHANGE_JOB_CANCELLED = 4,
+    IDN_CHANGE_WORKER_JOINED = 5,
+    IDN_CHANGE_WORKER_LEFT = 6,
+    IDN_CHANGE_WEIGHT = 7,
+    IDN_CHANGE_BATCH = 8,
+    IDN_CHANGE_DRAIN = 9, // set or lifted
+};
+const char *idn_change_name(unsigned change); // "job_accepted", ...; NULL for none
+
 // A model or data set of the registry, as the broker sees it.
 struct idn_entry_info {
     char name[IDN_NAME_SIZE];

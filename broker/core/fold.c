@@ -41,9 +41,18 @@ static bool fold_second(struct idn_job *job, unsigned old, unsigned state, bool 
     return state != old;
 }
 
+static void count_fresh(struct idn_folded *folded, uint32_t index)
+{
+    if (folded->fresh == 0 || index < folded->first)
+        folded->first = index;
+    if (folded->fresh == 0 || index > folded->last)
+        folded->last = index;
+    folded->fresh++;
+}
+
 // One valid row. Returns whether it is worth keeping.
 static bool fold_row(struct idn_core *core, struct idn_job *job, const struct idn_result *result,
-    struct idn_lease *lease, bool stored, uint32_t *fresh)
+    struct idn_lease *lease, bool stored, struct idn_folded *folded)
 {
     uint32_t index = result->index - job->spec.first;
     unsigned old = idn_images_get(&core->pages, &job->images, index), state = IDN_IMAGE_ERROR;
@@ -61,7 +70,8 @@ static bool fold_row(struct idn_core *core, struct idn_job *job, const struct id
     idn_images_set(&core->pages, &job->images, index, state);
     if (idn_image_is_leased(old))
         idn_lease_image_done(core, job, index, lease);
-    *fresh += idn_image_is_leased(old) || idn_image_is_free(old);
+    if (idn_image_is_leased(old) || idn_image_is_free(old))
+        count_fresh(folded, index);
     return true;
 }
 
@@ -82,8 +92,7 @@ struct idn_folded idn_fold_rows(struct idn_core *core, struct idn_job *job, cons
         struct idn_result result;
         if (!idn_result_unpack(row, &result) || !is_of_job(job, &result))
             continue;
-        if (job->images.pages > 0 &&
-            !fold_row(core, job, &result, lease, kept == NULL, &folded.fresh))
+        if (job->images.pages > 0 && !fold_row(core, job, &result, lease, kept == NULL, &folded))
             continue;
         if (kept != NULL)
             memcpy(kept + (size_t)folded.kept * IDN_ROW_BYTES, row, IDN_ROW_BYTES);
@@ -218,7 +227,6 @@ static void fold_results(struct idn_core *core, struct idn_job *job, const struc
     idn_fold_work(core, job, fact->u.results.class_hash, fact->u.results.compute_us);
     if (!core->started)
         return;
-    idn_rate_add(&job->rate, core->now, folded.fresh);
     idn_rate_add(&core->rate, core->now, folded.fresh);
     idn_leases_reap(core, job, NULL);
 }

@@ -30,8 +30,9 @@ void idn_fold(struct idn_core *core, const struct idn_fact *fact);
 void idn_fold_summary(struct idn_core *core, const struct idn_summary *summary);
 
 struct idn_folded {
-    uint32_t kept;  // rows that changed something or contradict: worth storing
-    uint32_t fresh; // images that had no result before
+    uint32_t kept;        // rows that changed something or contradict: worth storing
+    uint32_t fresh;       // images that had no result before
+    uint32_t first, last; // of these, indexes in the job; if there are any
 };
 
 // Folds packed rows into the job and copies those worth keeping to `kept` (room for all of them;

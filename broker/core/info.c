@@ -1,6 +1,7 @@
 #include "broker/core/info.h"
 
 #include "broker/core/benched.h"
+#include "broker/core/measure.h"
 #include "broker/core/mirror.h"
 #include "broker/core/roles.h"
 #include "broker/core/workers.h"
@@ -103,7 +104,7 @@ void idn_job_info_of(
         .created_wall_ms = job->created_wall_ms,
         .finished_wall_ms = job->finished_wall_ms,
         .elapsed_ms = wall > job->created_wall_ms ? wall - job->created_wall_ms : 0,
-        .images_per_s = idn_rate_of(&job->rate, now),
+        .images_per_s = idn_measure_images_per_s(core, job, IDN_WINDOW_10S, now),
         .compute_us = job->compute_us,
         .conflicts = job->conflicts,
         .digest = job->digest};

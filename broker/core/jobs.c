@@ -1,6 +1,7 @@
 #include "broker/core/jobs.h"
 
 #include "broker/core/leases.h"
+#include "broker/core/measure.h"
 #include "broker/core/policy.h"
 #include "broker/core/refold.h"
 #include "broker/core/shares.h"
@@ -128,6 +129,7 @@ static void enter_open(struct idn_core *core, struct idn_job *job)
     core->open_jobs++;
     core->open_images += idn_job_total(job);
     enter_unserved(core, job);
+    idn_measure_change(core, IDN_CHANGE_JOB_ACCEPTED);
     idn_policy_changed(core, job);
     idn_shares_changed(core);
     core->look = core->newcomers = true;
@@ -140,6 +142,9 @@ static void leave_open(struct idn_core *core, struct idn_job *job)
     idn_link_remove(&job->in_open);
     idn_link_remove(&job->in_unserved);
     idn_policy_left(core, job);
+    idn_measure_left(core, job);
+    idn_measure_change(
+        core, job->state == IDN_JOB_FINISHED ? IDN_CHANGE_JOB_ENDED : IDN_CHANGE_JOB_CANCELLED);
     core->open_jobs--;
     core->open_images -= idn_job_total(job);
 }
@@ -165,6 +170,7 @@ static void take_other_terms(
     idn_policy_uncharge(core, job);
     take_terms(core, job, accepted);
     idn_policy_charge(core, job);
+    idn_measure_terms(core, job);
 }
 
 struct idn_job *idn_jobs_add(struct idn_core *core, const struct idn_fact *accepted)

@@ -99,6 +99,22 @@ static void cut_workers(struct idn_core *core, struct cutter *cutter)
         cut(cutter, (size_t)core->workers_max * IDN_WORKER_LEASES_MAX, sizeof(*core->urgent));
 }
 
+// Of each worker's leases one task is being worked on; as many again have been begun and wait.
+static void cut_measures(struct idn_core *core, struct cutter *cutter)
+{
+    struct idn_measures *measures = &core->measures;
+    uint32_t tasks = 2 * core->workers_max * IDN_WORKER_LEASES_MAX, buckets = 16;
+
+    while (buckets < tasks)
+        buckets *= 2;
+    measures->max = core->open_jobs_max;
+    measures->slot = cut(cutter, measures->max, sizeof(*measures->slot));
+    measures->task_us = cut(cutter, core->models, sizeof(*measures->task_us));
+    struct idn_open_task *at = cut(cutter, tasks, sizeof(*at));
+    uint32_t *bucket = cut(cutter, buckets, sizeof(*bucket));
+    idn_open_tasks_init(&measures->tasks, at, tasks, bucket, buckets);
+}
+
 static void cut_small_tables(struct idn_core *core, struct cutter *cutter)
 {
     core->model = cut(cutter, core->models, sizeof(*core->model));
@@ -140,6 +156,7 @@ static void cut_all(struct idn_core *core, struct cutter *cutter)
     cut_workers(core, cutter);
     cut_drained(core, cutter);
     cut_small_tables(core, cutter);
+    cut_measures(core, cutter);
     cut_mirror(core, cutter);
 }
 

@@ -20,6 +20,7 @@
 #include "broker/core/policy.h"
 
 #include "broker/core/leases.h"
+#include "broker/core/measure.h"
 #include "broker/core/poison.h"
 #include "broker/core/ranking.h"
 #include "broker/core/shares.h"
@@ -124,6 +125,7 @@ void idn_policy_settle(struct idn_core *core)
         struct idn_job *job = &core->job[core->unranked - 1];
         core->unranked = job->unranked == core->unranked ? 0 : job->unranked;
         job->unranked = 0;
+        idn_measure_pending(core, job);
         if (idn_link_in(&job->in_open) && idn_job_pending(job) > 0)
             idn_ranking_put(core, job, rank(core, job));
         else

@@ -1,6 +1,7 @@
 #include "broker/core/reign.h"
 
 #include "broker/core/jobs.h"
+#include "broker/core/measure.h"
 #include "broker/core/policy.h"
 #include "broker/core/promises.h"
 #include "broker/core/voters.h"
@@ -35,6 +36,7 @@ void idn_reign_begin(struct idn_core *core)
         idn_link_move(&core->unserved, &job->in_unserved);
     }
     idn_policy_restart(core);
+    idn_measure_restart(core);
 }
 
 void idn_reign_end(struct idn_core *core)

@@ -6,6 +6,7 @@
 #include "broker/core/hello.h"
 #include "broker/core/jobs.h"
 #include "broker/core/leases.h"
+#include "broker/core/measure.h"
 #include "broker/core/poison.h"
 #include "broker/core/promises.h"
 #include "broker/core/refold.h"
@@ -43,9 +44,9 @@ static void fold_report(struct idn_core *core, struct idn_worker *worker, struct
         idn_fold_rows(core, job, message->u.report.rows, count, lease, core->scratch);
     worker->images_done += folded.fresh;
     idn_rate_add(&worker->rate, core->now, folded.fresh);
-    idn_rate_add(&job->rate, core->now, folded.fresh);
     idn_rate_add(&core->rate, core->now, folded.fresh);
     idn_worker_measure(worker, job, count, message->u.report.compute_us);
+    idn_measure_report(core, job, &folded, count, message->u.report.compute_us);
     if (folded.kept == 0)
         return;
     idn_fold_work(core, job, message->u.report.class_hash, message->u.report.compute_us);

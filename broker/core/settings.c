@@ -2,6 +2,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/jobs.h"
+#include "broker/core/measure.h"
 #include "broker/core/policy.h"
 #include "broker/core/promises.h"
 #include "broker/core/requests.h"
@@ -68,9 +69,12 @@ static void apply_batch(struct idn_core *core, const struct setting *setting)
 {
     int32_t model = model_named(core, setting->name);
 
+    if (core->model[model].batch == setting->value)
+        return;
     for_jobs_of(core, model, idn_policy_uncharge);
     core->model[model].batch = setting->value;
     for_jobs_of(core, model, idn_policy_charge);
+    idn_measure_batch(core, (uint32_t)model);
 }
 
 static bool check_batch(struct idn_core *core, idn_peer peer, const struct idn_request *request,
@@ -104,9 +108,13 @@ static void apply_weight(struct idn_core *core, const struct setting *setting)
 {
     struct idn_job *job = idn_jobs_find(core, &setting->job);
 
+    if (job->weight == setting->value)
+        return;
+    idn_measure_change(core, IDN_CHANGE_WEIGHT);
     idn_policy_uncharge(core, job);
     job->weight = setting->value;
     idn_policy_charge(core, job);
+    idn_measure_terms(core, job);
     idn_jobs_touch(core, job);
 }
 
@@ -142,8 +150,10 @@ static void apply_drain(struct idn_core *core, const struct setting *setting)
     struct idn_worker *worker = idn_workers_find_name(core, setting->name);
 
     idn_drained_find(&core->drained, setting->name)->drained = setting->value == 1;
-    if (worker != NULL)
-        idn_worker_drain(core, worker, setting->value == 1);
+    if (worker == NULL)
+        return;
+    idn_measure_change(core, IDN_CHANGE_DRAIN);
+    idn_worker_drain(core, worker, setting->value == 1);
 }
 
 static void refuse_worker(

@@ -22,6 +22,7 @@
 #include "broker/core/heap.h"
 #include "broker/core/images.h"
 #include "broker/core/link.h"
+#include "broker/core/measured.h"
 #include "broker/core/rate.h"
 #include "broker/core/vector.h"
 #include "broker/core/window.h"
@@ -66,6 +67,7 @@ struct idn_job {
     uint32_t weight; // share: of spec, until it is set
     struct idn_images images;
     uint32_t conflicts, leases;
+    uint32_t measured; // 1 + its slot among the measures; 0: none
     uint32_t unranked; // its rank may have changed (policy.c); 0: no
     uint64_t version;
     uint64_t position; // of its last commit that a reply may wait for
@@ -74,8 +76,7 @@ struct idn_job {
     uint64_t class_hash;   // of its first results, 0: none yet
     uint64_t leased_class; // of its leases now, while class_hash is 0
     uint64_t created_wall_ms, finished_wall_ms;
-    int64_t start; // fair-time: virtual time at which it began (policy.c)
-    struct idn_rate rate;
+    int64_t start;    // fair-time: virtual time at which it began (policy.c)
     bool cancelled;   // by a fact; a finished job is finished all the same
     bool rivals;      // another specification was accepted under this key
     bool disputed;    // an image has two OK results, or the job two classes: memory cannot tell
@@ -445,6 +446,7 @@ struct idn_core {
     struct idn_heap watch_heap;
 
     struct idn_client *client;
+    struct idn_measures measures;
 
     struct idn_mirror mirror;
 };

@@ -2,6 +2,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/leases.h"
+#include "broker/core/measure.h"
 #include "broker/core/shares.h"
 #include "broker/core/silence.h"
 
@@ -142,6 +143,17 @@ void idn_workers_remove(struct idn_core *core, struct idn_worker *worker)
         core->asking = NULL;
 }
 
+static bool is_here(enum idn_presence presence)
+{
+    return presence == IDN_PRESENCE_ALIVE || presence == IDN_PRESENCE_SUSPECTED;
+}
+
+static void note_change(struct idn_core *core, enum idn_presence before, enum idn_presence now)
+{
+    if (is_here(now) != is_here(before))
+        idn_measure_change(core, is_here(now) ? IDN_CHANGE_WORKER_JOINED : IDN_CHANGE_WORKER_LEFT);
+}
+
 void idn_worker_set_presence(
     struct idn_core *core, struct idn_worker *worker, enum idn_presence presence)
 {
@@ -149,6 +161,7 @@ void idn_worker_set_presence(
 
     if (worker->presence != presence)
         idn_shares_changed(core);
+    note_change(core, worker->presence, presence);
     worker->presence = presence;
     worker->heard_ms = presence == IDN_PRESENCE_ALIVE ? core->now : worker->heard_ms;
     // By when last heard: a bereft one among the suspected is heard all the time.

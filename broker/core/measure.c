@@ -1,0 +1,340 @@
+#include "broker/core/measure.h"
+
+#define NOT_STEADY UINT64_MAX
+
+static uint32_t second_of(uint64_t ms)
+{
+    return (uint32_t)(ms / 1000) + 1; // never 0, which means no event yet
+}
+
+// ---- the jobs' slots
+
+static struct idn_measured *slot_of(const struct idn_core *core, const struct idn_job *job)
+{
+    return job->measured == 0 ? NULL : &core->measures.slot[job->measured - 1];
+}
+
+// NULL: more jobs are open than may be submitted, which only two brokers together can bring about.
+static struct idn_measured *take_slot(struct idn_core *core, struct idn_job *job)
+{
+    struct idn_measures *measures = &core->measures;
+    uint32_t name = measures->returned;
+
+    if (name == 0 && measures->touched == measures->max)
+        return NULL;
+    if (name == 0)
+        name = ++measures->touched;
+    else
+        measures->returned = measures->slot[name - 1].next;
+    job->measured = name;
+    struct idn_measured *slot = &measures->slot[name - 1];
+    *slot = (struct idn_measured){
+        .id = ++measures->ids, .first_ms = core->now, .steady_ms = NOT_STEADY};
+    return slot;
+}
+
+void idn_measure_left(struct idn_core *core, struct idn_job *job)
+{
+    struct idn_measured *slot = slot_of(core, job);
+
+    if (slot == NULL)
+        return;
+    slot->id = 0;
+    slot->next = core->measures.returned;
+    core->measures.returned = job->measured;
+    job->measured = 0;
+}
+
+// ---- what happens
+
+void idn_measure_change(struct idn_core *core, enum idn_change change)
+{
+    core->measures.change++;
+    core->measures.changed_ms = core->now;
+    core->measures.changed_by = change;
+}
+
+static void share_anew(struct idn_core *core)
+{
+    core->measures.shared++;
+    core->measures.shared_ms = core->now;
+}
+
+void idn_measure_restart(struct idn_core *core)
+{
+    IDN_EACH(link, &core->open)
+    idn_measure_left(core, IDN_ENTRY(link, struct idn_job, in_open));
+    idn_measure_change(core, IDN_CHANGE_REIGN);
+    share_anew(core);
+}
+
+static void settle(struct idn_measured *slot, const struct idn_job *job, uint64_t now)
+{
+    if (idn_job_pending(job) == 0)
+        slot->steady_ms = NOT_STEADY;
+    else if (slot->steady_ms == NOT_STEADY)
+        slot->steady_ms = now;
+}
+
+void idn_measure_pending(struct idn_core *core, const struct idn_job *job)
+{
+    struct idn_measured *slot = slot_of(core, job);
+
+    if (slot != NULL)
+        settle(slot, job, core->now);
+}
+
+void idn_measure_terms(struct idn_core *core, const struct idn_job *job)
+{
+    struct idn_measured *slot = slot_of(core, job);
+
+    if (slot == NULL)
+        return;
+    share_anew(core);
+    slot->steady_ms = NOT_STEADY;
+    settle(slot, job, core->now);
+}
+
+void idn_measure_batch(struct idn_core *core, uint32_t model)
+{
+    idn_measure_change(core, IDN_CHANGE_BATCH);
+    core->measures.task_us[model] = (struct idn_distribution){0};
+    IDN_EACH(link, &core->open)
+    {
+        const struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
+        if (job->model != (int32_t)model || job->measured == 0)
+            continue;
+        slot_of(core, job)->task_us = (struct idn_moments){0};
+        idn_measure_terms(core, job);
+    }
+}
+
+// ---- images
+
+static void count_second(struct idn_measured *slot, uint32_t second, uint32_t images)
+{
+    uint32_t passed = slot->second == 0 ? IDN_MEASURED_SECONDS : second - slot->second;
+
+    passed = passed < IDN_MEASURED_SECONDS ? passed : IDN_MEASURED_SECONDS;
+    for (; passed > 0; passed--)
+        slot->count[(second - passed + 1) % IDN_MEASURED_SECONDS] = 0;
+    slot->second = second;
+    slot->count[second % IDN_MEASURED_SECONDS] += images;
+}
+
+// The windows that end with a count of their own begin with what was counted before.
+static void enter_windows(const struct idn_measures *measures, struct idn_measured *slot)
+{
+    if (slot->change != measures->change)
+        slot->at_change = slot->images;
+    if (slot->shared != measures->shared)
+        slot->at_shared = slot->images;
+    slot->change = measures->change;
+    slot->shared = measures->shared;
+}
+
+static void count_first(
+    struct idn_core *core, struct idn_measured *slot, const struct idn_job *job, uint32_t images)
+{
+    share_anew(core); // what was computed before it is not of that window
+    slot->images = images;
+    enter_windows(&core->measures, slot);
+    slot->at_change = 0;
+    settle(slot, job, core->now);
+}
+
+static void count_images(
+    struct idn_core *core, struct idn_measured *slot, const struct idn_job *job, uint32_t images)
+{
+    if (slot->images == 0) {
+        count_first(core, slot, job, images);
+    } else {
+        enter_windows(&core->measures, slot);
+        slot->images += images;
+    }
+    count_second(slot, second_of(core->now), images);
+}
+
+// ---- task times
+
+// Whether no image of the task had a result before this report.
+static bool begins_with(const struct idn_core *core, const struct idn_job *job, uint32_t first,
+    uint32_t batch, uint32_t fresh)
+{
+    return idn_images_results(&core->pages, &job->images, first, first + batch, fresh) == fresh;
+}
+
+static struct idn_open_task *open_task(struct idn_core *core, const struct idn_measured *slot,
+    const struct idn_job *job, uint32_t number, uint32_t fresh)
+{
+    struct idn_open_tasks *tasks = &core->measures.tasks;
+    struct idn_open_task *task = idn_open_tasks_find(tasks, slot->id, number);
+    uint32_t batch = core->model[job->model].batch;
+
+    if (task != NULL && task->batch == batch)
+        return task;
+    if (task != NULL)
+        idn_open_tasks_remove(tasks, task);
+    if (idn_job_total(job) - number * batch < batch ||
+        !begins_with(core, job, number * batch, batch, fresh))
+        return NULL;
+    task = idn_open_tasks_add(tasks, slot->id, number);
+    task->batch = task->left = (uint16_t)batch;
+    return task;
+}
+
+static void time_task(struct idn_core *core, struct idn_measured *slot, const struct idn_job *job,
+    const struct idn_folded *folded, uint64_t compute_us)
+{
+    if (job->model < 0 || job->images.pages == 0)
+        return;
+    uint32_t batch = core->model[job->model].batch, number = folded->first / batch;
+    // It lies in two: the batch has changed. Neither of them is ever whole.
+    if (folded->last / batch != number)
+        return;
+    struct idn_open_task *task = open_task(core, slot, job, number, folded->fresh);
+    if (task == NULL)
+        return;
+    IDN_ASSERT(task->left >= folded->fresh);
+    task->compute_us += compute_us;
+    task->left = (uint16_t)(task->left - folded->fresh);
+    if (task->left > 0)
+        return;
+    idn_distribution_add(&core->measures.task_us[job->model], task->compute_us);
+    idn_moments_add(&slot->task_us, (double)task->compute_us);
+    idn_open_tasks_remove(&core->measures.tasks, task);
+}
+
+void idn_measure_report(struct idn_core *core, struct idn_job *job, const struct idn_folded *folded,
+    uint32_t count, uint64_t compute_us)
+{
+    struct idn_measured *slot = slot_of(core, job);
+
+    if (folded->fresh == 0 || job->state != IDN_JOB_OPEN)
+        return;
+    if (slot == NULL)
+        slot = take_slot(core, job);
+    if (slot == NULL)
+        return;
+    count_images(core, slot, job, folded->fresh);
+    // Rows that others had brought before are work of no task.
+    time_task(core, slot, job, folded, compute_us / count * folded->fresh);
+}
+
+// ---- what is known
+
+uint64_t idn_measure_begin(const struct idn_core *core, enum idn_window window, uint64_t now)
+{
+    uint32_t seconds = window == IDN_WINDOW_10S ? 10 : IDN_MEASURED_SECONDS;
+
+    if (window == IDN_WINDOW_CHANGE)
+        return core->measures.changed_ms;
+    if (window == IDN_WINDOW_SHARED)
+        return core->measures.shared_ms;
+    return second_of(now) <= seconds ? 0 : (uint64_t)(second_of(now) - seconds) * 1000;
+}
+
+static uint64_t sum_seconds(const struct idn_measured *slot, uint32_t from, uint32_t to)
+{
+    uint64_t sum = 0;
+
+    if (slot->second >= IDN_MEASURED_SECONDS && from <= slot->second - IDN_MEASURED_SECONDS)
+        from = slot->second - IDN_MEASURED_SECONDS + 1;
+    for (uint32_t at = from; at <= to && at <= slot->second; at++)
+        sum += slot->count[at % IDN_MEASURED_SECONDS];
+    return sum;
+}
+
+static uint64_t images_in(const struct idn_core *core, const struct idn_measured *slot,
+    enum idn_window window, uint64_t now)
+{
+    const struct idn_measures *measures = &core->measures;
+
+    if (window == IDN_WINDOW_CHANGE)
+        return slot->change == measures->change ? slot->images - slot->at_change : 0;
+    if (window == IDN_WINDOW_SHARED)
+        return slot->shared == measures->shared ? slot->images - slot->at_shared : 0;
+    return sum_seconds(slot, second_of(idn_measure_begin(core, window, now)), second_of(now));
+}
+
+static double per_second(uint64_t images, uint64_t ms)
+{
+    return (double)images * 1000 / (double)(ms < 1000 ? 1000 : ms);
+}
+
+double idn_measure_images_per_s(
+    const struct idn_core *core, const struct idn_job *job, enum idn_window window, uint64_t now)
+{
+    const struct idn_measured *slot = slot_of(core, job);
+    uint64_t begin = idn_measure_begin(core, window, now);
+
+    if (slot == NULL)
+        return 0;
+    uint64_t first = slot->first_ms / 1000 * 1000;
+    if ((window == IDN_WINDOW_10S || window == IDN_WINDOW_60S) && first > begin)
+        begin = first;
+    return per_second(images_in(core, slot, window, now), now - begin);
+}
+
+// Of a job that had a result and images that nobody holds all the time since then.
+static bool pace(const struct idn_core *core, const struct idn_job *job, enum idn_window window,
+    uint64_t now, double *ret)
+{
+    const struct idn_measured *slot = slot_of(core, job);
+
+    if (slot == NULL || job->model < 0 || idn_job_pending(job) == 0 ||
+        slot->steady_ms == NOT_STEADY || slot->steady_ms > idn_measure_begin(core, window, now))
+        return false;
+    *ret = (double)images_in(core, slot, window, now) /
+           ((double)core->model[job->model].batch * job->weight);
+    return true;
+}
+
+bool idn_measure_gap(
+    const struct idn_core *core, enum idn_window window, uint64_t now, struct idn_gap *ret)
+{
+    double least = 0, most = 0, tasks;
+    uint32_t jobs = 0;
+
+    IDN_EACH_CONST(link, &core->open)
+    {
+        if (!pace(core, IDN_ENTRY_CONST(link, struct idn_job, in_open), window, now, &tasks))
+            continue;
+        least = jobs == 0 || tasks < least ? tasks : least;
+        most = jobs == 0 || tasks > most ? tasks : most;
+        jobs++;
+    }
+    if (jobs < 2 || !(most > 0))
+        return false;
+    *ret = (struct idn_gap){.gap = 1 - least / most, .jobs = jobs};
+    return true;
+}
+
+double idn_measure_expected_images_per_s(
+    const struct idn_core *core, const struct idn_job *job, uint64_t now)
+{
+    uint64_t settled_ms = now - core->measures.changed_ms;
+    enum idn_window window = settled_ms >= IDN_MEASURED_SECONDS * 1000u ? IDN_WINDOW_60S
+                             : settled_ms >= 10000                      ? IDN_WINDOW_CHANGE
+                                                                        : IDN_WINDOW_10S;
+
+    return idn_measure_images_per_s(core, job, window, now);
+}
+
+bool idn_measure_finish_ms(
+    const struct idn_core *core, const struct idn_job *job, uint64_t now, uint64_t *ret_ms)
+{
+    double rate = idn_measure_expected_images_per_s(core, job, now);
+
+    if (!(rate > 0))
+        return false;
+    *ret_ms = (uint64_t)((double)(idn_job_total(job) - idn_job_done(job)) * 1000 / rate);
+    return true;
+}
+
+struct idn_moments idn_measure_job_task_us(const struct idn_core *core, const struct idn_job *job)
+{
+    const struct idn_measured *slot = slot_of(core, job);
+
+    return slot == NULL ? (struct idn_moments){0} : slot->task_us;
+}
