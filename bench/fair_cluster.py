@@ -84,6 +84,7 @@ class Cluster:
         self.cluster = self.e2e.Cluster(models=models, lists={'images': images}, engine=engine,
                                         broker_keys=[f'    policy = {policy}'])
         self.count = workers
+        self.logs = {}  # of workers, as far as they were read
         self.batch = {name: model['batch'] for name, model in models.items()}
 
     def __enter__(self):
@@ -132,7 +133,9 @@ class Cluster:
         return Watched(samples)
 
     def slices(self, instance):
-        return read_slices(self.cluster.log(f'worker-{instance}'))
+        """What a worker was given since it started, in order."""
+        log = self.logs.setdefault(instance, Log(self.cluster.folder / f'worker-{instance}.log'))
+        return log.slices()
 
 
 def done(info):
@@ -192,16 +195,28 @@ class Slice:
         self.computed_s = self.compute_us = None
 
 
-def read_slices(log):
-    """What a worker (idunno-worker --verbose) was given since it started, in order."""
-    slices = {}
-    for line in log.splitlines():
+class Log:
+    """What idunno-worker --verbose says of slices; each line is read once."""
+
+    def __init__(self, path):
+        self.path, self.offset, self.found = path, 0, {}
+
+    def slices(self):
+        with open(self.path, 'rb') as file:
+            file.seek(self.offset)
+            lines = file.read()
+        lines = lines[:lines.rfind(b'\n') + 1]
+        self.offset += len(lines)
+        for line in lines.decode().splitlines():
+            self.take(line)
+        return list(self.found.values())
+
+    def take(self, line):
         if match := GIVEN.match(line):
-            slices[match[2]] = Slice(float(match[1]), int(match[3]), int(match[4]), match[5])
-        elif (match := COMPUTED.match(line)) and match[2] in slices:
-            slices[match[2]].computed_s = float(match[1])
-            slices[match[2]].compute_us = int(match[3])
-    return list(slices.values())
+            self.found[match[2]] = Slice(float(match[1]), int(match[3]), int(match[4]), match[5])
+        elif (match := COMPUTED.match(line)) and match[2] in self.found:
+            self.found[match[2]].computed_s = float(match[1])
+            self.found[match[2]].compute_us = int(match[3])
 
 
 def switches(slices, from_s, to_s):
