@@ -95,6 +95,11 @@ Idunno__JobSpec *idn_put_spec(struct idn_arena *arena, const struct idn_job_spec
 Idunno__JobInfo *idn_put_job(struct idn_arena *arena, const struct idn_job_info *info);
 Idunno__WorkerInfo *idn_put_worker(struct idn_arena *arena, const struct idn_worker_info *info);
 Idunno__EntryInfo *idn_put_entry(struct idn_arena *arena, const struct idn_entry_info *info);
+// Room for the pointers to a page's items.
+void *idn_put_items(struct idn_arena *arena, uint32_t count, uint32_t most);
+void idn_put_assignment(
+    struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to);
+void idn_put_why(struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to);
 
 // ---- protobuf's -> ours, checked; messages may be NULL (absent)
 
@@ -138,5 +143,9 @@ void idn_take_worker(
     struct idn_check *check, const Idunno__WorkerInfo *from, struct idn_worker_info *to);
 void idn_take_entry(
     struct idn_check *check, const Idunno__EntryInfo *from, struct idn_entry_info *to);
+// Room for a page's items; NULL and a failed check when there are too many.
+void *idn_take_items(struct idn_check *check, size_t count, uint32_t most, size_t size);
+void idn_take_assignment(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to);
+void idn_take_why(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to);
 
 #endif

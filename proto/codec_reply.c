@@ -43,8 +43,7 @@ static void put_job(struct idn_arena *arena, const struct idn_reply *message, Id
     to->job = idn_put_job(arena, &message->u.job);
 }
 
-// Room for the pointers to a page's items.
-static void *put_items(struct idn_arena *arena, uint32_t count, uint32_t most)
+void *idn_put_items(struct idn_arena *arena, uint32_t count, uint32_t most)
 {
     void *items = idn_arena_take(arena, count * sizeof(void *));
 
@@ -59,7 +58,7 @@ static void put_jobs(struct idn_arena *arena, const struct idn_reply *message, I
     to->jobs = idn_put_message(arena, &idunno__reply__jobs__descriptor);
     to->jobs->cursor = message->u.jobs.cursor;
     to->jobs->n_item = count;
-    to->jobs->item = put_items(arena, count, IDN_PAGE_JOBS_MAX);
+    to->jobs->item = idn_put_items(arena, count, IDN_PAGE_JOBS_MAX);
     for (uint32_t i = 0; i < count; i++)
         to->jobs->item[i] = idn_put_job(arena, &message->u.jobs.item[i]);
 }
@@ -71,7 +70,7 @@ static void put_workers(struct idn_arena *arena, const struct idn_reply *message
     to->workers = idn_put_message(arena, &idunno__reply__workers__descriptor);
     to->workers->cursor = message->u.workers.cursor;
     to->workers->n_item = count;
-    to->workers->item = put_items(arena, count, IDN_PAGE_WORKERS_MAX);
+    to->workers->item = idn_put_items(arena, count, IDN_PAGE_WORKERS_MAX);
     for (uint32_t i = 0; i < count; i++)
         to->workers->item[i] = idn_put_worker(arena, &message->u.workers.item[i]);
 }
@@ -83,7 +82,7 @@ static Idunno__Reply__Entries *put_entries(struct idn_arena *arena, const struct
 
     to->cursor = message->u.entries.cursor;
     to->n_item = count;
-    to->item = put_items(arena, count, IDN_PAGE_WORKERS_MAX);
+    to->item = idn_put_items(arena, count, IDN_PAGE_WORKERS_MAX);
     for (uint32_t i = 0; i < count; i++)
         to->item[i] = idn_put_entry(arena, &message->u.entries.item[i]);
     return to;
@@ -193,8 +192,7 @@ static void take_job(struct idn_check *check, const Idunno__Reply *from, struct 
     idn_take_job(check, from->job, &to->u.job);
 }
 
-// Room for a page's items; NULL and a failed check when there are too many.
-static void *take_items(struct idn_check *check, size_t count, uint32_t most, size_t size)
+void *idn_take_items(struct idn_check *check, size_t count, uint32_t most, size_t size)
 {
     void *items = NULL;
 
@@ -209,7 +207,7 @@ static void *take_items(struct idn_check *check, size_t count, uint32_t most, si
 static void take_jobs(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to)
 {
     size_t count = from->jobs->n_item;
-    struct idn_job_info *item = take_items(check, count, IDN_PAGE_JOBS_MAX, sizeof(*item));
+    struct idn_job_info *item = idn_take_items(check, count, IDN_PAGE_JOBS_MAX, sizeof(*item));
 
     for (size_t i = 0; i < count && item != NULL; i++)
         idn_take_job(check, from->jobs->item[i], &item[i]);
@@ -221,7 +219,8 @@ static void take_jobs(struct idn_check *check, const Idunno__Reply *from, struct
 static void take_workers(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to)
 {
     size_t count = from->workers->n_item;
-    struct idn_worker_info *item = take_items(check, count, IDN_PAGE_WORKERS_MAX, sizeof(*item));
+    struct idn_worker_info *item =
+        idn_take_items(check, count, IDN_PAGE_WORKERS_MAX, sizeof(*item));
 
     for (size_t i = 0; i < count && item != NULL; i++)
         idn_take_worker(check, from->workers->item[i], &item[i]);
@@ -234,7 +233,7 @@ static void take_entries(
     struct idn_check *check, const Idunno__Reply__Entries *from, struct idn_reply *to)
 {
     size_t count = from->n_item;
-    struct idn_entry_info *item = take_items(check, count, IDN_PAGE_WORKERS_MAX, sizeof(*item));
+    struct idn_entry_info *item = idn_take_items(check, count, IDN_PAGE_WORKERS_MAX, sizeof(*item));
 
     for (size_t i = 0; i < count && item != NULL; i++)
         idn_take_entry(check, from->item[i], &item[i]);
@@ -323,6 +322,8 @@ static const struct {
     [IDN_REPLY_DATASETS] = {"DATASETS", put_datasets, take_datasets},
     [IDN_REPLY_STATUS] = {"STATUS", put_status, take_status},
     [IDN_REPLY_RESULTS] = {"RESULTS", put_results, take_results},
+    [IDN_REPLY_ASSIGNMENT] = {"ASSIGNMENT", idn_put_assignment, idn_take_assignment},
+    [IDN_REPLY_WHY] = {"WHY", idn_put_why, idn_take_why},
 };
 enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
 

@@ -148,6 +148,18 @@ static void put_set(struct idn_arena *arena, const struct idn_request *message, 
         put_job_name(arena, message, to);
 }
 
+static void put_assignment(
+    struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    to->assignment = put_page(arena, message);
+}
+
+static void put_why(struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    (void)message;
+    to->why = idn_put_message(arena, &idunno__request__why__descriptor);
+}
+
 // ---- decode
 
 enum { KEY_BITS = 8 * IDN_KEY_SIZE, PREFIX_BITS_MIN = 5 * IDN_KEY_PREFIX_MIN };
@@ -249,6 +261,13 @@ static void take_set(struct idn_check *check, const Idunno__Request *from, struc
         take_job_name(check, from->job, PREFIX_BITS_MIN, &to->job);
 }
 
+static void take_assignment(
+    struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
+{
+    (void)check;
+    to->u.page.cursor = from->assignment->cursor;
+}
+
 static void take_nothing(
     struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
 {
@@ -282,6 +301,8 @@ static const struct {
     [IDN_REQUEST_BOOTSTRAP] = {"BOOTSTRAP", 0, put_bootstrap, take_nothing},
     [IDN_REQUEST_RETRY] = {"RETRY", PREFIX_BITS_MIN, put_retry, take_nothing},
     [IDN_REQUEST_SET] = {"SET", 0, put_set, take_set}, // some name a job
+    [IDN_REQUEST_ASSIGNMENT] = {"ASSIGNMENT", 0, put_assignment, take_assignment},
+    [IDN_REQUEST_WHY] = {"WHY", PREFIX_BITS_MIN, put_why, take_nothing},
 };
 enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
 

@@ -56,6 +56,8 @@ enum {
     IDN_PAGE_ROWS_MAX = 1000, // result rows a page
     IDN_PAGE_JOBS_MAX = 32,
     IDN_PAGE_WORKERS_MAX = 16,
+    IDN_WHY_NAMES_MAX = 8, // workers that a fact of WHY names
+    IDN_WHY_JOBS_MAX = 16, // jobs that WHY lists
     IDN_MIRROR_MESSAGE_BYTES_MAX = 1024 * 1024,
     IDN_FACT_BODY_BYTES_MAX = 512 * 1024,
     IDN_MIRROR_FRAME_BYTES = 256 * 1024, // fact bodies in one frame; the last may exceed it

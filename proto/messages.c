@@ -74,6 +74,45 @@ const char *idn_change_name(unsigned change)
     return NAME_OF(names, change);
 }
 
+const char *idn_why_name(unsigned code)
+{
+    static const char *const names[IDN_WHY_COUNT] = {
+        [IDN_WHY_FINISHED] = "finished",
+        [IDN_WHY_CANCELLED] = "cancelled",
+        [IDN_WHY_UPLOADING] = "uploading",
+        [IDN_WHY_MODEL_CHANGED] = "model_changed",
+        [IDN_WHY_DATASET_CHANGED] = "dataset_changed",
+        [IDN_WHY_READ_BACK] = "read_back",
+        [IDN_WHY_DISK_LOW] = "disk_low",
+        [IDN_WHY_HANDING_OVER] = "handing_over",
+        [IDN_WHY_UNCONFIRMED] = "unconfirmed",
+        [IDN_WHY_STARTING] = "starting",
+        [IDN_WHY_NO_WORKER] = "no_worker",
+        [IDN_WHY_NONE_ABLE] = "none_able",
+        [IDN_WHY_BEHIND] = "behind",
+        [IDN_WHY_SHARES] = "shares",
+        [IDN_WHY_SET_ASIDE] = "set_aside",
+        [IDN_WHY_WORKING] = "working",
+        [IDN_WHY_DEAD] = "dead",
+        [IDN_WHY_LEAVING] = "leaving",
+        [IDN_WHY_SUSPECTED] = "suspected",
+        [IDN_WHY_STUCK] = "stuck",
+        [IDN_WHY_BENCHED] = "benched",
+        [IDN_WHY_DRAINED] = "drained",
+        [IDN_WHY_UNREACHABLE] = "unreachable",
+        [IDN_WHY_OTHER_CLASS] = "other_class",
+        [IDN_WHY_MODEL_MISSING] = "model_missing",
+        [IDN_WHY_LIST_MISSING] = "list_missing",
+        [IDN_WHY_UNAVAILABLE] = "unavailable",
+        [IDN_WHY_ALONE] = "alone",
+        [IDN_WHY_QUARANTINED] = "quarantined",
+        [IDN_WHY_RIVALS] = "rivals",
+        [IDN_WHY_NO_STANDBY] = "no_standby",
+        [IDN_WHY_EXPECTED] = "expected",
+    };
+    return NAME_OF(names, code);
+}
+
 const char *idn_role_name(unsigned role)
 {
     static const char *const names[] = {

@@ -11,6 +11,7 @@
 #include "proto/limits.h"
 #include "proto/result.h"
 #include "proto/types.h"
+#include "proto/why.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -68,10 +69,12 @@ enum idn_request_type {
     IDN_REQUEST_RESULTS = 11,
     IDN_REQUEST_CANCEL = 12,
     IDN_REQUEST_FORGET = 13,
-    IDN_REQUEST_SWITCH = 14,    // hand over to the standby; ACCEPTED when it reigns
-    IDN_REQUEST_BOOTSTRAP = 15, // a LEARNER may begin a reign with what it has
-    IDN_REQUEST_RETRY = 16,     // lift the quarantines of a job
-    IDN_REQUEST_SET = 17,       // a setting: batch of a model, weight of a job, drain of a worker
+    IDN_REQUEST_SWITCH = 14,     // hand over to the standby; ACCEPTED when it reigns
+    IDN_REQUEST_BOOTSTRAP = 15,  // a LEARNER may begin a reign with what it has
+    IDN_REQUEST_RETRY = 16,      // lift the quarantines of a job
+    IDN_REQUEST_SET = 17,        // a setting: batch of a model, weight of a job, drain of a worker
+    IDN_REQUEST_ASSIGNMENT = 18, // what each worker has leased
+    IDN_REQUEST_WHY = 19,        // why a job waits, or how fast it is
 };
 
 // A job as a person names it: the first bits of its key.
@@ -95,8 +98,8 @@ struct idn_request {
     // Since this client asks the other broker in vain, or 0: what a standby that hears no worker
     // goes by.
     uint32_t unheard_ms;
-    // WATCH, JOB, RESULTS, CANCEL, FORGET, RETRY; SET of a weight; SUBMIT and UPLOAD: all 128 bits.
-    // bits 0: none.
+    // WATCH, JOB, RESULTS, CANCEL, FORGET, RETRY, WHY; SET of a weight; SUBMIT and UPLOAD: all 128
+    // bits. bits 0: none.
     struct idn_job_name job;
     union {
         struct {
@@ -118,7 +121,7 @@ struct idn_request {
         } jobs;
         struct {
             uint64_t cursor;
-        } page; // WORKERS, MODELS, DATASETS
+        } page; // WORKERS, MODELS, DATASETS, ASSIGNMENT
         struct {
             uint32_t from;   // first image wanted
             uint32_t most;   // rows, 1 .. IDN_PAGE_ROWS_MAX
@@ -145,6 +148,8 @@ enum idn_reply_type {
     IDN_REPLY_DATASETS = 9,
     IDN_REPLY_STATUS = 10,
     IDN_REPLY_RESULTS = 11,
+    IDN_REPLY_ASSIGNMENT = 12,
+    IDN_REPLY_WHY = 13,
 };
 
 enum idn_job_state {
@@ -294,6 +299,12 @@ struct idn_reply {
             uint64_t cursor;
             struct idn_entry_info *item;
         } entries; // MODELS, DATASETS
+        struct {
+            uint32_t count;
+            uint64_t cursor;
+            struct idn_assignment_info *item;
+        } assignment;
+        struct idn_why_info *why; // owned by whoever made the reply
         struct idn_status_info status;
         struct {
             struct idn_key job;

@@ -254,6 +254,8 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
     case IDN_REQUEST_MODELS:
     case IDN_REQUEST_DATASETS:
     case IDN_REQUEST_STATUS:
+    case IDN_REQUEST_ASSIGNMENT:
+    case IDN_REQUEST_WHY:
         break;
     }
     // Questions that change nothing go to idn_core_answer; a type that is none was refused by the

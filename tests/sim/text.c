@@ -97,9 +97,9 @@ const char *sim_request_text(const struct sim *sim, const struct idn_request *re
 {
     static const char *const names[] = {"?", "hello", "submit", "upload", "watch", "job", "jobs",
         "workers", "models", "datasets", "status", "results", "cancel", "forget", "switch",
-        "bootstrap", "retry", "set"};
+        "bootstrap", "retry", "set", "assignment", "why"};
     static char text[SIM_TEXT_SIZE];
-    const char *name = names[request->type <= IDN_REQUEST_SET ? request->type : 0];
+    const char *name = names[request->type < sizeof(names) / sizeof(*names) ? request->type : 0];
 
     (void)snprintf(text, sizeof(text), "%s %s (job %d)", name, key_text(&request->job.key),
         sim_job_of(sim, &request->job.key));

@@ -1,68 +1,10 @@
-#include "tests/unit/codec_samples.h"
+#include "tests/unit/codec_samples_kit.h"
 
-#include <stdio.h>
-#include <string.h>
-
-static uint32_t at_most = UINT32_MAX;
+uint32_t sample_most = UINT32_MAX, sample_serial;
 
 void sample_at_most(uint32_t most)
 {
-    at_most = most;
-}
-
-static uint32_t many(uint32_t limit)
-{
-    return limit < at_most ? limit : at_most;
-}
-
-static uint32_t serial; // no two numbers of a message are equal
-
-static uint32_t next(void)
-{
-    return ++serial;
-}
-
-static uint64_t next_wide(void)
-{
-    return (uint64_t)next() << 40 | next();
-}
-
-static void fill(void *bytes, size_t size)
-{
-    memset(bytes, (int)(next() & 0x7f) + 1, size);
-}
-
-// As long as a name or a text can be.
-static void name(char *to, size_t size)
-{
-    int length = snprintf(to, size, "n%u-", next());
-
-    memset(to + length, 'x', size - 1 - (size_t)length);
-    to[size - 1] = '\0';
-}
-#define NAME(field) name(field, sizeof(field))
-
-static struct idn_epoch epoch(void)
-{
-    return (struct idn_epoch){.counter = next_wide(), .broker = 'b'};
-}
-
-static struct idn_lease_id lease(void)
-{
-    return (struct idn_lease_id){.epoch = epoch(), .serial = next_wide()};
-}
-
-static void spec(struct idn_job_spec *to)
-{
-    NAME(to->model);
-    NAME(to->dataset);
-    fill(&to->model_digest, sizeof(to->model_digest));
-    fill(&to->list_digest, sizeof(to->list_digest));
-    to->first = next();
-    to->last = next();
-    to->list_bytes = next_wide();
-    NAME(to->client);
-    to->weight = IDN_WEIGHT_MAX;
+    sample_most = most;
 }
 
 const uint8_t *sample_rows(uint32_t count)
@@ -87,94 +29,12 @@ static const uint8_t *part(void)
     return bytes;
 }
 
-static void job_info(struct idn_job_info *to)
-{
-    fill(&to->key, sizeof(to->key));
-    spec(&to->spec);
-    to->state = IDN_JOB_CANCELLED;
-    to->version = next_wide();
-    to->ok = next();
-    to->failed = next();
-    to->quarantined = next();
-    to->in_flight = next();
-    to->pending = next();
-    to->batch = next();
-    to->workers = next();
-    to->created_wall_ms = next_wide();
-    to->finished_wall_ms = next_wide();
-    to->elapsed_ms = next_wide();
-    to->images_per_s = next() + 0.25;
-    to->compute_us = next_wide();
-    to->conflicts = next();
-    to->digest.low = next_wide();
-    to->digest.high = next_wide();
-    NAME(to->why);
-}
-
-static void worker_info(struct idn_worker_info *to)
-{
-    NAME(to->name);
-    to->state = IDN_WORKER_DEAD;
-    to->threads = next();
-    NAME(to->class_name);
-    fill(&to->job, sizeof(to->job));
-    to->lease_first = next();
-    to->lease_count = next();
-    to->lease_done = next();
-    to->leases = IDN_WORKER_LEASES_MAX;
-    to->images_done = next_wide();
-    to->images_per_s = next() + 0.25;
-    to->silent_ms = next_wide();
-    to->models_ready = next();
-    to->models_refused = next();
-    NAME(to->note);
-}
-
-static void entry_info(struct idn_entry_info *to)
-{
-    NAME(to->name);
-    fill(&to->digest, sizeof(to->digest));
-    to->count = next();
-    to->workers = next();
-    NAME(to->path);
-    NAME(to->problem);
-}
-
-static void status_info(struct idn_status_info *to)
-{
-    NAME(to->broker);
-    to->role = IDN_ROLE_ALONE;
-    to->epoch = epoch();
-    to->uptime_ms = next_wide();
-    NAME(to->version);
-    NAME(to->policy);
-    to->workers = next();
-    to->workers_busy = next();
-    to->jobs_open = next();
-    to->jobs_known = next();
-    to->images_pending = next_wide();
-    to->images_in_flight = next_wide();
-    to->images_per_s = next() + 0.25;
-    to->facts = next_wide();
-    to->store_bytes = next_wide();
-    to->free_bytes = next_wide();
-    to->disk_low = true;
-    to->peer = (struct idn_peer_info){.configured = true,
-        .in_sight = true,
-        .exchanged = true,
-        .in_sync = true,
-        .role = IDN_ROLE_STANDBY,
-        .epoch = epoch(),
-        .silent_ms = next_wide(),
-        .lag_facts = next_wide()};
-    NAME(to->peer.broker);
-}
-
 static bool names_job(uint32_t type)
 {
     return type == IDN_REQUEST_SUBMIT || type == IDN_REQUEST_UPLOAD || type == IDN_REQUEST_WATCH ||
            type == IDN_REQUEST_JOB || type == IDN_REQUEST_RESULTS || type == IDN_REQUEST_CANCEL ||
-           type == IDN_REQUEST_FORGET || type == IDN_REQUEST_RETRY || type == IDN_REQUEST_SET;
+           type == IDN_REQUEST_FORGET || type == IDN_REQUEST_RETRY || type == IDN_REQUEST_SET ||
+           type == IDN_REQUEST_WHY;
 }
 
 static void request_body(struct idn_request *to)
@@ -195,7 +55,8 @@ static void request_body(struct idn_request *to)
     } else if (to->type == IDN_REQUEST_JOBS) {
         to->u.jobs.cursor = next_wide();
         to->u.jobs.all = true;
-    } else if (to->type >= IDN_REQUEST_WORKERS && to->type <= IDN_REQUEST_DATASETS) {
+    } else if ((to->type >= IDN_REQUEST_WORKERS && to->type <= IDN_REQUEST_DATASETS) ||
+               to->type == IDN_REQUEST_ASSIGNMENT) {
         to->u.page.cursor = next_wide();
     } else if (to->type == IDN_REQUEST_RESULTS) {
         to->u.results.from = next();
@@ -220,74 +81,6 @@ struct idn_request *sample_request(uint32_t type)
         message.job.bits = 128;
     }
     request_body(&message);
-    return &message;
-}
-
-static void reply_page(struct idn_reply *to)
-{
-    static struct idn_job_info jobs[IDN_PAGE_JOBS_MAX];
-    static struct idn_worker_info workers[IDN_PAGE_WORKERS_MAX];
-    static struct idn_entry_info entries[IDN_PAGE_WORKERS_MAX];
-
-    if (to->type == IDN_REPLY_JOBS) {
-        to->u.jobs.count = many(IDN_PAGE_JOBS_MAX);
-        to->u.jobs.cursor = next_wide();
-        to->u.jobs.item = jobs;
-        for (uint32_t i = 0; i < many(IDN_PAGE_JOBS_MAX); i++)
-            job_info(&jobs[i]);
-    } else if (to->type == IDN_REPLY_WORKERS) {
-        to->u.workers.count = many(IDN_PAGE_WORKERS_MAX);
-        to->u.workers.cursor = next_wide();
-        to->u.workers.item = workers;
-        for (uint32_t i = 0; i < many(IDN_PAGE_WORKERS_MAX); i++)
-            worker_info(&workers[i]);
-    } else {
-        to->u.entries.count = many(IDN_PAGE_WORKERS_MAX);
-        to->u.entries.cursor = next_wide();
-        to->u.entries.item = entries;
-        for (uint32_t i = 0; i < many(IDN_PAGE_WORKERS_MAX); i++)
-            entry_info(&entries[i]);
-    }
-}
-
-static void reply_body(struct idn_reply *to)
-{
-    if (to->type == IDN_REPLY_WELCOME) {
-        to->u.welcome.version = next();
-        NAME(to->u.welcome.broker);
-        to->u.welcome.role = IDN_ROLE_ACTIVE;
-        to->u.welcome.epoch = epoch();
-    } else if (to->type == IDN_REPLY_REFUSED) {
-        to->u.refused.code = IDN_REFUSED_COUNT - 1;
-        NAME(to->u.refused.text);
-    } else if (to->type == IDN_REPLY_ACCEPTED) {
-        fill(&to->u.accepted.job, sizeof(to->u.accepted.job));
-        to->u.accepted.durable = IDN_BROKERS_MAX;
-    } else if (to->type == IDN_REPLY_UPLOADED) {
-        to->u.uploaded.offset = next_wide();
-    } else if (to->type == IDN_REPLY_JOB) {
-        job_info(&to->u.job);
-    } else if (to->type == IDN_REPLY_STATUS) {
-        status_info(&to->u.status);
-    } else if (to->type == IDN_REPLY_RESULTS) {
-        fill(&to->u.results.job, sizeof(to->u.results.job));
-        to->u.results.next = next();
-        to->u.results.count = many(IDN_PAGE_ROWS_MAX);
-        to->u.results.rows = sample_rows(IDN_PAGE_ROWS_MAX);
-        to->u.results.conflicts = next();
-    } else {
-        reply_page(to);
-    }
-}
-
-struct idn_reply *sample_reply(uint32_t type)
-{
-    static struct idn_reply message;
-
-    memset(&message, 0, sizeof(message));
-    message.type = type;
-    message.id = next_wide();
-    reply_body(&message);
     return &message;
 }
 

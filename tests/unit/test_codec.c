@@ -153,6 +153,13 @@ static void check_page(struct idn_reply *in, struct idn_reply *out)
         CHECK(memcmp(in->u.entries.item, out->u.entries.item,
                   IDN_PAGE_WORKERS_MAX * sizeof(*in->u.entries.item)) == 0);
         out->u.entries.item = in->u.entries.item;
+    } else if (in->type == IDN_REPLY_ASSIGNMENT) {
+        CHECK(memcmp(in->u.assignment.item, out->u.assignment.item,
+                  IDN_PAGE_WORKERS_MAX * sizeof(*in->u.assignment.item)) == 0);
+        out->u.assignment.item = in->u.assignment.item;
+    } else if (in->type == IDN_REPLY_WHY) {
+        CHECK(memcmp(in->u.why, out->u.why, sizeof(*in->u.why)) == 0);
+        out->u.why = in->u.why;
     } else if (in->type == IDN_REPLY_RESULTS) {
         CHECK(memcmp(in->u.results.rows, out->u.results.rows,
                   (size_t)IDN_PAGE_ROWS_MAX * IDN_ROW_BYTES) == 0);
@@ -192,6 +199,17 @@ static void test_items_of_pages_are_whole(void)
     message =
         unpack(&idunno__reply__descriptor, idn_encode_reply(codec, sample_reply(IDN_REPLY_MODELS)));
     CHECK(is_set(&message->models->item[0]->base));
+    idunno__reply__free_unpacked(message, NULL);
+
+    message = unpack(
+        &idunno__reply__descriptor, idn_encode_reply(codec, sample_reply(IDN_REPLY_ASSIGNMENT)));
+    CHECK(is_set(&message->assignment->item[0]->base));
+    CHECK(is_set(&message->assignment->item[0]->lease[1]->base));
+    idunno__reply__free_unpacked(message, NULL);
+
+    message =
+        unpack(&idunno__reply__descriptor, idn_encode_reply(codec, sample_reply(IDN_REPLY_WHY)));
+    CHECK(is_set(&message->why->fact[0]->base) && is_set(&message->why->share[0]->base));
     idunno__reply__free_unpacked(message, NULL);
 }
 
@@ -453,6 +471,7 @@ static void test_enums_agree_with_the_proto_file(void)
     check_enum(&idunno__job_state__descriptor, "JOB_STATE_", idn_job_state_name);
     check_enum(&idunno__worker_state__descriptor, "WORKER_STATE_", idn_worker_state_name);
     check_enum(&idunno__role__descriptor, "ROLE_", idn_role_name);
+    check_enum(&idunno__why_code__descriptor, "WHY_", idn_why_name);
     CHECK_INT(idunno__death__descriptor.n_values, IDN_DEATH_COUNT);
     CHECK_INT(IDUNNO__DEATH__DEATH_HANG, IDN_DEATH_HANG);
     CHECK_INT(IDUNNO__REQUEST__FILTER__FILTER_QUARANTINED, IDN_FILTER_QUARANTINED);
@@ -463,6 +482,8 @@ static void test_enums_agree_with_the_proto_file(void)
 static void test_bodies_agree_with_types(void)
 {
     CHECK_INT(IDUNNO__REQUEST__BODY_SET, IDN_BODY_BASE + IDN_REQUEST_SET);
+    CHECK_INT(IDUNNO__REQUEST__BODY_WHY, IDN_BODY_BASE + IDN_REQUEST_WHY);
+    CHECK_INT(IDUNNO__REPLY__BODY_WHY, IDN_BODY_BASE + IDN_REPLY_WHY);
     CHECK_INT(IDUNNO__REQUEST__BODY_RETRY, IDN_BODY_BASE + IDN_REQUEST_RETRY);
     CHECK_INT(IDUNNO__REQUEST__BODY_RESULTS, IDN_BODY_BASE + IDN_REQUEST_RESULTS);
     CHECK_INT(IDUNNO__REPLY__BODY_RESULTS, IDN_BODY_BASE + IDN_REPLY_RESULTS);
