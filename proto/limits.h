@@ -87,17 +87,20 @@ enum {
         60 * 1000, // what a worker could not have it is not asked for again so long
     IDN_DEAD_SHOWN_MS = 10 * 60 * 1000, // a dead worker is listed this long
     IDN_WATCH_MS_MAX = 30 * 1000,
-    IDN_WATCH_MS_MIN = 200,       // at most 5 answers a second
-    IDN_COMMIT_MS_MAX = 3 * 1000, // a commit outstanding longer: exit
-    IDN_REQUEST_MS = 2000,        // a client's request is re-sent after this
-    IDN_MIRROR_LAG_MS = 1000,     // a standby that lags longer leaves sync
-    IDN_START_MS = 5 * 1000,      // a standby that hears nobody since its start takes over
-    IDN_HANDOVER_MS = 5 * 1000,   // a handover without an answer ends: the active goes on
-    IDN_BENCH_MS = 60 * 1000,     // deaths on three tasks within this: benched for as long
+    IDN_WATCH_MS_MIN = 200,        // at most 5 answers a second
+    IDN_COMMIT_MS_MAX = 3 * 1000,  // a commit outstanding longer: exit
+    IDN_REQUEST_MS = 2000,         // a client's request is re-sent after this
+    IDN_MIRROR_LAG_MS = 1000,      // a standby that lags longer leaves sync
+    IDN_START_MS = 5 * 1000,       // a standby that hears nobody since its start takes over
+    IDN_HANDOVER_MS = 5 * 1000,    // a handover without an answer ends: the active goes on
+    IDN_BENCH_MS = 60 * 1000,      // deaths on three tasks within this: benched for as long
+    IDN_RENEW_MS = 10 * 1000,      // a reign is renewed once in this time, on average
+    IDN_BREAK_TOLD_MS = 10 * 1000, // one line in this time says that the mirror link broke
 
     // Failures.
     IDN_DEATHS_ALONE_MAX = 3, // then an image is quarantined
     IDN_BENCH_TASKS = 3,      // different tasks that a worker's child died on: benched
+    IDN_RENEWALS = 4,         // of a reign that are made at once
 };
 
 #define IDN_MIN_FREE_BYTES_DEFAULT (512ull << 20)

@@ -43,6 +43,38 @@ static bool may_bench_one_more(const struct idn_core *core)
     return 2 * (benched + 1) <= alive;
 }
 
+// Those heard last come first: one of them will do, as a rule.
+static const struct idn_worker *find_other(
+    const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job)
+{
+    const struct idn_link *alive = &core->presence[IDN_PRESENCE_ALIVE];
+
+    for (const struct idn_link *link = alive->prev; link != alive; link = link->prev) {
+        const struct idn_worker *other = IDN_ENTRY_CONST(link, struct idn_worker, in_presence);
+        if (other != worker && idn_worker_can_serve(core, other, job))
+            return other;
+    }
+    return NULL;
+}
+
+// Whether some open job waits for this worker alone. It is not benched while this looks.
+static bool is_needed(const struct idn_core *core, const struct idn_worker *worker)
+{
+    const struct idn_worker *other = NULL; // who could do the last one
+
+    IDN_EACH_CONST(link, &core->open)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
+        if (!idn_worker_can_serve(core, worker, job))
+            continue;
+        if (other == NULL || !idn_worker_can_serve(core, other, job))
+            other = find_other(core, worker, job);
+        if (other == NULL)
+            return true;
+    }
+    return false;
+}
+
 static void bench(struct idn_core *core, struct idn_worker *worker)
 {
     worker->benched = true;
@@ -62,21 +94,39 @@ void idn_benched_death(
     if (worker->benched || job->model < 0)
         return;
     remember(worker, job, index / core->model[job->model].batch, core->now);
-    if (too_many(worker, core->now) && may_bench_one_more(core))
+    if (too_many(worker, core->now) && may_bench_one_more(core) && !is_needed(core, worker))
         bench(core, worker);
+}
+
+static void forget_deaths(struct idn_worker *worker)
+{
+    for (uint32_t i = 0; i < IDN_BENCH_TASKS; i++)
+        worker->death[i].job = 0;
+}
+
+// Its time is over, or those who could do its work are gone.
+static void reconsider(struct idn_core *core, struct idn_worker *worker)
+{
+    bool over = core->now - worker->benched_ms >= IDN_BENCH_MS;
+
+    worker->benched = false;
+    if (!over && !is_needed(core, worker)) {
+        worker->benched = true;
+        return;
+    }
+    if (over)
+        forget_deaths(worker);
+    else
+        idn_tell(
+            core, "worker %s leaves the bench early: nobody else can do its work", worker->name);
+    idn_worker_place(core, worker);
 }
 
 void idn_benched_sweep(struct idn_core *core)
 {
-    for (uint32_t i = 0; i < core->workers_touched; i++) {
-        struct idn_worker *worker = &core->worker[i];
-        if (!worker->benched || core->now - worker->benched_ms < IDN_BENCH_MS)
-            continue;
-        worker->benched = false;
-        for (uint32_t k = 0; k < IDN_BENCH_TASKS; k++)
-            worker->death[k].job = 0;
-        idn_worker_place(core, worker);
-    }
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        if (core->worker[i].benched && core->worker[i].presence != IDN_PRESENCE_FREE)
+            reconsider(core, &core->worker[i]);
 }
 
 void idn_benched_note(const struct idn_worker *worker, uint64_t now, char *text, size_t size)

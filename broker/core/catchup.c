@@ -76,7 +76,8 @@ static void find_what_it_lacks(struct idn_core *core)
     if (session->finds > IDN_MIRROR_FINDS_MAX)
         session->finds = 0;
     session->stage = IDN_MIRROR_UP;
-    idn_tell(core, "broker %s is in sight", mirror->broker);
+    if (mirror->untold == 0) // it may break as those did
+        idn_tell(core, "broker %s is in sight", mirror->broker);
 }
 
 static void read_on(struct idn_core *core)

@@ -198,7 +198,8 @@ static struct idn_worker *find_victim(struct idn_core *core, const struct idn_jo
         {
             struct idn_lease *lease = IDN_ENTRY(held, struct idn_lease, in_job);
             if (lease != lease->worker->lease[0] || lease->trimming || lease->spent ||
-                !idn_worker_can_serve(core, lease->worker, newcomer))
+                !idn_worker_can_serve(core, lease->worker, newcomer) ||
+                !idn_poison_has_work(core, newcomer, lease->worker))
                 continue;
             victim = lease->worker;
             most = progress;

@@ -140,9 +140,26 @@ static void reset(struct idn_core *core)
     idn_action_add(core, IDN_ACTION_MIRROR_RESET, 0);
 }
 
+// Sessions may break as fast as they begin, when the other broker is none.
+static void tell_anew(struct idn_core *core, const char *why)
+{
+    struct idn_mirror *mirror = &core->mirror;
+    char more[64] = "";
+
+    if (core->now < mirror->tell_ms) {
+        mirror->untold++;
+        return;
+    }
+    if (mirror->untold > 0)
+        idn_format(more, sizeof(more), " (%u times before this one)", mirror->untold);
+    idn_tell(core, "the mirror link with broker %s begins anew: %s%s", mirror->broker, why, more);
+    mirror->untold = 0;
+    mirror->tell_ms = core->now + IDN_BREAK_TOLD_MS;
+}
+
 static void break_off(struct idn_core *core, const char *why)
 {
-    idn_tell(core, "the mirror link with broker %s begins anew: %s", core->mirror.broker, why);
+    tell_anew(core, why);
     reset(core);
 }
 
@@ -150,8 +167,7 @@ static void break_off(struct idn_core *core, const char *why)
 // noticed yet that the old one is closed.)
 static void take_gone(struct idn_core *core)
 {
-    idn_tell(core, "the mirror link with broker %s begins anew: it has forgotten the session",
-        core->mirror.broker);
+    tell_anew(core, "it has forgotten the session");
     begin_anew(core);
 }
 
@@ -435,33 +451,7 @@ uint64_t idn_mirror_deadline(const struct idn_core *core)
     return idn_min_u64(due, idn_catchup_deadline(core));
 }
 
-// ---- what others ask
-
-bool idn_mirror_in_sight(const struct idn_core *core)
-{
-    return core->mirror.session.stage != IDN_MIRROR_DOWN;
-}
-
-bool idn_mirror_has_all(const struct idn_core *core)
-{
-    return core->mirror.session.has_all;
-}
-
-bool idn_mirror_exchanged(const struct idn_core *core)
-{
-    return core->mirror.session.exchanged;
-}
-
-bool idn_mirror_in_sync(const struct idn_core *core)
-{
-    return core->mirror.session.in_sync;
-}
-
-bool idn_mirror_is_level(const struct idn_core *core)
-{
-    return core->mirror.session.in_sync && core->stored == core->position &&
-           core->mirror.session.out.mirrored >= core->position;
-}
+// ---- for others
 
 void idn_mirror_hand_over(struct idn_core *core, struct idn_epoch epoch, uint64_t request)
 {
@@ -477,23 +467,4 @@ uint64_t idn_mirror_durable(const struct idn_core *core, uint32_t *ret_brokers)
     if (!core->mirror.session.in_sync)
         return core->stored;
     return idn_min_u64(core->stored, core->mirror.session.out.mirrored);
-}
-
-void idn_mirror_info(const struct idn_core *core, struct idn_peer_info *ret)
-{
-    const struct idn_mirror *mirror = &core->mirror;
-    uint64_t mirrored = mirror->session.stage == IDN_MIRROR_UP ? mirror->session.out.mirrored
-                                                               : mirror->last_mirrored;
-
-    *ret = (struct idn_peer_info){.configured = core->has_peer,
-        .in_sight = idn_mirror_in_sight(core),
-        .exchanged = idn_mirror_exchanged(core),
-        .in_sync = idn_mirror_in_sync(core),
-        .role = mirror->role,
-        .epoch = mirror->epoch};
-    if (!core->has_peer)
-        return;
-    idn_copy_text(ret->broker, sizeof(ret->broker), mirror->broker);
-    ret->silent_ms = core->now - mirror->last_heard_ms;
-    ret->lag_facts = core->stored > mirrored ? core->stored - mirrored : 0;
 }

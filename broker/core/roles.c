@@ -109,9 +109,22 @@ void idn_roles_begin_reign(struct idn_core *core, uint64_t counter_least)
     store_reign(core, counter_least);
 }
 
+// Whoever reaches the port can claim a higher epoch with each beat: some renewals at once, then one
+// each IDN_RENEW_MS. What asks for one goes on asking.
+static bool may_renew(struct idn_core *core)
+{
+    struct idn_roles *roles = &core->roles;
+    uint64_t paid_ms = roles->renewals_ms > core->now ? roles->renewals_ms : core->now;
+
+    if (roles->rising_position != 0 || paid_ms > core->now + (IDN_RENEWALS - 1) * IDN_RENEW_MS)
+        return false;
+    roles->renewals_ms = paid_ms + IDN_RENEW_MS;
+    return true;
+}
+
 static void renew(struct idn_core *core, const char *why)
 {
-    if (core->roles.rising_position != 0)
+    if (!may_renew(core))
         return;
     idn_tell(core, "begins its reign anew, above the one of before: %s", why);
     store_reign(core, 1);

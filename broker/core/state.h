@@ -286,6 +286,8 @@ struct idn_mirror {
     uint64_t nonce;     // of the session; b: also of its HELLOs; a without a session: 0
     uint64_t gone;      // the last other session that a GONE was sent for
     uint64_t told;      // the last nonce whose versions were complained of
+    uint64_t tell_ms;   // before that no line says that a session broke
+    uint32_t untold;    // sessions that broke without one
     uint64_t anew_ms;   // when the last session ended, or the socket was opened
     uint64_t next_ms;   // next HELLO or BEAT
     uint32_t role_said; // in the last frame
@@ -335,6 +337,7 @@ struct idn_roles {
     struct idn_epoch seen;    // highest one heard of, or begun, that need not be in a fact here
     struct idn_epoch rising;  // of the REIGN that is being stored
     uint64_t rising_position; // of it; 0: none is
+    uint64_t renewals_ms;     // until then renewals are paid for, one each IDN_RENEW_MS
     uint64_t boot_ms;
     uint64_t peer_ms; // when the peer was last heard, in a session or to reign; else the start
     uint64_t down_ms; // when this broker stepped down last, 0: never

@@ -1,5 +1,6 @@
 // The dispatch rule's lines one by one (the table in broker/core/dispatch.c), with hand-made
 // reports.
+#include "broker/core/jobs.h"
 #include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
@@ -219,6 +220,35 @@ static void test_a_suspect_goes_to_another_worker_first(void)
     rig_destroy(rig);
 }
 
+// A job's only image killed worker 1's process, and the job counts as a newcomer again, as at the
+// beginning of a reign: nobody is trimmed for it but worker 2.
+static void test_nobody_is_trimmed_for_a_suspect_that_is_not_for_him(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+    struct idn_key key = rig_key(1);
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 0);
+    struct idn_order lease = granted(rig, 1);
+    rig_hello(rig, 2);
+    rig_submit(rig, 2, "alexnet", 0, 199);
+    struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 0, IDN_END_DEATH);
+    message->u.report.alone = message->u.report.in_child = 1;
+    rig_say(rig, 1, message);
+    struct idn_job *job = idn_jobs_find(rig->core, &key);
+    struct idn_worker *second = idn_workers_find(rig->core, 102);
+    CHECK_INT(granted(rig, 1).u.lease.count, 100); // of job 2, as worker 2 has
+    idn_link_move(&second->lease[0]->job->lease_list, &second->lease[0]->in_job);
+    idn_link_move(&rig->core->unserved, &job->in_unserved);
+    rig->core->look = rig->core->newcomers = true;
+    rig_clear(rig);
+    rig_step(rig, (struct idn_event){.type = IDN_EVENT_TICK});
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) == NULL);
+    CHECK(rig_order(rig, 2, IDN_ORDER_TRIM) != NULL);
+    CHECK_INT(granted(rig, 2).u.lease.alone, 1);
+    rig_destroy(rig);
+}
+
 // The worker's image kills its child; false: it holds none.
 static bool die_alone(struct rig *rig, unsigned n, uint64_t number, uint32_t *ret_image)
 {
@@ -296,6 +326,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_class_is_kept_to_from_the_first_lease),
         CHECK_TEST(test_results_of_another_class_are_not_taken),
         CHECK_TEST(test_a_suspect_goes_to_another_worker_first),
+        CHECK_TEST(test_nobody_is_trimmed_for_a_suspect_that_is_not_for_him),
         CHECK_TEST(test_deaths_are_counted_image_by_image),
         CHECK_TEST(test_company_in_the_child_is_suspected_one_and_all),
     };

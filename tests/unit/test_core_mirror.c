@@ -475,11 +475,37 @@ static void test_facts_before_the_vectors_end_the_session(void)
     pair_settle(pair);
     CHECK_STRING(pair->side[A].told,
         "the mirror link with broker b begins anew: facts came before the vectors");
+    pair_pass(pair, IDN_BREAK_TOLD_MS);
     pair_send(pair, A, &hello);
     pair_send(pair, A, &handover);
     pair_settle(pair);
     CHECK_STRING(pair->side[A].told,
         "the mirror link with broker b begins anew: a handover came before the exchange");
+    end();
+}
+
+// Whoever speaks for the other broker may break sessions all day: the log has one line in ten
+// seconds, with the number of those that it does not have.
+static void test_sessions_that_break_fill_no_log(void)
+{
+    struct idn_mirror_frame hello = hello_of(77), facts = frame_of(IDN_MIRROR_FACTS, 77, 1);
+
+    begin();
+    pair_boot(pair, A);
+    for (int i = 0; i < 6; i++) {
+        pair_clear(pair);
+        pair_send(pair, A, &hello);
+        pair_send(pair, A, &facts);
+        pair_settle(pair);
+        CHECK_INT(pair->side[A].resets, 1);
+        CHECK_INT(pair->side[A].told[0] == '\0', i > 0);
+    }
+    pair_pass(pair, IDN_BREAK_TOLD_MS);
+    pair_send(pair, A, &hello);
+    pair_send(pair, A, &facts);
+    pair_settle(pair);
+    CHECK_STRING(pair->side[A].told, "the mirror link with broker b begins anew: facts came before "
+                                     "the vectors (5 times before this one)");
     end();
 }
 
@@ -533,6 +559,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_frame_that_cannot_be_ends_the_session),
         CHECK_TEST(test_facts_that_cannot_be_end_the_session),
         CHECK_TEST(test_facts_before_the_vectors_end_the_session),
+        CHECK_TEST(test_sessions_that_break_fill_no_log),
         CHECK_TEST(test_more_frames_than_the_window_end_the_session),
     };
 

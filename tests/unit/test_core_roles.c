@@ -520,6 +520,24 @@ static void test_an_epoch_that_cannot_be_raises_nothing(void)
     end();
 }
 
+// Whoever reaches the port may claim more with each beat; each renewal is a fact for ever.
+static void test_claims_that_rise_renew_a_reign_now_and_then(void)
+{
+    begin_whole();
+    cut(true);
+    pair_pass(pair, 2000);
+    uint64_t facts = pair->side[A].facts;
+    for (int beats = 0; beats < 60 * 1000 / IDN_BEAT_MS; beats++) {
+        beat(A, 1, (struct idn_epoch){epoch_of(A).counter + 1, 'b'}, IDN_DEAD_MS);
+        pair_pass(pair, IDN_BEAT_MS);
+    }
+    CHECK(reigns(A));
+    uint64_t renewals = pair->side[A].facts - facts;
+    CHECK(renewals >= IDN_RENEWALS);
+    CHECK(renewals <= IDN_RENEWALS + 60 * 1000 / IDN_RENEW_MS);
+    end();
+}
+
 static void test_a_reign_rises_above_what_a_returning_peer_has_stored(void)
 {
     begin_whole();
@@ -562,6 +580,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_reign_rises_above_what_a_stray_worker_obeys),
         CHECK_TEST(test_without_a_peer_a_reign_rises_as_well),
         CHECK_TEST(test_an_epoch_that_cannot_be_raises_nothing),
+        CHECK_TEST(test_claims_that_rise_renew_a_reign_now_and_then),
         CHECK_TEST(test_a_reign_rises_above_what_a_returning_peer_has_stored),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);

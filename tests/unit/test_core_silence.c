@@ -317,6 +317,15 @@ static void test_nobody_waits_for_a_worker_that_is_out_of_reach(void)
     rig_destroy(rig);
 }
 
+static void hello_with_model(struct rig *rig, unsigned n, unsigned model)
+{
+    struct idn_worker_message *hello = rig_hello_message(rig, n);
+
+    hello->u.hello.models = 1;
+    hello->u.hello.model[0] = hello->u.hello.model[model];
+    rig_say(rig, n, hello);
+}
+
 // ---- benched
 struct death {
     uint64_t ms; // passes before it
@@ -365,17 +374,60 @@ static void test_deaths_of_more_than_a_minute_do_not(void)
     check_benched(slow, 4);
 }
 
+static void child_dies_on_three_tasks(struct rig *rig, unsigned n, unsigned job)
+{
+    struct idn_key key = rig_key(job);
+    struct idn_worker *worker = idn_workers_find(rig->core, 100 + n);
+
+    for (uint32_t index = 0; index < 300; index += 100)
+        idn_benched_death(rig->core, worker, idn_jobs_find(rig->core, &key), index);
+}
+
+static bool is_benched(const struct rig *rig, unsigned n)
+{
+    return idn_workers_find(rig->core, 100 + n)->benched;
+}
+
+// 1 and 2 can serve the job, 3 to 5 only another model.
+static struct rig *rig_with_two_who_can(void)
+{
+    struct rig *rig = rig_with_tasks_of_100();
+
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    for (unsigned n = 1; n <= 5; n++)
+        hello_with_model(rig, n, n <= 2 ? 0 : 1);
+    all_beat(rig, 5, IDN_BEAT_MS);
+    return rig;
+}
+
+static void test_who_alone_can_serve_a_job_is_not_benched(void)
+{
+    struct rig *rig = rig_with_two_who_can();
+
+    child_dies_on_three_tasks(rig, 1, 1);
+    CHECK(is_benched(rig, 1));
+    child_dies_on_three_tasks(rig, 2, 1); // two of five, but nobody else has the model
+    CHECK(!is_benched(rig, 2));
+    rig_destroy(rig);
+}
+
+static void test_who_is_needed_leaves_the_bench(void)
+{
+    struct rig *rig = rig_with_two_who_can();
+
+    child_dies_on_three_tasks(rig, 1, 1);
+    all_beat(rig, 5, 3000);
+    CHECK(is_benched(rig, 1));
+    rig_say(rig, 2, rig_message(rig, 2, IDN_WORKER_GOODBYE));
+    rig_clear(rig);
+    all_beat(rig, 1, 2000);
+    CHECK(!is_benched(rig, 1));
+    CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) != NULL);
+    rig_destroy(rig);
+}
+
 // ---- virtual time: images that come back are not charged
 enum { JOB_LEASED = 1, JOB_HALF_DONE = 2 };
-
-static void hello_with_model(struct rig *rig, unsigned n, unsigned model)
-{
-    struct idn_worker_message *hello = rig_hello_message(rig, n);
-
-    hello->u.hello.models = 1;
-    hello->u.hello.model[0] = hello->u.hello.model[model];
-    rig_say(rig, n, hello);
-}
 
 // One job has half a task done; all of another's first task is leased to worker 1.
 static struct rig *rig_with_a_task_in_flight(struct idn_order *ret_lease)
@@ -462,6 +514,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_nothing_is_stolen_from_one_that_may_follow),
         CHECK_TEST(test_nobody_waits_for_a_worker_that_is_out_of_reach),
         CHECK_TEST(test_deaths_on_three_tasks_bench),
+        CHECK_TEST(test_who_alone_can_serve_a_job_is_not_benched),
+        CHECK_TEST(test_who_is_needed_leaves_the_bench),
         CHECK_TEST(test_deaths_on_one_task_do_not),
         CHECK_TEST(test_deaths_of_more_than_a_minute_do_not),
         CHECK_TEST(test_who_was_suspected_says_hello_before_it_gets_more),
