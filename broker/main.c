@@ -155,6 +155,16 @@ static int read_options(int argc, char **argv, struct options *options)
     return status;
 }
 
+// What is set aside keeps its name, so that a sound copy of it would never be asked for again.
+static int refuse_lost_tail(const struct broker *broker, struct idn_reason *reason)
+{
+    return idn_reason_set(reason, -EINVAL,
+        "%.100s: --accept-lost-tail is for a broker that is alone; cluster/b names a second one, "
+        "which may have what is lost here: start without it; if that one is gone for good, take it "
+        "out of the configuration first",
+        idn_config_file(broker->config));
+}
+
 static int read_configuration(
     const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
@@ -167,6 +177,8 @@ static int read_configuration(
         error = idn_settings_set_letter(broker->config, options->letter, &broker->settings, reason);
     if (error == 0)
         error = idn_registry_new(broker->config, &broker->registry, reason);
+    if (error == 0 && options->accept_lost_tail && idn_settings_has_peer(&broker->settings))
+        error = refuse_lost_tail(broker, reason);
     if (error < 0)
         return error;
     if (options->state != NULL)
@@ -254,15 +266,10 @@ static void tell_lost(const struct options *options, const struct broker *broker
 }
 
 // Whether this broker must learn from the other one before it may reign, also after a kill.
-static int mark_store(const struct options *options, const struct idn_store_report *report,
-    struct broker *broker, struct idn_reason *reason)
+static int mark_store(
+    const struct idn_store_report *report, struct broker *broker, struct idn_reason *reason)
 {
     const char *state = broker->settings.broker_state;
-
-    if (options->accept_lost_tail && report->facts > 0) {
-        idn_incomplete_end(state);
-        return 0;
-    }
     bool lacks = report->facts == 0 || report->lost > 0;
     broker->incomplete = lacks || idn_incomplete_is(state);
     return lacks ? idn_incomplete_begin(state, reason) : 0;
@@ -286,7 +293,7 @@ static int open_store(
     idn_debug("store %s: %" PRIu64 " facts, %" PRIu64 " verified", config.directory, report.facts,
         report.verified);
     broker->facts = report.facts;
-    return config.has_peer ? mark_store(options, &report, broker, reason) : 0;
+    return config.has_peer ? mark_store(&report, broker, reason) : 0;
 }
 
 // The ports come before the store: a second broker started by mistake is told so at once.

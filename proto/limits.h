@@ -83,6 +83,7 @@ enum {
     IDN_STEAL_MS = 1000,             // half of a lease worth more than this goes to an idle worker
     IDN_SHARE_MS = 500,              // a job this much work ahead of another gives a worker to it
     IDN_UPLOAD_MS = 60 * 60 * 1000,  // an upload without its submit is forgotten
+    IDN_CLOSED_MS = 60 * 1000,       // with another broker, at least so long after it was closed
     IDN_UNAVAILABLE_MS =
         60 * 1000, // what a worker could not have it is not asked for again so long
     IDN_DEAD_SHOWN_MS = 10 * 60 * 1000, // a dead worker is listed this long

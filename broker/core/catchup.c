@@ -98,10 +98,15 @@ static void read_on(struct idn_core *core)
 }
 
 // A fact that the other broker lacks cannot be read here. It could take none of those after it: the
-// link stays up, and the two are not in sync until the store has been mended.
+// link stays up, and the two are not in sync until the store has been mended. If the other one is
+// to reign and waits for it, this broker ends (roles.c).
 static void get_stuck(struct idn_core *core, const struct idn_origin *origin, uint64_t first)
 {
-    core->mirror.session.stuck = true;
+    struct idn_mirror_session *session = &core->mirror.session;
+
+    session->stuck = true;
+    session->stuck_ms = core->now;
+    session->unread = (struct idn_origin){origin->incarnation, first};
     idn_tell(core,
         "facts %lu to %lu of incarnation %lu cannot be read from the store: broker %s cannot be "
         "brought up to date",

@@ -34,9 +34,11 @@ uint64_t idn_requests_limit(const struct idn_core *core, uint64_t limit, const c
 
 bool idn_requests_forgotten(struct idn_core *core, idn_peer peer, const struct idn_request *request)
 {
+    const struct idn_upload *upload = idn_upload_find(core, &request->job.key);
     char text[IDN_KEY_TEXT_SIZE];
 
-    if (!idn_forgotten_has(&core->forgotten, &request->job.key))
+    if (!idn_forgotten_has(&core->forgotten, &request->job.key) &&
+        (upload == NULL || !upload->closed))
         return false;
     idn_key_to_text(request->job.key.bytes, text);
     idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_FORGOTTEN), IDN_TEXT_SIZE,

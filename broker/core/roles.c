@@ -343,12 +343,39 @@ static void settle_reign(struct idn_core *core)
     idn_switch_settle(core);
 }
 
+// The other broker is to reign and waits for a fact that cannot be read here: it would for ever.
+static bool is_in_the_way(const struct idn_core *core)
+{
+    const struct idn_mirror_session *session = &core->mirror.session;
+    enum idn_stage stage = core->roles.stage;
+
+    if (!session->stuck || core->now - session->stuck_ms < IDN_DEAD_MS ||
+        idn_roles_peer_reigns(core) || !is_peer_fresh(core))
+        return false;
+    return stage == IDN_STAGE_LEARNER || (stage == IDN_STAGE_STANDBY && !is_chosen(core));
+}
+
+static void get_out_of_the_way(struct idn_core *core)
+{
+    const struct idn_origin *unread = &core->mirror.session.unread;
+    char text[IDN_TEXT_SIZE];
+
+    idn_format(text, sizeof(text),
+        "fact %lu of incarnation %lu cannot be read from the store, and broker %s waits for it "
+        "before it reigns: stopping, so that it can; move the state directory away and start with "
+        "an empty one",
+        unread->sequence, unread->incarnation, core->mirror.broker);
+    idn_core_exit(core, text);
+}
+
 void idn_roles_settle(struct idn_core *core)
 {
     take_stored_reign(core);
     idn_voters_judge(core);
     if (core->active)
         settle_reign(core);
+    else if (is_in_the_way(core))
+        get_out_of_the_way(core);
     else if (core->roles.stage == IDN_STAGE_STANDBY)
         settle_standby(core);
 }

@@ -206,6 +206,7 @@ struct idn_upload {
     uint64_t total, have; // total 0: the slot is free
     uint64_t lines;       // newlines so far
     bool ends_line;       // the last byte is a newline
+    bool closed;          // nobody takes its SUBMIT any more: about to be forgotten
     uint64_t position;    // of its last part
     uint64_t touched_ms;
 };
@@ -260,9 +261,11 @@ struct idn_mirror_session {
     bool has_all; // what the peer had is stored here
     bool exchanged, in_sync;
     // Following the store's tail.
-    bool stuck;     // a fact cannot be read: nothing more is sent
-    uint64_t at;    // looked at up to this position
-    uint32_t finds; // or first to be found, then `at` means nothing
+    bool stuck;               // a fact cannot be read: nothing more is sent
+    uint64_t stuck_ms;        // since then
+    struct idn_origin unread; // that one
+    uint64_t at;              // looked at up to this position
+    uint32_t finds;           // or first to be found, then `at` means nothing
     struct idn_origin find[IDN_MIRROR_FINDS_MAX];
     // When what is not mirrored was stored: ring. An entry stands for the positions after the one
     // before it.
@@ -280,7 +283,6 @@ struct idn_mirror {
     struct idn_epoch ours, theirs; // as said in HELLO and WELCOME of this session
     uint64_t last_heard_ms;        // in any session, or the start
     uint64_t last_mirrored;        // in the session before this one
-
     struct idn_random random;
     bool begun;
     uint64_t nonce;     // of the session; b: also of its HELLOs; a without a session: 0

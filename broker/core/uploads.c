@@ -3,6 +3,7 @@
 #include "broker/core/actions.h"
 #include "broker/core/fold.h"
 #include "broker/core/jobs.h"
+#include "broker/core/mirror.h"
 #include "broker/core/promises.h"
 #include "broker/core/requests.h"
 #include "broker/core/roles.h"
@@ -63,11 +64,26 @@ static bool part_fits(uint64_t offset, uint64_t total, uint32_t size)
     return size > 0 && size == wanted && offset % IDN_LIST_PART_BYTES == 0;
 }
 
+// Behind the end of the list, and without bytes: nothing more is to come.
+static bool is_closing(const struct idn_fact *fact)
+{
+    return fact->u.list_part.size == 0 && fact->u.list_part.offset == fact->u.list_part.total;
+}
+
+static void set_closed(const struct idn_core *core, struct idn_upload *upload)
+{
+    upload->closed = true;
+    upload->position = core->position;
+    upload->touched_ms = core->now;
+}
+
 void idn_upload_fold(struct idn_core *core, const struct idn_fact *fact)
 {
     uint64_t offset = fact->u.list_part.offset, total = fact->u.list_part.total;
     struct idn_upload *upload = idn_upload_find(core, &fact->job);
 
+    if (upload != NULL && upload->total == total && is_closing(fact))
+        set_closed(core, upload);
     if (!part_fits(offset, total, fact->u.list_part.size))
         return;
     if (upload == NULL && offset == 0 && idn_jobs_find(core, &fact->job) == NULL)
@@ -174,18 +190,49 @@ void idn_upload_request(struct idn_core *core, idn_peer peer, const struct idn_r
     idn_promise(core, peer, request->id, IDN_PROMISE_UPLOADED, key, upload->position, upload->have);
 }
 
+static void close_upload(struct idn_core *core, struct idn_upload *upload)
+{
+    struct idn_fact *fact = idn_commit(core, IDN_FACT_LIST_PART, &upload->key);
+
+    fact->u.list_part.offset = fact->u.list_part.total = upload->total;
+    fact->u.list_part.size = 0;
+    fact->u.list_part.bytes = core->scratch;
+    set_closed(core, upload);
+}
+
+static void forget_upload(struct idn_core *core, struct idn_upload *upload)
+{
+    if (core->forgotten.count < core->forgotten_max)
+        idn_fold_forgotten(core, &idn_commit(core, IDN_FACT_FORGOTTEN, &upload->key)->job);
+    upload->total = 0;
+}
+
+// FORGOTTEN beats everything, also a SUBMIT that the other broker takes because it has not heard of
+// it: so the upload is closed first, which loses against ACCEPTED, and forgotten only when the
+// other broker has stored that and takes its SUBMIT no more.
+static bool is_due(const struct idn_core *core, const struct idn_upload *upload)
+{
+    uint64_t idle_ms = core->now - upload->touched_ms;
+    uint32_t brokers;
+
+    if (!upload->closed || !core->has_peer)
+        return idle_ms >= (upload->closed ? IDN_CLOSED_MS : IDN_UPLOAD_MS);
+    return idle_ms >= IDN_CLOSED_MS && idn_mirror_in_sync(core) &&
+           idn_mirror_durable(core, &brokers) >= upload->position;
+}
+
 void idn_uploads_sweep(struct idn_core *core)
 {
-    // The other broker may have taken its SUBMIT, which FORGOTTEN would undo.
+    // The other broker may have taken its SUBMIT.
     if (idn_roles_may_lack(core))
         return;
     for (uint32_t i = 0; i < IDN_UPLOADS_MAX; i++) {
         struct idn_upload *upload = &core->upload[i];
-        if (upload->total == 0 || core->now - upload->touched_ms < IDN_UPLOAD_MS ||
-            !idn_actions_room(core))
+        if (upload->total == 0 || !is_due(core, upload) || !idn_actions_room(core))
             continue;
-        if (core->forgotten.count < core->forgotten_max)
-            idn_fold_forgotten(core, &idn_commit(core, IDN_FACT_FORGOTTEN, &upload->key)->job);
-        upload->total = 0;
+        if (core->has_peer && !upload->closed)
+            close_upload(core, upload);
+        else
+            forget_upload(core, upload);
     }
 }

@@ -148,7 +148,9 @@ class AtTheBroker(unittest.TestCase):
             c.kill_broker()
             wal = next(c.state.glob('*-wal'))
             data = bytearray(wal.read_bytes())
-            data[len(data) // 2] ^= 0x10
+            # In the first commit's page: the end may be what it was writing when it was killed (a job
+            # is shown as finished before its last results are stored), and nobody was promised that.
+            data[32 + 24 + 100] ^= 0x10
             wal.write_bytes(data)
             self.fails(c, wal.name)
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from cluster import Cluster, SUBMIT, wait_for
+from cluster import BROKER, Cluster, run, SUBMIT, wait_for
 
 SEED = int(os.environ.get('IDUNNO_TEST_SEED', time.time()))
 IMAGES = 1200
@@ -202,9 +202,13 @@ class Standby(unittest.TestCase):
         for letter in 'ab':
             c.kill_broker(letter)
         (c.state_of('b') / 'incomplete').touch()
-        c.start_broker('--accept-lost-tail', letter='b')
-        self.assertEqual(c.status('b')['role'], 'standby')
-        self.assertFalse((c.state_of('b') / 'incomplete').exists())
+        done = run(BROKER, '--config', c.config, '--letter', 'b', '--state', c.state_of('b'),
+                   '--accept-lost-tail', expect=1)
+        self.assertIn('cluster/b names a second one', done.stderr)
+        c.start_broker(letter='b')
+        c.ctl('bootstrap')
+        wait_for(lambda: c.active() == 'b', 'b to reign')
+        wait_for(lambda: not (c.state_of('b') / 'incomplete').exists(), 'the mark to go')
 
     def test_two_empty_ones_meet(self):
         c = self.pair(start=False)

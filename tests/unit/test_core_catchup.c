@@ -348,6 +348,34 @@ static void test_a_fact_that_cannot_be_read_stops_the_rest(void)
     end();
 }
 
+// b is to reign and waits for what a cannot read: a ends, and b takes over from it.
+static void test_who_cannot_read_a_fact_is_in_nobodys_way(void)
+{
+    begin(1000, 1);
+    pair->side[B].fact[0].item.fact.epoch = (struct idn_epoch){5, 'b'};
+    boot_both();
+    pair->side[A].hold_reads = true;
+    pair_settle(pair);
+    struct idn_stored_fact items[2] = {pair->side[A].fact[0].item, pair->side[A].fact[2].item};
+    pair->side[A].reading = false;
+    pair_step(pair, A,
+        (struct idn_event){.type = IDN_EVENT_FACTS_READ,
+            .u.facts_read = {.next = 3, .end = true, .count = 2, .item = items}});
+    pair_pass(pair, IDN_DEAD_MS - 1);
+    CHECK_STRING(pair->side[A].exit, "");
+    pair_pass(pair, IDN_BEAT_MS);
+    CHECK_STRING(pair->side[A].exit,
+        "fact 2 of incarnation 11 cannot be read from the store, and broker b waits for it before "
+        "it reigns: stopping, so that it can; move the state directory away and start with an "
+        "empty one");
+    pair_crash(pair, A);
+    pair_pass(pair, IDN_DEAD_MS);
+    pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_ASKED, .u.asked = {5000}});
+    pair_settle(pair);
+    CHECK_INT(pair_role(pair, B), IDN_ROLE_ALONE);
+    end();
+}
+
 static void hold_incarnations(uint64_t count)
 {
     for (uint64_t i = 1; i <= count; i++)
@@ -400,6 +428,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_what_waits_for_the_disk_is_not_claimed),
         CHECK_TEST(test_a_read_of_an_old_session_is_void),
         CHECK_TEST(test_a_fact_that_cannot_be_read_stops_the_rest),
+        CHECK_TEST(test_who_cannot_read_a_fact_is_in_nobodys_way),
         CHECK_TEST(test_too_many_incarnations),
     };
 

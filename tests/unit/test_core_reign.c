@@ -15,6 +15,135 @@ static void b_takes_over(void)
     CHECK(reigns(A) && reigns(B));
 }
 
+// ---- uploads that nobody submits
+
+static const uint8_t list[] = "/1.jpg\n/2.jpg\n";
+
+static void submit_list(int which)
+{
+    struct idn_request submit = rig_submission(9, "alexnet", 0, 1);
+
+    submit.u.submit.dataset[0] = '\0';
+    submit.u.submit.list_bytes = sizeof(list) - 1;
+    rig_fill(&submit.u.submit.list_digest, 5);
+    request(which, submit);
+    pair_settle(pair);
+}
+
+// An hour ago; a sweeps now, and b does not hear of it when the link is cut.
+static void begin_with_an_old_upload(bool is_cut)
+{
+    struct idn_request upload = {
+        .type = IDN_REQUEST_UPLOAD, .job = {.key = rig_key(9), .bits = 128}};
+
+    begin();
+    upload.u.upload.total = upload.u.upload.size = sizeof(list) - 1;
+    upload.u.upload.bytes = list;
+    request(A, upload);
+    pair_settle(pair);
+    CHECK_INT(reply_of(A)->type, IDN_REPLY_UPLOADED);
+    cut(is_cut);
+    core_of(A)->upload[0].touched_ms -= IDN_UPLOAD_MS;
+    core_of(A)->next_sweep_ms = pair->now;
+    pair_pass(pair, 10);
+}
+
+static unsigned count_forgotten(int which)
+{
+    unsigned count = 0;
+
+    for (uint64_t i = 0; i < pair->side[which].facts; i++)
+        count += pair->side[which].fact[i].item.fact.kind == IDN_FACT_FORGOTTEN;
+    return count;
+}
+
+static void test_an_old_upload_is_closed_then_forgotten(void)
+{
+    begin_with_an_old_upload(false);
+    submit_list(A);
+    check_refused(A, IDN_REFUSED_FORGOTTEN, "its key is not used again");
+    pair_pass(pair, IDN_CLOSED_MS - 2000);
+    CHECK_INT(count_forgotten(A), 0);
+    pair_pass(pair, 4000);
+    CHECK_INT(count_forgotten(A), 1);
+    CHECK_INT(count_forgotten(B), 1);
+    end();
+}
+
+static void test_a_closed_upload_is_closed_at_the_other_broker(void)
+{
+    begin_with_an_old_upload(false);
+    pair_crash(pair, A);
+    pair_crash(pair, B), pair_boot(pair, B); // it is a fact
+    pair_pass(pair, IDN_START_MS + 500);
+    CHECK(reigns(B));
+    submit_list(B);
+    check_refused(B, IDN_REFUSED_FORGOTTEN, "its key is not used again");
+    end();
+}
+
+// What a said of the upload was not heard in time; b has told a client that the job is accepted.
+static void test_an_old_upload_takes_no_accepted_job_with_it(void)
+{
+    struct idn_key key = rig_key(9);
+    struct idn_job_info job;
+
+    begin_with_an_old_upload(true);
+    CHECK(core_of(A)->upload[0].closed);
+    pair_crash(pair, A);
+    pair_pass(pair, 1200);
+    pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_ASKED, .u.asked = {5000}});
+    pair_settle(pair);
+    submit_list(B);
+    CHECK_INT(reply_of(B)->type, IDN_REPLY_ACCEPTED);
+    cut(false);
+    pair_boot(pair, A);
+    pair_pass(pair, 2 * IDN_CLOSED_MS);
+    CHECK(pair_is_level(pair));
+    CHECK_INT(count_forgotten(A) + count_forgotten(B), 0);
+    CHECK(idn_core_job(core_of(A), &key, &job) && idn_core_job(core_of(B), &key, &job));
+    end();
+}
+
+// ---- results of a job that is not known here
+
+// a accepted it alone. Its worker's report comes to b, which reigns on the other side of a cut:
+// kept it would fill the worker's window, with an image that a has not acknowledged either.
+static void test_results_of_a_job_that_is_not_known_are_computed_again(void)
+{
+    struct idn_key key = rig_key(8);
+    struct idn_job_info job;
+
+    begin();
+    cut(true);
+    pair_pass(pair, 1200);
+    pair_submit(pair, A, 8);
+    hello(A, 1);
+    pair_settle(pair);
+    CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 1);
+    struct idn_order lease = pair->side[A].order[pair->side[A].orders - 1];
+    pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_ASKED, .u.asked = {5000}});
+    pair_settle(pair);
+    hello(B, 1);
+    uint64_t facts = pair->side[B].facts;
+    say(B, 1, rig_report(&pair->names, 1, 1, &lease, lease.u.lease.first, 2, IDN_END_NONE));
+    pair_settle(pair);
+    CHECK_INT(count_orders(B, IDN_ORDER_ACK), 1);
+    CHECK_INT(pair->side[B].facts, facts);
+    pair_crash(pair, A);
+    cut(false);
+    pair_boot(pair, A);
+    for (int i = 0; i < 10; i++) {
+        beat(B, 1, core_of(B)->epoch, 0);
+        pair_pass(pair, 200);
+    }
+    CHECK(idn_core_job(core_of(B), &key, &job));
+    CHECK_INT(job.ok, 0);
+    CHECK(job.in_flight > 0);
+    CHECK_INT(job.in_flight + job.pending, job.spec.last - job.spec.first + 1);
+    end();
+}
+
 // ---- the beginning
 
 static void test_a_restored_job_waits_for_every_worker_that_is_heard(void)
@@ -328,6 +457,10 @@ static void test_a_standby_answers_for_itself_only(void)
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
+        CHECK_TEST(test_an_old_upload_is_closed_then_forgotten),
+        CHECK_TEST(test_a_closed_upload_is_closed_at_the_other_broker),
+        CHECK_TEST(test_an_old_upload_takes_no_accepted_job_with_it),
+        CHECK_TEST(test_results_of_a_job_that_is_not_known_are_computed_again),
         CHECK_TEST(test_a_restored_job_waits_for_every_worker_that_is_heard),
         CHECK_TEST(test_but_not_for_ever),
         CHECK_TEST(test_a_job_of_an_earlier_reign_waits_as_well),
