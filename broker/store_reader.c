@@ -70,8 +70,10 @@ static void say_damaged(struct reader *reader, int64_t position, const char *why
     if (reader->damaged++ >= DAMAGED_MAX)
         return;
     (void)snprintf(completion.text, sizeof(completion.text),
-        "row %lld of %s in %.100s is damaged: %s; restore the directory from a backup",
-        (long long)position, IDN_STORE_DATABASE, reader->store->directory, why);
+        "row %lld of %s in %.100s is damaged: %s; %s", (long long)position, IDN_STORE_DATABASE,
+        reader->store->directory, why,
+        reader->store->has_peer ? "the other broker can fill an empty directory"
+                                : "restore the directory from a backup");
     idn_store_complete(reader->store, &completion);
 }
 

@@ -138,6 +138,24 @@ static uint32_t gather(struct idn_core *core, const struct idn_event *event, uin
     return bytes;
 }
 
+// The store was read to its end. What the other broker lacks still, though it should have been
+// among what was read, cannot be read: the last facts of an incarnation have none after them to
+// tell.
+static void look_for_unread(struct idn_core *core, uint64_t next)
+{
+    struct idn_mirror *mirror = &core->mirror;
+    uint64_t committed = core->sequence, unstored = core->position - core->stored;
+    bool has_own = next >= core->stored && committed > unstored;
+    struct idn_origin first;
+
+    mirror->own->here = has_own ? committed - unstored : 0; // those that are stored for certain
+    if (idn_vector_lacking(&mirror->vector, 1, &first) > 0) {
+        uint64_t last = idn_vector_find(&mirror->vector, first.incarnation)->here;
+        get_stuck(core, &(struct idn_origin){first.incarnation, last + 1}, first.sequence);
+    }
+    mirror->own->here = committed;
+}
+
 void idn_mirror_read(struct idn_core *core, const struct idn_event *event)
 {
     struct idn_mirror *mirror = &core->mirror;
@@ -155,6 +173,8 @@ void idn_mirror_read(struct idn_core *core, const struct idn_event *event)
     }
     IDN_ASSERT(event->u.facts_read.count <= IDN_MIRROR_FACTS_MAX);
     uint32_t bytes = gather(core, event, &count);
+    if (end && session->end_sent == 0 && !session->stuck)
+        look_for_unread(core, next);
     if (session->stuck)
         next = session->at, end = false; // so far all is mirrored, at least
     session->at = next;

@@ -3,11 +3,13 @@ results of a run without failure, and the pair is whole again afterwards.
 
 IDUNNO_TEST_SEED chooses the moments (printed on failure).
 """
+import contextlib
 import itertools
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -250,6 +252,28 @@ class Standby(unittest.TestCase):
         c.kill_broker('b')
         wait_for(lambda: c.active() == 'a', 'a to take over')
         self.check_whole(c, job, digest)
+
+    def test_who_cannot_read_a_fact_makes_way(self):
+        """b is to reign and lacks what is damaged at a, and would wait for it for ever."""
+        c = self.pair()
+        wait_for(lambda: not (c.state_of('b') / 'incomplete').exists(), 'the mark to go')
+        self.assertEqual(c.stop(c.brokers['b']), 0)
+        c.finish(c.begin())
+        self.assertEqual(c.stop(c.brokers['a']), 0)
+        with contextlib.closing(sqlite3.connect(c.state_of('a') / 'facts.db')) as facts:
+            facts.execute('UPDATE facts SET body = zeroblob(length(body)) WHERE kind = 3')
+            facts.commit()
+        c.start_broker(letter='b')
+        wait_for(lambda: c.active() == 'b', 'b to take over')
+        c.kill_broker('b')
+        for instance in (0, 1):
+            c.kill_worker(instance)
+        c.start_broker(letter='b')
+        c.start_broker(letter='a')
+        self.assertEqual(c.brokers['a'].wait(30), 1)
+        self.assertIn('cannot be read from the store, and broker', c.log('broker'))
+        c.start_worker(0)
+        wait_for(lambda: c.active() == 'b', 'b to go on')
 
     def check_all_killed(self, c, digest, order):
         job = c.begin()

@@ -348,6 +348,28 @@ static void test_a_fact_that_cannot_be_read_stops_the_rest(void)
     end();
 }
 
+// Nothing comes after it that would show the gap.
+static void test_the_last_fact_that_cannot_be_read_is_missed_too(void)
+{
+    begin(3, 1);
+    boot_both();
+    pair->side[A].hold_reads = true;
+    pair_settle(pair);
+    struct idn_stored_fact items[2] = {pair->side[A].fact[0].item, pair->side[A].fact[1].item};
+    pair->side[A].reading = false;
+    pair_step(pair, A,
+        (struct idn_event){.type = IDN_EVENT_FACTS_READ,
+            .u.facts_read = {.next = 3, .end = true, .count = 2, .item = items}});
+    CHECK_STRING(pair->side[A].told, "facts 3 to 3 of incarnation 11 cannot be read from the "
+                                     "store: broker b cannot be brought up to date");
+    pair->side[A].hold_reads = false;
+    pair_pass(pair, 5000);
+    CHECK(pair_peer(pair, A).in_sight);
+    CHECK(!pair_peer(pair, A).exchanged && !pair_peer(pair, A).in_sync);
+    CHECK(!pair_peer(pair, B).exchanged);
+    end();
+}
+
 // b is to reign and waits for what a cannot read: a ends, and b takes over from it.
 static void test_who_cannot_read_a_fact_is_in_nobodys_way(void)
 {
@@ -428,6 +450,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_what_waits_for_the_disk_is_not_claimed),
         CHECK_TEST(test_a_read_of_an_old_session_is_void),
         CHECK_TEST(test_a_fact_that_cannot_be_read_stops_the_rest),
+        CHECK_TEST(test_the_last_fact_that_cannot_be_read_is_missed_too),
         CHECK_TEST(test_who_cannot_read_a_fact_is_in_nobodys_way),
         CHECK_TEST(test_too_many_incarnations),
     };
