@@ -42,7 +42,14 @@ enum idunno_code idn_call_set(struct idunno *idunno, const struct idunno_job *jo
     const char *value, uint32_t *ret_durable);
 
 struct idn_job_name idn_call_job(const struct idunno_job *job);
+// As people type it.
+enum idunno_code idn_call_job_named(
+    struct idunno *idunno, const char *id, struct idn_job_name *ret);
 void idn_call_info(const struct idn_job_info *from, struct idunno_info *ret);
+
+// *ret is borrowed until the next call.
+enum idunno_code idn_call_why(
+    struct idunno *idunno, const struct idn_job_name *job, const struct idn_why_info **ret);
 
 // Every job (all: the ended ones too), worker, model or data set: each is given to the visitor,
 // which must not use the handle.
@@ -50,6 +57,8 @@ enum idunno_code idn_call_jobs(struct idunno *idunno, bool all,
     void (*visit)(void *context, const struct idn_job_info *job), void *context);
 enum idunno_code idn_call_workers(struct idunno *idunno,
     void (*visit)(void *context, const struct idn_worker_info *worker), void *context);
+enum idunno_code idn_call_assignment(struct idunno *idunno,
+    void (*visit)(void *context, const struct idn_assignment_info *worker), void *context);
 // type: IDN_REQUEST_MODELS or IDN_REQUEST_DATASETS.
 enum idunno_code idn_call_entries(struct idunno *idunno, uint32_t type,
     void (*visit)(void *context, const struct idn_entry_info *entry), void *context);

@@ -26,7 +26,9 @@ struct idn_ctl {
 int idn_ctl_status(struct idn_ctl *ctl);
 int idn_ctl_jobs(struct idn_ctl *ctl);
 int idn_ctl_job(struct idn_ctl *ctl);
+int idn_ctl_why(struct idn_ctl *ctl);
 int idn_ctl_workers(struct idn_ctl *ctl);
+int idn_ctl_assignment(struct idn_ctl *ctl);
 int idn_ctl_models(struct idn_ctl *ctl);
 int idn_ctl_datasets(struct idn_ctl *ctl);
 int idn_ctl_results(struct idn_ctl *ctl);

@@ -51,11 +51,28 @@ static const struct idn_ctl_command commands[] = {
         "open jobs; --all: the ended ones too",
         "JSON: an array of objects with the members\n" JOB_FIELDS},
     {"job", "ID", BIT(JSON), false, idn_ctl_job, "one job in full", "JSON members:\n" JOB_FIELDS},
+    {"why", "ID", BIT(JSON), false, idn_ctl_why, "why a job waits, or how fast it is",
+        "What holds it back, the weightiest first; then the jobs that share workers with it:\n"
+        "SHARE is the part of all tasks that the policy promises (static: of the workers).\n\n"
+        "JSON members: job state model images done in_flight facts jobs shares\n"
+        "  facts   of each: code text count total ms workers (names; docs/PROTOCOL.md has the\n"
+        "          codes and what their numbers mean; 0: none)\n"
+        "  jobs    that share the workers, this one included\n"
+        "  shares  of the first 16: job model weight share (0 to 1) workers images_per_s left\n"
+        "state is uploading, and model null, while a list is uploaded and no job yet.\n"},
     {"workers", NULL, BIT(JSON), false, idn_ctl_workers, "workers, and what each is doing",
         "JSON: an array of objects with the members\n"
         "  name state threads class job lease_first lease_count lease_done leases images_done\n"
         "  images_per_s silent_ms models_ready models_refused note\n"
         "job is null for a worker without a lease.\n"},
+    {"assignment", NULL, BIT(JSON), false, idn_ctl_assignment, "who works on which images",
+        "A line for what each worker works on, and one for what it does next.\n\n"
+        "JSON: an array of objects with the members\n"
+        "  worker state leases in_child silent_ms note\n"
+        "  leases  of each: job model first count done held_ms confirmed trimming alone returned\n"
+        "in_child: images in its inference process now. trimming: what is not begun is being "
+        "taken\n"
+        "back; alone: a process died with this image; returned: from a worker that fell silent.\n"},
     {"models", NULL, BIT(JSON), false, idn_ctl_models, "models that the cluster knows",
         "JSON: an array of objects with the members\n"
         "  name digest batch workers path problem\n"

@@ -266,18 +266,26 @@ void idn_call_info(const struct idn_job_info *from, struct idunno_info *ret)
     *ret = info;
 }
 
+enum idunno_code idn_call_job_named(struct idunno *idunno, const char *id, struct idn_job_name *ret)
+{
+    unsigned bits;
+
+    if (idn_key_from_text(id, ret->key.bytes, &bits) != 0)
+        return idn_call_fail(idunno, IDUNNO_INVALID,
+            "'%.100s' is not the id of a job: write at least the first %d of its %d characters", id,
+            IDN_KEY_PREFIX_MIN, IDN_KEY_TEXT_SIZE - 1);
+    ret->bits = bits;
+    return IDUNNO_OK;
+}
+
 enum idunno_code idunno_find(struct idunno *idunno, const char *id, struct idunno_info *ret)
 {
     struct idn_request request = {.type = IDN_REQUEST_JOB};
     const struct idn_reply *reply;
-    unsigned bits;
+    enum idunno_code code = idn_call_job_named(idunno, id, &request.job);
 
-    if (idn_key_from_text(id, request.job.key.bytes, &bits) != 0)
-        return idn_call_fail(idunno, IDUNNO_INVALID,
-            "'%.100s' is not the id of a job: write at least the first %d of its %d characters", id,
-            IDN_KEY_PREFIX_MIN, IDN_KEY_TEXT_SIZE - 1);
-    request.job.bits = bits;
-    enum idunno_code code = idn_call(idunno, &request, &reply);
+    if (code == IDUNNO_OK)
+        code = idn_call(idunno, &request, &reply);
     if (code == IDUNNO_OK)
         idn_call_info(&reply->u.job, ret);
     return code;

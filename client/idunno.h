@@ -165,6 +165,13 @@ enum idunno_code idunno_results(struct idunno *idunno, const struct idunno_job *
     enum idunno_filter filter, bool (*on_row)(void *context, const struct idunno_row *row),
     void *context);
 
+// Why a job waits, or how fast it is: calls on_fact for each thing that holds it back or drives it,
+// the weightiest first, with its code ("no_worker", "shares", ...; docs/PROTOCOL.md, static
+// storage) and one sentence (borrowed for the call). A callback that returns false ends the call
+// with IDUNNO_STOPPED.
+enum idunno_code idunno_why(struct idunno *idunno, const struct idunno_job *job,
+    bool (*on_fact)(void *context, const char *code, const char *sentence), void *context);
+
 // Lifts the quarantine of a job's images: they are tried again, also when the job had finished.
 enum idunno_code idunno_retry(struct idunno *idunno, const struct idunno_job *job);
 // Ends a job early; the results it has are kept. Cancelling a job that has ended changes nothing.

@@ -52,6 +52,26 @@ enum idunno_code idn_call_workers(struct idunno *idunno,
     return IDUNNO_OK;
 }
 
+enum idunno_code idn_call_assignment(struct idunno *idunno,
+    void (*visit)(void *context, const struct idn_assignment_info *worker), void *context)
+{
+    uint64_t cursor = 0;
+
+    do {
+        struct idn_request request = {.type = IDN_REQUEST_ASSIGNMENT, .u.page = {.cursor = cursor}};
+        const struct idn_reply *reply;
+        enum idunno_code code = idn_call(idunno, &request, &reply);
+        if (code != IDUNNO_OK)
+            return code;
+        for (uint32_t i = 0; i < reply->u.assignment.count; i++)
+            visit(context, &reply->u.assignment.item[i]);
+        code = next_page(idunno, reply->u.assignment.cursor, &cursor);
+        if (code != IDUNNO_OK)
+            return code;
+    } while (cursor != 0);
+    return IDUNNO_OK;
+}
+
 enum idunno_code idn_call_entries(struct idunno *idunno, uint32_t type,
     void (*visit)(void *context, const struct idn_entry_info *entry), void *context)
 {

@@ -4,6 +4,8 @@
 #include "broker/core/jobs.h"
 #include "broker/core/mirror.h"
 #include "broker/core/roles.h"
+#include "broker/core/uploads.h"
+#include "broker/core/why.h"
 #include "proto/version.h"
 
 // A place in a listing of jobs is serial and slot of the job shown last: the slot finds it at once,
@@ -145,6 +147,40 @@ static void answer_workers(const struct idn_core *core, uint64_t now,
     ret->u.workers.cursor = at < core->workers_touched ? at : 0;
 }
 
+static void answer_assignment(const struct idn_core *core, uint64_t now,
+    const struct idn_request *request, union idn_core_items *items, struct idn_reply *ret)
+{
+    uint64_t at = request->u.page.cursor;
+
+    ret->type = IDN_REPLY_ASSIGNMENT;
+    ret->u.assignment.item = items->assignment;
+    for (; at < core->workers_touched && ret->u.assignment.count < IDN_PAGE_WORKERS_MAX; at++)
+        if (core->worker[at].presence != IDN_PRESENCE_FREE)
+            idn_assignment_info_of(
+                &core->worker[at], now, &items->assignment[ret->u.assignment.count++]);
+    ret->u.assignment.cursor = at < core->workers_touched ? at : 0;
+}
+
+// A list that is being uploaded answers to its key too.
+static void answer_why(const struct idn_core *core, uint64_t now, const struct idn_request *request,
+    union idn_core_items *items, struct idn_reply *ret)
+{
+    const struct idn_upload *upload = idn_upload_named(core, &request->job);
+    uint32_t jobs;
+
+    (void)idn_jobs_resolve(core, &request->job, &jobs);
+    if (jobs == 0 && upload != NULL) {
+        idn_why_upload(upload, &items->why);
+    } else {
+        const struct idn_job *job = idn_job_named(core, &request->job, ret);
+        if (job == NULL)
+            return;
+        idn_why(core, job, now, &items->why);
+    }
+    ret->type = IDN_REPLY_WHY;
+    ret->u.why = &items->why;
+}
+
 static void answer_entries(const struct idn_core *core, const struct idn_request *request,
     union idn_core_items *items, struct idn_reply *ret)
 {
@@ -182,6 +218,10 @@ void idn_core_answer(const struct idn_core *core, uint64_t now_ms,
         answer_workers(core, now, request, items, ret);
     } else if (request->type == IDN_REQUEST_MODELS || request->type == IDN_REQUEST_DATASETS) {
         answer_entries(core, request, items, ret);
+    } else if (request->type == IDN_REQUEST_ASSIGNMENT) {
+        answer_assignment(core, now, request, items, ret);
+    } else if (request->type == IDN_REQUEST_WHY) {
+        answer_why(core, now, request, items, ret);
     } else {
         refuse(ret, IDN_REFUSED_UNSUPPORTED);
         idn_format(

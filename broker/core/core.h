@@ -237,9 +237,12 @@ union idn_core_items {
     struct idn_job_info job[IDN_PAGE_JOBS_MAX];
     struct idn_worker_info worker[IDN_PAGE_WORKERS_MAX];
     struct idn_entry_info entry[IDN_PAGE_WORKERS_MAX];
+    struct idn_assignment_info assignment[IDN_PAGE_WORKERS_MAX];
+    struct idn_why_info why;
 };
 
-// Answers a request that changes nothing: HELLO, JOB, JOBS, WORKERS, MODELS, DATASETS, STATUS.
+// Answers a request that changes nothing: HELLO, JOB, JOBS, WORKERS, MODELS, DATASETS, STATUS,
+// ASSIGNMENT, WHY.
 // items is written by pages and must live as long as *ret. STATUS leaves store_bytes, version and
 // uptime to the shell.
 void idn_core_answer(const struct idn_core *core, uint64_t now_ms,

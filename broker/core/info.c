@@ -4,86 +4,8 @@
 #include "broker/core/measure.h"
 #include "broker/core/mirror.h"
 #include "broker/core/roles.h"
+#include "broker/core/why.h"
 #include "broker/core/workers.h"
-
-// How many live workers get as far as this on the way to a lease of the job.
-struct able {
-    uint32_t drained, live, hold, class;
-};
-
-static struct able count_able(const struct idn_core *core, const struct idn_job *job)
-{
-    struct able able = {0};
-
-    for (uint32_t i = 0; i < core->workers_touched; i++) {
-        const struct idn_worker *worker = &core->worker[i];
-        able.drained += worker->presence == IDN_PRESENCE_ALIVE && worker->drained;
-        if (worker->presence == IDN_PRESENCE_FREE || !idn_worker_is_live(worker))
-            continue;
-        able.live++;
-        able.hold += idn_worker_holds(worker, job);
-        able.class += idn_worker_holds(worker, job) && idn_worker_can_serve_class(worker, job);
-    }
-    return able;
-}
-
-static void say_what_it_waits_for(
-    const struct idn_core *core, const struct idn_job *job, char *text, size_t size)
-{
-    if (job->state != IDN_JOB_OPEN || idn_job_in_flight(job) > 0)
-        return;
-    if (core->disk_low) {
-        idn_format(text, size, "only %lu MiB are free on the broker's disk, %lu MiB are needed",
-            core->free_bytes >> 20, core->min_free_bytes >> 20);
-    } else if (job->model == IDN_NONE) {
-        idn_format(text, size, "the model %s is not the one that the job was accepted with",
-            job->spec.model);
-    } else if (job->dataset == IDN_NONE) {
-        idn_format(text, size, "the data set %s is not the one that the job was accepted with",
-            job->spec.dataset);
-    } else if (job->images.pages == 0 && idn_job_is_read_back(job)) {
-        idn_format(text, size, "its results are being read back from the store");
-    } else if (!core->active || (job->restored && !core->grace_over)) {
-        idn_format(text, size, "the broker has just started and waits to hear from the workers");
-    } else {
-        struct able able = count_able(core, job);
-        if (able.live == 0 && able.drained > 0)
-            idn_format(text, size, "%u worker%s there, drained; idunno-ctl undrain lets them work",
-                able.drained, able.drained == 1 ? " is" : "s are");
-        else if (able.live == 0)
-            idn_format(text, size, "no worker is there");
-        else if (able.hold == 0)
-            idn_format(text, size,
-                "no worker holds model %s and its list of images; idunno-ctl workers says why",
-                job->spec.model);
-        else if (able.class == 0)
-            idn_format(text, size,
-                "its first results are of a numerics class that none of the workers is of");
-    }
-}
-
-void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size)
-{
-    text[0] = '\0';
-    say_what_it_waits_for(core, job, text, size);
-    if (job->rivals)
-        idn_format_append(text, size,
-            "%sits key was another job's too while the brokers were apart; the earlier one counts",
-            text[0] == '\0' ? "" : "; ");
-}
-
-static uint32_t count_workers(const struct idn_job *job)
-{
-    uint32_t count = 0;
-
-    // A worker with two leases of it is counted once, by its first.
-    IDN_EACH_CONST(link, &job->lease_list)
-    {
-        const struct idn_lease *lease = IDN_ENTRY_CONST(link, struct idn_lease, in_job);
-        count += lease == lease->worker->lease[0] || lease->worker->lease[0]->job != job;
-    }
-    return count;
-}
 
 void idn_job_info_of(
     const struct idn_core *core, const struct idn_job *job, uint64_t now, struct idn_job_info *ret)
@@ -100,7 +22,7 @@ void idn_job_info_of(
         .in_flight = idn_job_in_flight(job),
         .pending = idn_job_without_result(job),
         .batch = job->model >= 0 ? core->model[job->model].batch : 0,
-        .workers = count_workers(job),
+        .workers = idn_job_workers(job),
         .created_wall_ms = job->created_wall_ms,
         .finished_wall_ms = job->finished_wall_ms,
         .elapsed_ms = wall > job->created_wall_ms ? wall - job->created_wall_ms : 0,
@@ -138,6 +60,18 @@ static uint32_t count_bits(uint64_t bits)
     return count;
 }
 
+static void put_note(const struct idn_worker *worker, uint64_t now, char *text, size_t size)
+{
+    idn_copy_text(
+        text, size, worker->wedged ? "it beats, but its work does not get on" : worker->note);
+    if (worker->benched)
+        idn_benched_note(worker, now, text, size);
+    if (worker->drained)
+        idn_copy_text(text, size,
+            worker->leases > 0 ? "drained: it finishes what it has begun"
+                               : "drained: it has nothing to do, until idunno-ctl undrain");
+}
+
 void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *worker, uint64_t now,
     struct idn_worker_info *ret)
 {
@@ -152,14 +86,7 @@ void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *wo
         .models_refused = worker->differing};
     idn_copy_text(ret->name, sizeof(ret->name), worker->name);
     idn_copy_text(ret->class_name, sizeof(ret->class_name), worker->class_name);
-    idn_copy_text(ret->note, sizeof(ret->note),
-        worker->wedged ? "it beats, but its work does not get on" : worker->note);
-    if (worker->benched)
-        idn_benched_note(worker, now, ret->note, sizeof(ret->note));
-    if (worker->drained)
-        idn_copy_text(ret->note, sizeof(ret->note),
-            worker->leases > 0 ? "drained: it finishes what it has begun"
-                               : "drained: it has nothing to do, until idunno-ctl undrain");
+    put_note(worker, now, ret->note, sizeof(ret->note));
     if (worker->leases == 0)
         return;
     const struct idn_lease *lease = worker->lease[0];
@@ -167,6 +94,33 @@ void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *wo
     ret->lease_first = lease->job->spec.first + lease->first;
     ret->lease_count = lease->count;
     ret->lease_done = lease->count - lease->left;
+}
+
+static void lease_info_of(const struct idn_lease *lease, uint64_t now, struct idn_lease_info *ret)
+{
+    *ret = (struct idn_lease_info){.job = lease->job->key,
+        .first = lease->job->spec.first + lease->first,
+        .count = lease->count,
+        .done = lease->count - lease->left,
+        .held_ms = (uint32_t)now - lease->held_since_ms,
+        .confirmed = lease->confirmed,
+        .trimming = lease->trimming,
+        .alone = lease->alone,
+        .returned = lease->urgent_ms != 0};
+    idn_copy_text(ret->model, sizeof(ret->model), lease->job->spec.model);
+}
+
+void idn_assignment_info_of(
+    const struct idn_worker *worker, uint64_t now, struct idn_assignment_info *ret)
+{
+    *ret = (struct idn_assignment_info){.state = worker_state(worker),
+        .leases = worker->leases,
+        .in_child = worker->in_child,
+        .silent_ms = now > worker->heard_ms ? now - worker->heard_ms : 0};
+    idn_copy_text(ret->name, sizeof(ret->name), worker->name);
+    put_note(worker, now, ret->note, sizeof(ret->note));
+    for (uint32_t i = 0; i < worker->leases; i++)
+        lease_info_of(worker->lease[i], now, &ret->lease[i]);
 }
 
 void idn_model_info_of(const struct idn_core *core, uint32_t index, struct idn_entry_info *ret)

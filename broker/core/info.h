@@ -9,11 +9,10 @@ void idn_job_info_of(
     const struct idn_core *core, const struct idn_job *job, uint64_t now, struct idn_job_info *ret);
 void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *worker, uint64_t now,
     struct idn_worker_info *ret);
+void idn_assignment_info_of(
+    const struct idn_worker *worker, uint64_t now, struct idn_assignment_info *ret);
 void idn_model_info_of(const struct idn_core *core, uint32_t index, struct idn_entry_info *ret);
 void idn_dataset_info_of(const struct idn_core *core, uint32_t index, struct idn_entry_info *ret);
 void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_status_info *ret);
-
-// Why no image of an open job moves, and whether its key has two specifications; or "".
-void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size);
 
 #endif

@@ -21,7 +21,11 @@ static struct idn_lease *hold(struct idn_core *core, struct idn_worker *worker, 
     struct idn_lease *lease = take(core);
 
     IDN_ASSERT(worker->leases < IDN_WORKER_LEASES_MAX);
-    *lease = (struct idn_lease){.job = job, .worker = worker, .first = first, .count = count};
+    *lease = (struct idn_lease){.job = job,
+        .worker = worker,
+        .first = first,
+        .count = count,
+        .held_since_ms = (uint32_t)core->now};
     worker->lease[worker->leases++] = lease;
     worker->last_job = job->serial;
     if (worker->leases == 1)

@@ -179,7 +179,8 @@ struct idn_job *idn_policy_choose(
     return choose(core, worker, ret_passed_over);
 }
 
-static bool before(const struct idn_core *core, const struct idn_job *a, const struct idn_job *b)
+bool idn_policy_before(
+    const struct idn_core *core, const struct idn_job *a, const struct idn_job *b)
 {
     int64_t rank_a = rank(core, a), rank_b = rank(core, b);
 
@@ -197,7 +198,7 @@ const struct idn_job *idn_policy_scan(const struct idn_core *core, const struct 
     IDN_EACH_CONST(link, &core->open)
     {
         const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
-        if ((best == NULL || before(core, job, best)) && has_work(core, job, worker))
+        if ((best == NULL || idn_policy_before(core, job, best)) && has_work(core, job, worker))
             best = job;
     }
     return best;
@@ -218,7 +219,7 @@ void idn_policy_check(const struct idn_core *core)
     }
     const struct idn_job *last = NULL, *next = idn_ranking_first(core);
     for (; next != NULL; next = idn_ranking_next(core, last = next)) {
-        IDN_ASSERT(last == NULL || before(core, last, next));
+        IDN_ASSERT(last == NULL || idn_policy_before(core, last, next));
         ranked++;
     }
     IDN_ASSERT(ranked == pending);

@@ -8,6 +8,9 @@
 // others of its ability, unless a job is passed over only because its images died on this worker.
 struct idn_job *idn_policy_choose(
     struct idn_core *core, const struct idn_worker *worker, bool *ret_passed_over);
+// Whether it serves a before b, if both may go to a worker.
+bool idn_policy_before(
+    const struct idn_core *core, const struct idn_job *a, const struct idn_job *b);
 // Whether any job has pending images, for whomever.
 bool idn_policy_has_pending(struct idn_core *core);
 

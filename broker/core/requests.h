@@ -10,6 +10,9 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
 struct idn_job *idn_request_job(
     struct idn_core *core, idn_peer peer, const struct idn_request *request);
 
+// A standby in sync is required, and there is none (submit.c).
+bool idn_requests_lack_mirror(const struct idn_core *core);
+
 // Refuses with DISK_LOW when the disk is nearly full.
 bool idn_requests_disk_low(struct idn_core *core, idn_peer peer, uint64_t request);
 

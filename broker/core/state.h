@@ -109,6 +109,7 @@ struct idn_lease {
     bool spent;                // nothing more can be trimmed off it
     uint64_t urgent_ms;        // of images that came back from a silent worker: left alone until
     uint32_t keep;             // of the TRIM
+    uint32_t held_since_ms;    // low half of the time: no lease lasts for weeks
     struct idn_job *wanted_by; // that the TRIM is for, if its serial is still
     uint64_t wanted;           // or 0: for none
     uint64_t sent_ms;          // of the unanswered order

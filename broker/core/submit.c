@@ -256,9 +256,14 @@ static void accept(const struct submission *s)
     idn_promise(core, s->peer, s->request->id, IDN_PROMISE_ACCEPTED, key, job->position, 0);
 }
 
+bool idn_requests_lack_mirror(const struct idn_core *core)
+{
+    return core->mirror_required && !idn_mirror_in_sync(core);
+}
+
 static bool check_mirror(const struct submission *s)
 {
-    if (!s->core->mirror_required || idn_mirror_in_sync(s->core))
+    if (!idn_requests_lack_mirror(s->core))
         return true;
     idn_format(refuse(s, IDN_REFUSED_NO_MIRROR), IDN_TEXT_SIZE,
         "no standby is in sync, and this broker is to accept nothing without one (mirror = "

@@ -18,6 +18,23 @@ struct idn_upload *idn_upload_find(struct idn_core *core, const struct idn_key *
     return NULL;
 }
 
+const struct idn_upload *idn_upload_named(
+    const struct idn_core *core, const struct idn_job_name *name)
+{
+    const struct idn_upload *found = NULL;
+
+    for (uint32_t i = 0; i < IDN_UPLOADS_MAX; i++) {
+        const struct idn_upload *upload = &core->upload[i];
+        if (upload->total == 0 ||
+            !idn_key_has_prefix(upload->key.bytes, name->key.bytes, name->bits))
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = upload;
+    }
+    return found;
+}
+
 static uint32_t count_uploads(const struct idn_core *core)
 {
     uint32_t count = 0;

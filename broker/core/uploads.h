@@ -9,6 +9,9 @@ void idn_upload_request(struct idn_core *core, idn_peer peer, const struct idn_r
 
 // The upload of this key, NULL: none.
 struct idn_upload *idn_upload_find(struct idn_core *core, const struct idn_key *key);
+// The only one whose key begins so, NULL: none, or several.
+const struct idn_upload *idn_upload_named(
+    const struct idn_core *core, const struct idn_job_name *name);
 // Lines of a complete upload: its images.
 uint64_t idn_upload_lines(const struct idn_upload *upload);
 

@@ -200,10 +200,29 @@ void idn_worker_progressed(struct idn_core *core, struct idn_worker *worker)
     idn_worker_place(core, worker);
 }
 
+enum idn_hindrance idn_worker_hindrance(const struct idn_worker *worker)
+{
+    static const enum idn_hindrance of_presence[IDN_PRESENCE_COUNT] = {
+        [IDN_PRESENCE_FREE] = IDN_HINDERED_DEAD,
+        [IDN_PRESENCE_SUSPECTED] = IDN_HINDERED_SUSPECTED,
+        [IDN_PRESENCE_LEAVING] = IDN_HINDERED_LEAVING,
+        [IDN_PRESENCE_DEAD] = IDN_HINDERED_DEAD,
+    };
+
+    if (worker->presence != IDN_PRESENCE_ALIVE)
+        return of_presence[worker->presence];
+    if (worker->drained)
+        return IDN_HINDERED_DRAINED;
+    if (worker->benched)
+        return IDN_HINDERED_BENCHED;
+    if (worker->wedged)
+        return IDN_HINDERED_STUCK;
+    return worker->peer == 0 ? IDN_HINDERED_UNREACHABLE : IDN_UNHINDERED;
+}
+
 bool idn_worker_is_live(const struct idn_worker *worker)
 {
-    return worker->presence == IDN_PRESENCE_ALIVE && !worker->wedged && !worker->benched &&
-           !worker->drained && worker->peer != 0;
+    return idn_worker_hindrance(worker) == IDN_UNHINDERED;
 }
 
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
@@ -240,19 +259,21 @@ void idn_worker_drain(struct idn_core *core, struct idn_worker *worker, bool dra
     core->look = core->newcomers = true;
 }
 
-bool idn_worker_holds(const struct idn_worker *worker, const struct idn_job *job)
+static enum idn_hindrance lacks(const struct idn_worker *worker, const struct idn_job *job)
 {
-    if (job->model < 0 || job->dataset == IDN_NONE || !(worker->models >> job->model & 1))
-        return false;
+    if (job->model < 0 || !(worker->models >> job->model & 1))
+        return IDN_HINDERED_MODEL;
+    if (job->dataset == IDN_NONE)
+        return IDN_HINDERED_LIST;
     if (job->dataset >= 0 && !(worker->datasets[job->dataset / 64] >> job->dataset % 64 & 1))
-        return false;
+        return IDN_HINDERED_LIST;
     for (uint32_t i = 0; i < worker->refused_count; i++) {
         const struct idn_refused_pair *pair = &worker->refused[i];
         if (pair->model == job->model && pair->dataset == job->dataset &&
             (pair->dataset != IDN_UPLOADED_LIST || pair->job == job->serial))
-            return false;
+            return IDN_HINDERED_UNAVAILABLE;
     }
-    return true;
+    return IDN_UNHINDERED;
 }
 
 bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct idn_job *job)
@@ -262,11 +283,27 @@ bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct id
     return job->leases == 0 || worker->class_hash == job->leased_class;
 }
 
+bool idn_job_waits_for_hellos(const struct idn_core *core, const struct idn_job *job)
+{
+    return job->restored && !core->grace_over;
+}
+
+enum idn_hindrance idn_worker_hindrance_for(
+    const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job)
+{
+    enum idn_hindrance hindrance = idn_worker_hindrance(worker);
+
+    if (hindrance != IDN_UNHINDERED)
+        return hindrance;
+    if (idn_job_waits_for_hellos(core, job))
+        return IDN_HINDERED_STARTING;
+    return idn_worker_can_serve_class(worker, job) ? lacks(worker, job) : IDN_HINDERED_CLASS;
+}
+
 bool idn_worker_can_serve(
     const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job)
 {
-    return idn_worker_is_live(worker) && (core->grace_over || !job->restored) &&
-           idn_worker_can_serve_class(worker, job) && idn_worker_holds(worker, job);
+    return idn_worker_hindrance_for(core, worker, job) == IDN_UNHINDERED;
 }
 
 static uint64_t add_to(uint64_t hash, uint64_t value)

@@ -44,12 +44,33 @@ void idn_worker_trim(struct idn_core *core, const struct idn_worker *worker);
 // In or out of the list of idle workers, after any change that matters to it.
 void idn_worker_place(struct idn_core *core, struct idn_worker *worker);
 
-bool idn_worker_is_live(const struct idn_worker *worker); // alive, reachable, trusted, not drained
-bool idn_worker_can_serve(
+// Why a worker gets nothing: the first of these that is so. Dispatch goes by it, and WHY tells it.
+enum idn_hindrance {
+    IDN_UNHINDERED = 0,
+    // Nothing of any job.
+    IDN_HINDERED_DEAD,
+    IDN_HINDERED_LEAVING,
+    IDN_HINDERED_SUSPECTED,
+    IDN_HINDERED_DRAINED,
+    IDN_HINDERED_BENCHED,
+    IDN_HINDERED_STUCK, // wedged
+    IDN_HINDERED_UNREACHABLE,
+    // Nothing of this job.
+    IDN_HINDERED_STARTING, // it is known from an earlier reign, and waits for the workers' hellos
+    IDN_HINDERED_CLASS,
+    IDN_HINDERED_MODEL, // it does not hold what the job pins
+    IDN_HINDERED_LIST,
+    IDN_HINDERED_UNAVAILABLE, // it holds both, and failed to use them lately
+    IDN_HINDRANCES
+};
+bool idn_job_waits_for_hellos(const struct idn_core *core, const struct idn_job *job);
+enum idn_hindrance idn_worker_hindrance(const struct idn_worker *worker);
+enum idn_hindrance idn_worker_hindrance_for(
+    const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);
+bool idn_worker_is_live(const struct idn_worker *worker); // without a hindrance
+bool idn_worker_can_serve(                                // likewise, for this job
     const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);
 bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct idn_job *job);
-// Whether it holds the model and the list that the job pins, and has not failed to have them.
-bool idn_worker_holds(const struct idn_worker *worker, const struct idn_job *job);
 
 // After a change of its class, holdings or refusals.
 void idn_worker_set_ability(struct idn_worker *worker);

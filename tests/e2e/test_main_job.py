@@ -2,7 +2,7 @@
 import json
 import unittest
 
-from cluster import Cluster, INFER, photos, run, SOURCE, tiny_weights
+from cluster import Cluster, INFER, photos, run, SOURCE, tiny_weights, wait_for
 
 
 class MainJob(unittest.TestCase):
@@ -44,13 +44,20 @@ class MainJob(unittest.TestCase):
             done = c.submit('--model', 'tiny', '--list', 'mine.list', '--json')
             self.assertEqual(json.loads(done.stdout)['ok'], 20)
 
-    def test_two_jobs_share_and_both_finish(self):
-        with Cluster(engine='replay', replay_us=2000, images=200) as c:
+    def test_two_jobs_share_say_so_and_both_finish(self):
+        with Cluster(engine='replay', replay_us=20000, images=200) as c:
             c.start_broker()
-            for i in range(3):
-                c.start_worker(i)
             jobs = [c.detach('Inference', '0', '199', 'tiny', '--dataset', 'photos')
                     for _ in range(2)]
+            why = c.json('why', jobs[0])
+            self.assertEqual([fact['code'] for fact in why['facts']], ['no_worker'])
+            self.assertIn('- no worker is there\n', c.ctl('why', jobs[0]).stdout)
+            for i in range(3):
+                c.start_worker(i)
+            wait_for(lambda: 'shares' in [fact['code'] for fact in c.json('why', jobs[0])['facts']],
+                     'the jobs to share')
+            leased = {lease['job'] for worker in c.json('assignment') for lease in worker['leases']}
+            self.assertLessEqual(leased, set(jobs))
             self.assertEqual([c.finish(j)['ok'] for j in jobs], [200, 200])
 
     def test_fast_decoding_is_another_numerics_class(self):

@@ -138,4 +138,16 @@ static inline struct idn_reply answer(int which, struct idn_request message)
     return reply;
 }
 
+// The weightiest thing that holds the job back.
+static inline uint32_t first_reason(int which, unsigned job)
+{
+    struct idn_reply reply =
+        answer(which, (struct idn_request){.type = IDN_REQUEST_WHY,
+                          .job = {.key = rig_key(job), .bits = IDN_KEY_SIZE * 8}});
+
+    CHECK_INT(reply.type, IDN_REPLY_WHY);
+    CHECK(reply.u.why->facts > 0);
+    return reply.u.why->fact[0].code;
+}
+
 #endif

@@ -116,7 +116,7 @@ static struct idn_request a_request(void)
 static void client_asks(void)
 {
     static union idn_core_items items;
-    struct idn_request request = {.type = IDN_REQUEST_HELLO + below(IDN_REQUEST_RETRY)};
+    struct idn_request request = {.type = IDN_REQUEST_HELLO + below(IDN_REQUEST_WHY)};
     struct idn_reply reply;
 
     request.job = job_name();

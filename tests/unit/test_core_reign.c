@@ -329,6 +329,7 @@ static void check_doubt(void)
     CHECK(reigns(A));
     CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 0);
     CHECK(pair_accepted(pair, A, 7) == NULL);
+    CHECK_INT(first_reason(A, 7), IDN_WHY_UNCONFIRMED);
 }
 
 static void check_no_doubt(void)

@@ -297,8 +297,8 @@ static void test_a_drain_outlives_worker_and_broker(void)
     rig_hello(rig, 1);
     set(rig, 0, "drain/w1", "1");
     rig_submit(rig, 1, "alexnet", 0, 19);
-    CHECK_STRING(
-        rig_job(rig, 1).why, "1 worker is there, drained; idunno-ctl undrain lets them work");
+    CHECK_STRING(rig_job(rig, 1).why,
+        "no worker can work on it: 1 worker is drained (w1), until idunno-ctl undrain");
     rig_say(rig, 1, rig_message(rig, 1, IDN_WORKER_GOODBYE));
     set(rig, 0, "drain/w1", "1"); // it is not there, its name is known
     struct idn_worker_message *hello = rig_hello_message(rig, 1);

@@ -74,6 +74,7 @@ static void test_nothing_begins_while_the_reign_is_handed_over(void)
     report->u.report.spec_hash = lease.u.lease.spec_hash;
     say(A, 1, report);
     hello(A, 2);
+    CHECK_INT(first_reason(A, 8), IDN_WHY_HANDING_OVER);
     pair_pass(pair, 300);
     CHECK_INT(pair->side[A].facts, facts);
     CHECK_INT(count_orders(A, IDN_ORDER_LEASE), 0);

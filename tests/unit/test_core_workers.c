@@ -124,7 +124,7 @@ static void test_only_what_it_holds(void)
     CHECK(strstr(info.note, "broken") == NULL); // the broker cannot use that one itself
     CHECK_INT(info.models_ready, 0);
     CHECK_INT(info.models_refused, 1);
-    CHECK_CONTAINS(rig_job(rig, 1).why, "no worker holds model alexnet");
+    CHECK_CONTAINS(rig_job(rig, 1).why, "1 worker does not hold the job's model alexnet (w1)");
     rig_destroy(rig);
 }
 

@@ -1,0 +1,142 @@
+// WHY: who shares the workers with a job, what each gets, and when the job will be done.
+#include "tests/unit/why_kit.h"
+
+// ---- who shares
+
+static bool near(double value, double wanted)
+{
+    return value > wanted - 0.001 && value < wanted + 0.001;
+}
+
+static void test_jobs_share_by_weight(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    CHECK_INT(why(rig, 1)->jobs, 1);
+    CHECK(!tells(rig, 1, IDN_WHY_SHARES));
+    rig_submit(rig, 2, "resnet18", 0, 99);
+    rig_submit(rig, 3, "resnet18", 0, 99);
+    set(rig, 3, "weight", "2");
+    const struct idn_why_fact *fact = says(rig, 3, IDN_WHY_SHARES,
+        "it shares 1 worker with 2 other jobs, and gets 50 % of the tasks: weight 2 of 4; there "
+        "are more jobs than workers");
+    CHECK_INT(fact->count, 2);
+    CHECK_INT(fact->total, 1);
+    const struct idn_why_info *info = why(rig, 3);
+    CHECK_INT(info->jobs, 3);
+    CHECK_INT(info->shares, 3);
+    CHECK(info->share[0].job.bytes[0] == 3 && info->share[1].job.bytes[0] == 1);
+    CHECK(near(info->share[0].share, 0.5) && near(info->share[1].share, 0.25));
+    CHECK_STRING(info->share[2].model, "resnet18");
+    CHECK_INT(info->share[1].workers, 1);
+    CHECK_INT(info->share[2].left, 100);
+    rig_destroy(rig);
+}
+
+// A job of which no worker may do anything that may be done for this one takes nothing from it.
+static void test_only_those_share_that_workers_can_do(void)
+{
+    struct rig *rig = rig_new();
+    struct idn_worker_message *hello = rig_hello_message(rig, 1);
+
+    rig_fill(&hello->u.hello.model[1].digest, 99); // no resnet18 here
+    rig_say(rig, 1, hello);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    rig_submit(rig, 2, "resnet18", 0, 99);
+    CHECK_INT(why(rig, 1)->jobs, 1);
+    rig_hello(rig, 2);
+    CHECK_INT(why(rig, 1)->jobs, 2);
+    rig_destroy(rig);
+}
+
+static void test_more_jobs_than_are_listed(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig->config.open_jobs_max = 40;
+    rig_restart(rig);
+    rig_hello(rig, 1);
+    for (unsigned job = 1; job <= 20; job++)
+        rig_submit(rig, job, "alexnet", 0, 99);
+    CHECK_INT(why(rig, 20)->jobs, 20);
+    CHECK_INT(why(rig, 20)->shares, IDN_WHY_JOBS_MAX);
+    CHECK(why(rig, 20)->share[0].job.bytes[0] == 20);
+    CHECK(near(why(rig, 20)->share[0].share, 0.05));
+    rig_destroy(rig);
+}
+
+static void test_fifo_says_who_is_first(void)
+{
+    struct rig *rig = rig_new();
+
+    rig->config.policy = IDN_POLICY_FIFO;
+    rig_restart(rig);
+    rig_hello(rig, 1);
+    for (unsigned job = 1; job <= 3; job++)
+        rig_submit(rig, job, "alexnet", 0, 99);
+    const struct idn_why_fact *fact = says(
+        rig, 3, IDN_WHY_BEHIND, "the policy is fifo, and 2 jobs come before it, 04000000 first");
+    CHECK_INT(fact->count, 2);
+    CHECK(near(why(rig, 3)->share[0].share, 0) && near(why(rig, 3)->share[1].share, 1));
+    says(rig, 1, IDN_WHY_BEHIND, "it comes before the 2 other jobs");
+    rig_destroy(rig);
+}
+
+static void test_static_says_how_many_are_set_aside(void)
+{
+    struct rig *rig = rig_new();
+
+    rig->config.policy = IDN_POLICY_STATIC;
+    rig_restart(rig);
+    for (unsigned n = 1; n <= 3; n++)
+        rig_hello(rig, n);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    rig_submit(rig, 2, "alexnet", 0, 99);
+    const struct idn_why_fact *fact = says(
+        rig, 2, IDN_WHY_SET_ASIDE, "1 of the 3 workers that may work on it is set aside for it");
+    CHECK_INT(fact->count, 1);
+    CHECK_INT(fact->total, 3);
+    CHECK(near(why(rig, 2)->share[1].share, 2.0 / 3));
+    rig_destroy(rig);
+}
+
+// ---- how it gets on
+
+static void test_who_works_and_when_it_is_expected(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 14);
+    struct idn_order lease = granted(rig, 1);
+    const struct idn_why_fact *fact =
+        says(rig, 1, IDN_WHY_WORKING, "1 worker works on it now; 1 may get more of it");
+    CHECK_INT(fact->count, 1);
+    CHECK(!tells(rig, 1, IDN_WHY_EXPECTED));
+    rig->now += 1000;
+    rig_clear(rig);
+    rig_say(rig, 1, rig_report(rig, 1, 1, &lease, 0, 5, IDN_END_NONE));
+    fact = says(rig, 1, IDN_WHY_EXPECTED, "10 images are left, at ");
+    CHECK_INT(fact->count, 10);
+    CHECK(fact->ms > 0);
+    const struct idn_why_info *info = why(rig, 1);
+    CHECK_INT(info->fact[info->facts - 1].code, IDN_WHY_EXPECTED);
+    says(rig, 1, IDN_WHY_WORKING, "its last 10 images are with 1 worker now");
+    rig_destroy(rig);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_jobs_share_by_weight),
+        CHECK_TEST(test_only_those_share_that_workers_can_do),
+        CHECK_TEST(test_more_jobs_than_are_listed),
+        CHECK_TEST(test_fifo_says_who_is_first),
+        CHECK_TEST(test_static_says_how_many_are_set_aside),
+        CHECK_TEST(test_who_works_and_when_it_is_expected),
+    };
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
