@@ -104,15 +104,14 @@ struct idn_lease {
     uint32_t taken;        // of them reported by others
     uint32_t first_slice;
     bool alone;
-    bool confirmed;            // the worker has spoken of it
-    bool trimming;             // TRIM is unanswered
-    bool spent;                // nothing more can be trimmed off it
-    uint64_t urgent_ms;        // of images that came back from a silent worker: left alone until
-    uint32_t keep;             // of the TRIM
-    uint32_t held_since_ms;    // low half of the time: no lease lasts for weeks
-    struct idn_job *wanted_by; // that the TRIM is for, if its serial is still
-    uint64_t wanted;           // or 0: for none
-    uint64_t sent_ms;          // of the unanswered order
+    bool confirmed;               // the worker has spoken of it
+    bool trimming;                // TRIM is unanswered
+    bool spent;                   // nothing more can be trimmed off it
+    uint64_t urgent_ms;           // of images that came back from a silent worker: left alone until
+    uint32_t keep, held_since_ms; // of the TRIM; low half of the time it was granted
+    struct idn_job *wanted_by;    // that the TRIM is for, if its serial is still
+    uint64_t wanted;              // or 0: for none
+    uint64_t sent_ms;             // of the unanswered order
     struct idn_link in_job, in_unanswered, in_pool;
 };
 
