@@ -67,9 +67,10 @@ class Cluster:
     """A broker, workers of one thread each, and a session with the broker.
 
     kind 'real': engine onednn, alexnet and resnet18. kind 'replay': models is
-    {name: (microseconds an image, images a task)}."""
+    {name: (microseconds an image, images a task)}. Without `told` the workers' logs say nothing
+    of slices."""
 
-    def __init__(self, build, workers, kind='replay', models=None, policy='fair-time'):
+    def __init__(self, build, workers, kind='replay', models=None, policy='fair-time', told=True):
         self.e2e = load_cluster(build)
         if kind == 'real':
             models = {name: real_model(self.e2e, name) for name in BATCH}
@@ -83,7 +84,7 @@ class Cluster:
         engine = 'onednn' if kind == 'real' else 'replay'
         self.cluster = self.e2e.Cluster(models=models, lists={'images': images}, engine=engine,
                                         broker_keys=[f'    policy = {policy}'])
-        self.count = workers
+        self.count, self.told = workers, told
         self.logs = {}  # of workers, as far as they were read
         self.batch = {name: model['batch'] for name, model in models.items()}
 
@@ -102,7 +103,8 @@ class Cluster:
         self.cluster.__exit__(kind, value, traceback)
 
     def start_worker(self, instance):
-        self.cluster.start_worker(instance, '--threads', 1, '--verbose')
+        verbose = ['--verbose'] if self.told else []
+        self.cluster.start_worker(instance, '--threads', 1, *verbose)
 
     def wait_for_workers(self, count):
         self.e2e.wait_for(lambda: sum(w['state'] in ('idle', 'busy') and w['models_ready'] > 0
