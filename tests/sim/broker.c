@@ -327,7 +327,9 @@ void sim_broker_step(struct sim *sim, uint32_t broker, struct idn_event event)
     event.now_ms = sim_node_now(sim, broker);
     event.wall_ms = 1700000000000u + sim->now + (uint64_t)sim->node[broker].wall_skew;
     sim->stats->steps++;
+    bool reigned = sim_claim_before(sim, broker, &event);
     idn_core_step(of->core, &event);
+    sim_claim_after(sim, broker, reigned, &event);
     struct idn_actions actions = idn_core_actions(of->core);
     for (size_t i = 0; i < actions.count; i++) {
         sim_check_action(sim, broker, &actions.item[i]);

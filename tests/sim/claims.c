@@ -51,6 +51,59 @@ void sim_claim_reign(struct sim *sim, uint32_t broker)
             'a' + (int)broker, 'b' - (int)broker);
 }
 
+static void hear(struct sim *sim, uint32_t broker, const struct idn_worker_beat *beat)
+{
+    struct sim_heard *heard = sim->broker[broker].heard, *of = &heard[0];
+
+    for (uint32_t i = 0; i < SIM_HEARD_MAX && of->nonce != beat->nonce; i++)
+        if (heard[i].nonce == beat->nonce || heard[i].at_ms < of->at_ms)
+            of = &heard[i];
+    if (of->nonce == beat->nonce && beat->sequence <= of->sequence)
+        return;
+    *of = (struct sim_heard){.nonce = beat->nonce,
+        .sequence = beat->sequence,
+        .at_ms = sim->now,
+        .obeyed = beat->obeyed,
+        .silent = beat->active_silent_ms >= IDN_DEAD_MS};
+}
+
+bool sim_claim_before(struct sim *sim, uint32_t broker, const struct idn_event *event)
+{
+    if (event->type == IDN_EVENT_BEAT)
+        hear(sim, broker, event->u.beat);
+    return reigns(sim, broker);
+}
+
+static bool says_that_it_reigns(const struct idn_event *event, struct idn_epoch above)
+{
+    const struct idn_mirror_frame *frame = event->u.mirror;
+
+    return event->type == IDN_EVENT_MIRROR &&
+           (frame->role == IDN_ROLE_ACTIVE || frame->role == IDN_ROLE_ALONE) &&
+           idn_epoch_compare(frame->epoch, above) > 0;
+}
+
+void sim_claim_after(struct sim *sim, uint32_t broker, bool reigned, const struct idn_event *event)
+{
+    const struct idn_core *core = sim->broker[broker].core;
+    uint32_t live = 0, left = 0;
+
+    // With room for no more than there are it has not counted those that came back at once.
+    if (!reigned || reigns(sim, broker) || says_that_it_reigns(event, core->epoch) ||
+        sim->plan.workers_max <= sim->plan.workers)
+        return;
+    for (uint32_t i = 0; i < SIM_HEARD_MAX; i++) {
+        const struct sim_heard *of = &sim->broker[broker].heard[i];
+        if (of->nonce == 0 || sim->now - of->at_ms >= IDN_DEAD_MS)
+            continue;
+        live++;
+        left += !of->silent && idn_epoch_compare(of->obeyed, core->epoch) > 0;
+    }
+    if (2 * left <= live)
+        sim_fail(sim, "broker %c steps down though %u of the %u workers that it hears follow it",
+            'a' + (int)broker, live - left, live);
+}
+
 void sim_claim_yield(struct sim *sim, uint32_t broker, const struct idn_mirror_frame *frame)
 {
     const struct idn_core *core = sim->broker[broker].core;

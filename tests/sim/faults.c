@@ -186,7 +186,7 @@ static void cut(struct sim *sim, struct sim_fault_end *end, uint32_t from, uint3
 
 static uint64_t cut_ms(struct sim *sim)
 {
-    return one_in(sim, 3) ? from_to(sim, 50, 900) : from_to(sim, 900, 9000);
+    return one_in(sim, 3) ? from_to(sim, 50, 900) : from_to(sim, 900, sim->plan.cut_ms);
 }
 
 static void cut_node(struct sim *sim, enum sim_fault fault)

@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FAILURES_MAX = 10, RUN_CPU_S = 120 };
+enum { FAILURES = 10, RUN_CPU_S = 120 };
 
 static const char usage[] =
     "usage: idunno-sim SEED [--trace]\n"
-    "       idunno-sim --seeds FIRST..LAST [--fresh N] [--coverage]\n"
+    "       idunno-sim --seeds FIRST..LAST [--fresh N] [--coverage] [--coverage-at-least N]\n"
     "\n"
     "Runs the brokers', workers' and clients' real cores against a simulated network, disks,\n"
     "clocks and processes. A seed is one run: it draws the cluster, the faults and every moment.\n"
@@ -26,16 +26,18 @@ static const char usage[] =
     "  --seeds FIRST..LAST  runs these seeds\n"
     "  --fresh N          and N seeds that nobody has run before\n"
     "  --mutant NAME      with this deliberate bug; --mutant list names them all\n"
-    "  --mutants          tries each until it is caught, on these seeds; without --seeds on one\n"
-    "                     that caught it before, then on 1..3000\n"
+    "  --mutants          tries each until it is caught, on these seeds; without --seeds on those\n"
+    "                     that caught it before, then on 1..1000\n"
     "  --coverage         which fault met which role, how often\n"
+    "  --coverage-at-least N  likewise, and each must have met each that it can N times\n"
     "  --once             runs each seed once only\n"
+    "  --failures N       stops after so many, not after 10\n"
     "  --help\n"
     "\n"
-    "Exit status: 0 all held, 1 a run failed (its seed is printed), 2 usage.\n";
+    "Exit status: 0 all held, 1 a run failed (its seed is printed) or less was met, 2 usage.\n";
 
 struct options {
-    uint64_t first, last, fresh;
+    uint64_t first, last, fresh, failures, coverage_least;
     bool any, trace, coverage, once, mutants;
     const char *mutant;
 };
@@ -78,14 +80,24 @@ static void take_seed(struct options *options, const char *text)
     options->any = true;
 }
 
+static uint64_t take_count(const char *text)
+{
+    char *end;
+    uint64_t number = number_of(text, &end);
+
+    if (*end != '\0')
+        misuse("a count is a number, not ", text);
+    return number;
+}
+
 static void take_options(struct options *options, int argc, char **argv)
 {
     static const struct option known[] = {{"trace", no_argument, NULL, 't'},
         {"seeds", required_argument, NULL, 's'}, {"fresh", required_argument, NULL, 'f'},
-        {"coverage", no_argument, NULL, 'c'}, {"once", no_argument, NULL, 'o'},
+        {"coverage", no_argument, NULL, 'c'}, {"coverage-at-least", required_argument, NULL, 'l'},
+        {"once", no_argument, NULL, 'o'}, {"failures", required_argument, NULL, 'F'},
         {"mutant", required_argument, NULL, 'm'}, {"mutants", no_argument, NULL, 'M'},
         {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    char *end;
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -94,9 +106,13 @@ static void take_options(struct options *options, int argc, char **argv)
         else if (option == 's')
             take_range(options, optarg);
         else if (option == 'f')
-            options->fresh = number_of(optarg, &end);
+            options->fresh = take_count(optarg);
         else if (option == 'c')
             options->coverage = true;
+        else if (option == 'l')
+            options->coverage_least = take_count(optarg);
+        else if (option == 'F')
+            options->failures = take_count(optarg);
         else if (option == 'o')
             options->once = true;
         else if (option == 'm')
@@ -220,40 +236,106 @@ static void choose_mutant(const char *name)
         misuse("--mutant list names those that exist; none is named ", name);
 }
 
-// How many seeds it takes to catch each.
-static int try_mutants(struct sim *sim, const struct options *options)
+static bool is_caught(struct sim *sim, uint64_t seed)
 {
-    enum { MOST = 3000 };
-    uint64_t first = options->any ? options->first : 1, last = options->any ? options->last : MOST;
     struct sim_stats stats;
-    int missed = 0;
 
-    for (int i = 0; sim_mutants[i].name != NULL; i++) {
-        uint64_t seed = first;
-        idn_sim_mutant = i + 1;
-        if (!options->any && !run_once(sim, sim_mutants[i].seed, NULL, &stats)) {
-            (void)printf("caught  %-36s by seed %lu\n", sim_mutants[i].name, sim_mutants[i].seed);
-            continue;
-        }
-        while (seed <= last && run_once(sim, seed, NULL, &stats))
-            seed++;
-        missed += seed > last;
-        if (seed > last)
-            (void)printf("MISSED  %-36s not caught by %" PRIu64 " seeds\n", sim_mutants[i].name,
-                last - first + 1);
-        else
-            (void)printf("caught  %-36s %5" PRIu64 " seeds: %s\n", sim_mutants[i].name,
-                seed - first + 1, sim->failure);
-        (void)fflush(stdout);
+    return !run_once(sim, seed, NULL, &stats);
+}
+
+static const uint64_t no_seed = UINT64_MAX;
+
+// The first of these that catches it.
+static uint64_t find_seed(struct sim *sim, uint64_t first, uint64_t last)
+{
+    for (uint64_t seed = first; seed <= last; seed++)
+        if (is_caught(sim, seed))
+            return seed;
+    return no_seed;
+}
+
+static uint64_t try_hints(struct sim *sim, const struct sim_mutant *mutant)
+{
+    for (int i = 0; i < IDN_SIM_HINTS_MAX && mutant->seed[i] != 0; i++)
+        if (is_caught(sim, mutant->seed[i]))
+            return mutant->seed[i];
+    return no_seed;
+}
+
+// Caught it is, but the next run shall not have to search.
+static void tell_stale(const struct sim_mutant *mutant, uint64_t seed)
+{
+    (void)printf("        its seeds in tests/sim/mutants.list (%lu ...) do not catch it any more: "
+                 "put %" PRIu64 " there\n",
+        mutant->seed[0], seed);
+}
+
+static bool try_mutant(struct sim *sim, const struct options *options, int number)
+{
+    enum { MOST = 1000 };
+    const struct sim_mutant *mutant = &sim_mutants[number];
+    uint64_t first = options->any ? options->first : 1, last = options->any ? options->last : MOST;
+
+    idn_sim_mutant = number + 1;
+    uint64_t hint = options->any ? no_seed : try_hints(sim, mutant);
+    uint64_t seed = hint != no_seed ? hint : find_seed(sim, first, last);
+    if (seed == no_seed)
+        (void)printf(
+            "MISSED  %-36s by seeds %" PRIu64 "..%" PRIu64 "\n", mutant->name, first, last);
+    else
+        (void)printf("caught  %-36s by seed %4" PRIu64 ": %s\n", mutant->name, seed, sim->failure);
+    if (seed != no_seed && hint == no_seed && !options->any)
+        tell_stale(mutant, seed);
+    (void)fflush(stdout);
+    return seed != no_seed;
+}
+
+static bool try_mutants(struct sim *sim, const struct options *options)
+{
+    int missed = 0, count = 0;
+
+    for (; sim_mutants[count].name != NULL; count++)
+        missed += !try_mutant(sim, options, count);
+    (void)printf("%d of %d mutants caught\n", count - missed, count);
+    return missed == 0;
+}
+
+// ---- seeds
+
+static uint64_t run_seeds(struct sim *sim, const struct options *options, struct sim_stats *sum)
+{
+    uint64_t failures = 0;
+
+    for (uint64_t seed = options->first; options->any && failures < options->failures; seed++) {
+        failures += !run_seed(sim, options, seed, sum);
+        if (seed == options->last)
+            break;
     }
-    return missed;
+    if (options->fresh == 0)
+        return failures;
+    uint64_t first = fresh_seed();
+    (void)printf("fresh seeds: %" PRIu64 "..%" PRIu64 "\n", first, first + options->fresh - 1);
+    for (uint64_t i = 0; i < options->fresh && failures < options->failures; i++)
+        failures += !run_seed(sim, options, first + i, sum);
+    return failures;
+}
+
+static bool run_options(struct sim *sim, const struct options *options)
+{
+    struct sim_stats sum = {0};
+    double began = cpu_now();
+    uint64_t failures = run_seeds(sim, options, &sum);
+
+    sim_report(&sum, cpu_now() - began);
+    if (options->coverage || options->coverage_least > 0)
+        sim_report_coverage(&sum);
+    return sim_report_gaps(&sum, options->coverage_least) == 0 && failures == 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {0};
-    struct sim_stats sum = {0};
-    uint32_t failures = 0;
+    struct options options = {.failures = FAILURES};
+    bool held = true;
 
     take_options(&options, argc, argv);
     if (sim_mutants[0].name == NULL && (options.mutants || options.mutant != NULL))
@@ -262,33 +344,14 @@ int main(int argc, char **argv)
     struct sim *sim = malloc(sizeof(*sim));
     if (sim == NULL)
         abort();
-    if (options.mutants) {
-        int missed = try_mutants(sim, &options);
-        free(sim);
-        return missed > 0;
-    }
-    if (options.mutant != NULL && strcmp(options.mutant, "list") == 0) {
-        list_mutants();
-        free(sim);
-        return 0;
-    }
-    if (options.mutant != NULL)
+    if (options.mutant != NULL && strcmp(options.mutant, "list") != 0)
         choose_mutant(options.mutant);
-    double began = cpu_now();
-    for (uint64_t seed = options.first; options.any && failures < FAILURES_MAX; seed++) {
-        failures += !run_seed(sim, &options, seed, &sum);
-        if (seed == options.last)
-            break;
-    }
-    if (options.fresh > 0) {
-        uint64_t first = fresh_seed();
-        (void)printf("fresh seeds: %" PRIu64 "..%" PRIu64 "\n", first, first + options.fresh - 1);
-        for (uint64_t i = 0; i < options.fresh && failures < FAILURES_MAX; i++)
-            failures += !run_seed(sim, &options, first + i, &sum);
-    }
-    sim_report(&sum, cpu_now() - began);
-    if (options.coverage)
-        sim_report_coverage(&sum);
+    if (options.mutants)
+        held = try_mutants(sim, &options);
+    else if (options.mutant != NULL && idn_sim_mutant == 0)
+        list_mutants();
+    else
+        held = run_options(sim, &options);
     free(sim);
-    return failures > 0;
+    return !held;
 }

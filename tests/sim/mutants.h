@@ -3,9 +3,11 @@
 #ifndef IDN_TESTS_SIM_MUTANTS_H
 #define IDN_TESTS_SIM_MUTANTS_H
 
+enum { IDN_SIM_HINTS_MAX = 3 };
+
 struct sim_mutant {
-    const char *name, *what; // NULL: the end
-    unsigned long seed;      // one that caught it
+    const char *name, *what;               // NULL: the end
+    unsigned long seed[IDN_SIM_HINTS_MAX]; // that caught it; 0: no more
 };
 
 extern const struct sim_mutant sim_mutants[];

@@ -81,7 +81,32 @@ static void draw_faults(struct sim_plan *plan, struct idn_random *random)
     plan->weight[SIM_FAULT_CHILD_HANG] = (plan->weight[SIM_FAULT_CHILD_HANG] + 2) / 3;
     plan->weight[SIM_FAULT_MODEL_GONE] = (plan->weight[SIM_FAULT_MODEL_GONE] + 2) / 3;
     plan->gap_ms = one_in(random, 3) ? from_to(random, 100, 600) : from_to(random, 600, 8000);
+    plan->cut_ms = 9000;
     plan->safety_ms = 1000ull * from_to(random, 10, one_in(random, 4) ? 150 : 45);
+}
+
+// Two halves that both go on for long, with workers, clients and people on either side, so that the
+// facts of one come late to the other.
+static void draw_halves(struct sim_plan *plan, struct idn_random *random)
+{
+    plan->brokers = SIM_BROKERS;
+    plan->workers_max += SIM_WORKERS - plan->workers;
+    plan->workers = SIM_WORKERS;
+    plan->clients = SIM_CLIENTS;
+    plan->mirror_required = false;
+    plan->poison = one_in(random, 2) ? from_to(random, 1, 3) : plan->poison;
+    plan->flaky = from_to(random, 1, 12);
+    plan->rivals = one_in(random, 2) ? from_to(random, 2, 8) : plan->rivals;
+    plan->classes = one_in(random, 3) ? 2 : 1;
+    for (int i = 0; i < SIM_FAULTS; i++)
+        plan->weight[i] = one_in(random, 4) ? plan->weight[i] : 0;
+    plan->weight[SIM_FAULT_ISLANDS] = 10;
+    plan->weight[SIM_FAULT_BRIDGE] = from_to(random, 0, 10);
+    plan->weight[SIM_FAULT_RETRY] = from_to(random, 0, 30);
+    plan->weight[SIM_FAULT_CHILD_DEATH] = from_to(random, 0, 10);
+    plan->gap_ms = from_to(random, 300, 4000);
+    plan->cut_ms = from_to(random, 5000, 25000);
+    plan->safety_ms = 1000ull * from_to(random, 30, 90);
 }
 
 void sim_plan_draw(struct sim_plan *plan, struct idn_random *random, uint32_t brokers_most)
@@ -92,6 +117,8 @@ void sim_plan_draw(struct sim_plan *plan, struct idn_random *random, uint32_t br
     draw_network(plan, random);
     draw_disks(plan, random);
     draw_faults(plan, random);
+    if (one_in(random, 5))
+        draw_halves(plan, random);
 }
 
 const char *sim_fault_name(enum sim_fault fault)

@@ -85,8 +85,8 @@ struct sim_plan {
     bool reorder, unreliable;
     // Disks.
     uint32_t commit_ms, read_ms, read_facts;
-    // Faults: how likely each kind is, and the mean time from one to the next.
-    uint32_t weight[SIM_FAULTS], gap_ms;
+    // Faults: how likely each kind is, the mean time from one to the next, the longest cut.
+    uint32_t weight[SIM_FAULTS], gap_ms, cut_ms;
     uint64_t safety_ms;
 };
 

@@ -56,6 +56,78 @@ void sim_report(const struct sim_stats *stats, double cpu_s)
     (void)printf("\n");
 }
 
+// ---- what can meet what (faults.c)
+
+enum {
+    BROKERS =
+        1 << SIM_ROLE_ACTIVE | 1 << SIM_ROLE_ALONE | 1 << SIM_ROLE_STANDBY | 1 << SIM_ROLE_LEARNER,
+    WORKERS = 1 << SIM_ROLE_BUSY | 1 << SIM_ROLE_IDLE,
+    CLIENTS = 1 << SIM_ROLE_CLIENT,
+};
+
+static unsigned nodes_of(enum sim_fault fault)
+{
+    switch (fault) {
+    case SIM_FAULT_BROKER_CRASH:
+    case SIM_FAULT_TORN_WRITE:
+    case SIM_FAULT_BOTH_CRASH:
+    case SIM_FAULT_BROKER_FREEZE:
+    case SIM_FAULT_BROKER_STALL:
+    case SIM_FAULT_STATE_LOST:
+    case SIM_FAULT_TAIL_LOST:
+    case SIM_FAULT_DISK_SLOW:
+    case SIM_FAULT_DISK_HANG:
+    case SIM_FAULT_DISK_FULL:
+    case SIM_FAULT_DISK_FAIL:
+    case SIM_FAULT_LINK_CUT:
+    case SIM_FAULT_ISLANDS:
+    case SIM_FAULT_BRIDGE:
+    case SIM_FAULT_SWITCH:
+    case SIM_FAULT_BOOTSTRAP:
+    case SIM_FAULT_RETRY:
+    case SIM_FAULT_SPAM:
+        return BROKERS;
+    case SIM_FAULT_WORKER_CRASH:
+    case SIM_FAULT_WORKER_FREEZE:
+    case SIM_FAULT_WORKER_DRAIN:
+    case SIM_FAULT_CHILD_DEATH:
+    case SIM_FAULT_CHILD_HANG:
+    case SIM_FAULT_MODEL_GONE:
+        return WORKERS;
+    case SIM_FAULT_CLIENT_CRASH:
+    case SIM_FAULT_CLIENT_FREEZE:
+        return CLIENTS;
+    case SIM_FAULT_BREAK:
+        return WORKERS | CLIENTS;
+    case SIM_FAULT_CUT:
+    case SIM_FAULT_CUT_ONE_WAY:
+    case SIM_FAULT_CLOG:
+    case SIM_FAULT_CLOCK_JUMP:
+        return BROKERS | WORKERS | CLIENTS;
+    case SIM_FAULT_LOSS: // of the network as a whole
+    case SIM_FAULTS:
+        break;
+    }
+    return 0;
+}
+
+// What strikes a node may find it down.
+static bool can_meet(enum sim_fault fault, enum sim_role role)
+{
+    return (nodes_of(fault) | 1u << SIM_ROLE_NONE) >> role & 1;
+}
+
+static uint64_t least_met(const struct sim_stats *stats)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (int i = 0; i < SIM_FAULTS; i++)
+        for (int k = 0; k < SIM_ROLES; k++)
+            if (can_meet(i, k) && stats->met[i][k] < least)
+                least = stats->met[i][k];
+    return least;
+}
+
 void sim_report_coverage(const struct sim_stats *stats)
 {
     (void)printf("%-20s", "fault met by role");
@@ -72,4 +144,22 @@ void sim_report_coverage(const struct sim_stats *stats)
         }
         (void)printf("\n");
     }
+    (void)printf(
+        "each has met each role that it can meet %" PRIu64 " times at least\n", least_met(stats));
+}
+
+uint32_t sim_report_gaps(const struct sim_stats *stats, uint64_t least)
+{
+    uint32_t gaps = 0;
+
+    for (int i = 0; i < SIM_FAULTS; i++)
+        for (int k = 0; k < SIM_ROLES; k++) {
+            if (!can_meet(i, k) || stats->met[i][k] >= least)
+                continue;
+            (void)printf("the fault \"%s\" met the role \"%s\" %" PRIu64 " times, not %" PRIu64
+                         "\n",
+                sim_fault_name(i), sim_role_name(k), stats->met[i][k], least);
+            gaps++;
+        }
+    return gaps;
 }

@@ -35,6 +35,7 @@ enum {
     SIM_IMAGES = 400, // of the data set
     SIM_JOBS_MAX = 40,
     SIM_BOOTS_MAX = 512,       // starts of brokers
+    SIM_HEARD_MAX = 16,        // workers that a broker has heard
     SIM_SERIALS_MAX = 1 << 12, // leases of a reign that are remembered
     SIM_CLIENT_JOBS_MAX = SIM_JOBS_MAX,
     SIM_TEXT_SIZE = 512,
@@ -134,6 +135,12 @@ struct sim_charge { // virtual time of a job, less what was reported of it
     int64_t base;
 };
 
+struct sim_heard { // what a worker's newest beat said
+    uint64_t nonce, sequence, at_ms;
+    struct idn_epoch obeyed;
+    bool silent; // it misses the active that it obeys
+};
+
 struct sim_broker {
     struct idn_core *core;
     void *memory;
@@ -145,8 +152,9 @@ struct sim_broker {
     bool learner;                  // started without all its facts, and not bootstrapped
     uint64_t lack[SIM_BOOTS_MAX];  // what the other had then
     struct sim_charge charge[SIM_JOBS_MAX];
-    uint32_t refolds;                      // under way
-    bool in_sync;                          // at the end of the step before
+    uint32_t refolds; // under way
+    bool in_sync;     // at the end of the step before
+    struct sim_heard heard[SIM_HEARD_MAX];
     uint64_t lease_nonce[SIM_SERIALS_MAX]; // who holds the lease of this serial
 };
 
