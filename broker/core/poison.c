@@ -109,6 +109,7 @@ static void count_death(struct idn_core *core, const struct idn_worker *worker, 
     }
     suspect->two_workers = suspect->two_workers || suspect->nonce != worker->nonce;
     suspect->deaths++;
+    core->look = true; // who had to leave it to others may try it now
     if (suspect->deaths >= IDN_DEATHS_ALONE_MAX && quarantine(core, worker, job, index, reason))
         drop(core, suspect);
 }

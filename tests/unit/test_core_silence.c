@@ -295,8 +295,18 @@ static void test_a_dead_host_s_images_in_the_child_become_suspect(void)
     rig_destroy(rig);
 }
 
-// An image that died on worker 1 waits for worker 2, but not when that one's connection is gone.
-static void test_nobody_waits_for_a_worker_that_is_out_of_reach(void)
+static void child_dies_of(
+    struct rig *rig, unsigned n, const struct idn_order *lease, uint32_t image)
+{
+    struct idn_worker_message *message = rig_report(rig, n, 1, lease, 0, 0, IDN_END_DEATH);
+
+    message->u.report.in_child = 1, message->u.report.image[0] = image;
+    message->u.report.alone = true;
+    rig_say(rig, n, message);
+}
+
+// Image 100 died on worker 1, which has nothing else to do; worker 2 is to try it.
+static struct rig *rig_with_an_image_for_another(struct idn_order *ret_lease)
 {
     struct rig *rig = rig_with_tasks_of_100();
 
@@ -304,14 +314,32 @@ static void test_nobody_waits_for_a_worker_that_is_out_of_reach(void)
     rig_submit(rig, 1, "alexnet", 0, 99);
     rig_hello(rig, 1);
     rig_submit(rig, 2, "alexnet", 100, 100);
-    struct idn_order lease = granted(rig, 1);
+    *ret_lease = granted(rig, 1);
     rig_clear(rig);
-    struct idn_worker_message *message = rig_report(rig, 1, 1, &lease, 0, 0, IDN_END_DEATH);
-    message->u.report.in_child = 1, message->u.report.image[0] = 100;
-    message->u.report.alone = true;
-    rig_say(rig, 1, message);
+    child_dies_of(rig, 1, ret_lease, 100);
     CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
+    return rig;
+}
+
+static void test_nobody_waits_for_a_worker_that_is_out_of_reach(void)
+{
+    struct idn_order lease;
+    struct rig *rig = rig_with_an_image_for_another(&lease);
+
     rig_step(rig, (struct idn_event){.type = IDN_EVENT_WORKER_GONE, .u.gone = {.peer = 2}});
+    CHECK_INT(granted(rig, 1).u.lease.alone, 1);
+    CHECK_INT(idn_workers_find(rig->core, 102)->leases, 1);
+    rig_destroy(rig);
+}
+
+// It had the image from a reign of before.
+static void test_nobody_waits_for_a_worker_that_has_tried(void)
+{
+    struct idn_order lease;
+    struct rig *rig = rig_with_an_image_for_another(&lease);
+
+    lease.u.lease.id.epoch.counter = 0;
+    child_dies_of(rig, 2, &lease, 100);
     CHECK_INT(granted(rig, 1).u.lease.alone, 1);
     CHECK_INT(idn_workers_find(rig->core, 102)->leases, 1);
     rig_destroy(rig);
@@ -513,6 +541,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_the_others_may_follow),
         CHECK_TEST(test_nothing_is_stolen_from_one_that_may_follow),
         CHECK_TEST(test_nobody_waits_for_a_worker_that_is_out_of_reach),
+        CHECK_TEST(test_nobody_waits_for_a_worker_that_has_tried),
         CHECK_TEST(test_deaths_on_three_tasks_bench),
         CHECK_TEST(test_who_alone_can_serve_a_job_is_not_benched),
         CHECK_TEST(test_who_is_needed_leaves_the_bench),
