@@ -205,6 +205,12 @@ static void time_task(struct idn_core *core, struct idn_measured *slot, const st
     idn_open_tasks_remove(&core->measures.tasks, task);
 }
 
+// Rows that others had brought before are work of no task.
+static uint64_t part_of(uint64_t compute_us, uint32_t fresh, uint32_t count)
+{
+    return compute_us / count * fresh + compute_us % count * fresh / count;
+}
+
 void idn_measure_report(struct idn_core *core, struct idn_job *job, const struct idn_folded *folded,
     uint32_t count, uint64_t compute_us)
 {
@@ -217,8 +223,7 @@ void idn_measure_report(struct idn_core *core, struct idn_job *job, const struct
     if (slot == NULL)
         return;
     count_images(core, slot, job, folded->fresh);
-    // Rows that others had brought before are work of no task.
-    time_task(core, slot, job, folded, compute_us / count * folded->fresh);
+    time_task(core, slot, job, folded, part_of(compute_us, folded->fresh, count));
 }
 
 // ---- what is known
