@@ -166,6 +166,8 @@ static bool answers(uint32_t request, uint32_t reply)
         [IDN_REQUEST_SET] = IDN_REPLY_ACCEPTED,
         [IDN_REQUEST_ASSIGNMENT] = IDN_REPLY_ASSIGNMENT,
         [IDN_REQUEST_WHY] = IDN_REPLY_WHY,
+        [IDN_REQUEST_RATES] = IDN_REPLY_RATES,
+        [IDN_REQUEST_TIMES] = IDN_REPLY_TIMES,
     };
     IDN_ASSERT(request < sizeof(wanted) && wanted[request] != 0);
     return reply == IDN_REPLY_REFUSED || reply == wanted[request];

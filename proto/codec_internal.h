@@ -100,6 +100,8 @@ void *idn_put_items(struct idn_arena *arena, uint32_t count, uint32_t most);
 void idn_put_assignment(
     struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to);
 void idn_put_why(struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to);
+void idn_put_rates(struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to);
+void idn_put_times(struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to);
 
 // ---- protobuf's -> ours, checked; messages may be NULL (absent)
 
@@ -147,5 +149,7 @@ void idn_take_entry(
 void *idn_take_items(struct idn_check *check, size_t count, uint32_t most, size_t size);
 void idn_take_assignment(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to);
 void idn_take_why(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to);
+void idn_take_rates(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to);
+void idn_take_times(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to);
 
 #endif

@@ -324,6 +324,8 @@ static const struct {
     [IDN_REPLY_RESULTS] = {"RESULTS", put_results, take_results},
     [IDN_REPLY_ASSIGNMENT] = {"ASSIGNMENT", idn_put_assignment, idn_take_assignment},
     [IDN_REPLY_WHY] = {"WHY", idn_put_why, idn_take_why},
+    [IDN_REPLY_RATES] = {"RATES", idn_put_rates, idn_take_rates},
+    [IDN_REPLY_TIMES] = {"TIMES", idn_put_times, idn_take_times},
 };
 enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
 

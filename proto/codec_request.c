@@ -80,6 +80,18 @@ static void put_datasets(
     to->datasets = put_page(arena, message);
 }
 
+static void put_rates(
+    struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    to->rates = put_page(arena, message);
+}
+
+static void put_times(
+    struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
+{
+    to->times = put_page(arena, message);
+}
+
 static void put_status(
     struct idn_arena *arena, const struct idn_request *message, Idunno__Request *to)
 {
@@ -244,6 +256,18 @@ static void take_datasets(
     to->u.page.cursor = from->datasets->cursor;
 }
 
+static void take_rates(struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
+{
+    (void)check;
+    to->u.page.cursor = from->rates->cursor;
+}
+
+static void take_times(struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
+{
+    (void)check;
+    to->u.page.cursor = from->times->cursor;
+}
+
 static void take_results(
     struct idn_check *check, const Idunno__Request *from, struct idn_request *to)
 {
@@ -303,6 +327,8 @@ static const struct {
     [IDN_REQUEST_SET] = {"SET", 0, put_set, take_set}, // some name a job
     [IDN_REQUEST_ASSIGNMENT] = {"ASSIGNMENT", 0, put_assignment, take_assignment},
     [IDN_REQUEST_WHY] = {"WHY", PREFIX_BITS_MIN, put_why, take_nothing},
+    [IDN_REQUEST_RATES] = {"RATES", 0, put_rates, take_rates},
+    [IDN_REQUEST_TIMES] = {"TIMES", 0, put_times, take_times},
 };
 enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
 

@@ -9,6 +9,7 @@
 
 #include "proto/fact.h"
 #include "proto/limits.h"
+#include "proto/rates.h"
 #include "proto/result.h"
 #include "proto/types.h"
 #include "proto/why.h"
@@ -75,6 +76,8 @@ enum idn_request_type {
     IDN_REQUEST_SET = 17,        // a setting: batch of a model, weight of a job, drain of a worker
     IDN_REQUEST_ASSIGNMENT = 18, // what each worker has leased
     IDN_REQUEST_WHY = 19,        // why a job waits, or how fast it is
+    IDN_REQUEST_RATES = 20,      // how fast the open jobs get on, and how equally
+    IDN_REQUEST_TIMES = 21,      // how long the tasks of each model take
 };
 
 // A job as a person names it: the first bits of its key.
@@ -121,7 +124,7 @@ struct idn_request {
         } jobs;
         struct {
             uint64_t cursor;
-        } page; // WORKERS, MODELS, DATASETS, ASSIGNMENT
+        } page; // WORKERS, MODELS, DATASETS, ASSIGNMENT, RATES, TIMES
         struct {
             uint32_t from;   // first image wanted
             uint32_t most;   // rows, 1 .. IDN_PAGE_ROWS_MAX
@@ -150,6 +153,8 @@ enum idn_reply_type {
     IDN_REPLY_RESULTS = 11,
     IDN_REPLY_ASSIGNMENT = 12,
     IDN_REPLY_WHY = 13,
+    IDN_REPLY_RATES = 14,
+    IDN_REPLY_TIMES = 15,
 };
 
 enum idn_job_state {
@@ -201,20 +206,6 @@ enum idn_worker_state {
         6, // its inference process died on too many tasks; gets nothing for a while
 };
 const char *idn_worker_state_name(unsigned state);
-
-// What the rates since the last change are counted from.
-enum idn_change {
-    IDN_CHANGE_REIGN = 1,        // the broker began to reign
-    IDN_CHANGE_JOB_ACCEPTED = 2, // or open again
-    IDN_CHANGE_JOB_ENDED = 3,
-    IDN_CHANGE_JOB_CANCELLED = 4,
-    IDN_CHANGE_WORKER_JOINED = 5,
-    IDN_CHANGE_WORKER_LEFT = 6,
-    IDN_CHANGE_WEIGHT = 7,
-    IDN_CHANGE_BATCH = 8,
-    IDN_CHANGE_DRAIN = 9, // set or lifted
-};
-const char *idn_change_name(unsigned change); // "job_accepted", ...; NULL for none
 
 // A model or data set of the registry, as the broker sees it.
 struct idn_entry_info {
@@ -305,6 +296,8 @@ struct idn_reply {
             struct idn_assignment_info *item;
         } assignment;
         struct idn_why_info *why; // owned by whoever made the reply
+        struct idn_rates_page rates;
+        struct idn_times_page times;
         struct idn_status_info status;
         struct {
             struct idn_key job;

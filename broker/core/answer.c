@@ -3,6 +3,7 @@
 #include "broker/core/info.h"
 #include "broker/core/jobs.h"
 #include "broker/core/mirror.h"
+#include "broker/core/rates.h"
 #include "broker/core/roles.h"
 #include "broker/core/uploads.h"
 #include "broker/core/why.h"
@@ -115,6 +116,11 @@ static const struct idn_job *job_after_cursor(
     return job;
 }
 
+static uint64_t cursor_of(const struct idn_core *core, const struct idn_job *job)
+{
+    return job->serial << SLOT_BITS | (uint64_t)(job - core->job);
+}
+
 static void answer_jobs(const struct idn_core *core, uint64_t now,
     const struct idn_request *request, union idn_core_items *items, struct idn_reply *ret)
 {
@@ -126,7 +132,7 @@ static void answer_jobs(const struct idn_core *core, uint64_t now,
     for (; job != NULL && ret->u.jobs.count < IDN_PAGE_JOBS_MAX;
          job = job_before(core, link_of(job, all), all)) {
         idn_job_info_of(core, job, now, &items->job[ret->u.jobs.count++]);
-        ret->u.jobs.cursor = job->serial << SLOT_BITS | (uint64_t)(job - core->job);
+        ret->u.jobs.cursor = cursor_of(core, job);
     }
     if (job == NULL)
         ret->u.jobs.cursor = 0;
@@ -195,6 +201,37 @@ static void answer_entries(const struct idn_core *core, const struct idn_request
     ret->u.entries.cursor = at < end ? at : 0;
 }
 
+static void answer_rates(const struct idn_core *core, uint64_t now,
+    const struct idn_request *request, union idn_core_items *items, struct idn_reply *ret)
+{
+    const struct idn_job *job = job_after_cursor(core, request->u.page.cursor, false), *last = NULL;
+    struct idn_rates_page *page = &ret->u.rates;
+
+    ret->type = IDN_REPLY_RATES;
+    page->item = items->rate;
+    for (; job != NULL && page->count < IDN_PAGE_JOBS_MAX;
+         job = job_before(core, &job->in_open, false)) {
+        idn_rate_info_of(core, job, now, &items->rate[page->count++]);
+        last = job;
+    }
+    page->cursor = job == NULL ? 0 : cursor_of(core, last);
+    idn_rates_want(core, last, page->count, items->rate);
+    if (request->u.page.cursor == 0)
+        idn_rates_head(core, now, page);
+}
+
+static void answer_times(const struct idn_core *core, const struct idn_request *request,
+    union idn_core_items *items, struct idn_reply *ret)
+{
+    uint64_t at = request->u.page.cursor;
+
+    ret->type = IDN_REPLY_TIMES;
+    ret->u.times.item = items->times;
+    for (; at < core->models && ret->u.times.count < IDN_PAGE_WORKERS_MAX; at++)
+        idn_times_info_of(core, (uint32_t)at, &items->times[ret->u.times.count++]);
+    ret->u.times.cursor = at < core->models ? at : 0;
+}
+
 void idn_core_answer(const struct idn_core *core, uint64_t now_ms,
     const struct idn_request *request, union idn_core_items *items, struct idn_reply *ret)
 {
@@ -222,6 +259,10 @@ void idn_core_answer(const struct idn_core *core, uint64_t now_ms,
         answer_assignment(core, now, request, items, ret);
     } else if (request->type == IDN_REQUEST_WHY) {
         answer_why(core, now, request, items, ret);
+    } else if (request->type == IDN_REQUEST_RATES) {
+        answer_rates(core, now, request, items, ret);
+    } else if (request->type == IDN_REQUEST_TIMES) {
+        answer_times(core, request, items, ret);
     } else {
         refuse(ret, IDN_REFUSED_UNSUPPORTED);
         idn_format(

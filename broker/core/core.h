@@ -239,10 +239,12 @@ union idn_core_items {
     struct idn_entry_info entry[IDN_PAGE_WORKERS_MAX];
     struct idn_assignment_info assignment[IDN_PAGE_WORKERS_MAX];
     struct idn_why_info why;
+    struct idn_rate_info rate[IDN_PAGE_JOBS_MAX];
+    struct idn_times_info times[IDN_PAGE_WORKERS_MAX];
 };
 
 // Answers a request that changes nothing: HELLO, JOB, JOBS, WORKERS, MODELS, DATASETS, STATUS,
-// ASSIGNMENT, WHY.
+// ASSIGNMENT, WHY, RATES, TIMES.
 // items is written by pages and must live as long as *ret. STATUS leaves store_bytes, version and
 // uptime to the shell.
 void idn_core_answer(const struct idn_core *core, uint64_t now_ms,

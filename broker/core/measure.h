@@ -20,14 +20,6 @@
 #include "broker/core/fold.h"
 #include "broker/core/state.h"
 
-enum idn_window {
-    IDN_WINDOW_10S,
-    IDN_WINDOW_60S,
-    IDN_WINDOW_CHANGE,
-    IDN_WINDOW_SHARED,
-    IDN_WINDOWS
-};
-
 // ---- what happens
 
 // A report of `count` rows was folded, compute_us the time that it says it took.

@@ -258,6 +258,8 @@ void idn_request_take(struct idn_core *core, idn_peer peer, const struct idn_req
     case IDN_REQUEST_STATUS:
     case IDN_REQUEST_ASSIGNMENT:
     case IDN_REQUEST_WHY:
+    case IDN_REQUEST_RATES:
+    case IDN_REQUEST_TIMES:
         break;
     }
     // Questions that change nothing go to idn_core_answer; a type that is none was refused by the

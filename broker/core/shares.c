@@ -69,7 +69,7 @@ static uint64_t usual_task_us(const struct idn_core *core, uint32_t *ret_unknown
     return known == 0 ? 1 : sum / known;
 }
 
-static uint32_t count_live(const struct idn_core *core)
+uint32_t idn_shares_workers(const struct idn_core *core)
 {
     uint32_t count = 0;
 
@@ -83,7 +83,7 @@ static void apportion(struct idn_core *core, uint64_t usual_us)
 {
     uint64_t need[IDN_WORKERS_MAX];
     uint16_t share[IDN_WORKERS_MAX];
-    uint32_t workers = count_live(core), jobs = 0, at = 0;
+    uint32_t workers = idn_shares_workers(core), jobs = 0, at = 0;
 
     IDN_EACH(link, &core->open)
     {

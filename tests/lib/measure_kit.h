@@ -1,5 +1,5 @@
 // Workers that serve one model each and work as told, for tests of what the broker measures: worker
-// 1 has alexnet (tasks of 10 images), 2 has resnet18 (tasks of 8), 3 has both.
+// 1 has alexnet (tasks of 10 images), 2 has resnet18 (tasks of 8), the others have both.
 #ifndef IDN_TESTS_LIB_MEASURE_KIT_H
 #define IDN_TESTS_LIB_MEASURE_KIT_H
 
@@ -7,7 +7,7 @@
 #include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
-enum { KIT_WORKERS = 3, KIT_BEAT_MS = 100 };
+enum { KIT_WORKERS = 8, KIT_BEAT_MS = 100 };
 
 struct kit {
     struct rig *rig;

@@ -97,7 +97,7 @@ const char *sim_request_text(const struct sim *sim, const struct idn_request *re
 {
     static const char *const names[] = {"?", "hello", "submit", "upload", "watch", "job", "jobs",
         "workers", "models", "datasets", "status", "results", "cancel", "forget", "switch",
-        "bootstrap", "retry", "set", "assignment", "why"};
+        "bootstrap", "retry", "set", "assignment", "why", "rates", "times"};
     static char text[SIM_TEXT_SIZE];
     const char *name = names[request->type < sizeof(names) / sizeof(*names) ? request->type : 0];
 

@@ -56,7 +56,8 @@ static void request_body(struct idn_request *to)
         to->u.jobs.cursor = next_wide();
         to->u.jobs.all = true;
     } else if ((to->type >= IDN_REQUEST_WORKERS && to->type <= IDN_REQUEST_DATASETS) ||
-               to->type == IDN_REQUEST_ASSIGNMENT) {
+               to->type == IDN_REQUEST_ASSIGNMENT || to->type == IDN_REQUEST_RATES ||
+               to->type == IDN_REQUEST_TIMES) {
         to->u.page.cursor = next_wide();
     } else if (to->type == IDN_REQUEST_RESULTS) {
         to->u.results.from = next();

@@ -10,8 +10,8 @@
 void sample_at_most(uint32_t most);
 
 enum {
-    SAMPLE_REQUESTS = IDN_REQUEST_WHY, // types are 1 .. this
-    SAMPLE_REPLIES = IDN_REPLY_WHY,
+    SAMPLE_REQUESTS = IDN_REQUEST_TIMES, // types are 1 .. this
+    SAMPLE_REPLIES = IDN_REPLY_TIMES,
     SAMPLE_WORKERS = IDN_WORKER_GOODBYE,
     SAMPLE_ORDERS = IDN_ORDER_HELLO_AGAIN,
     SAMPLE_FACTS = IDN_FACT_LIST_PART,
@@ -20,6 +20,7 @@ enum {
 
 struct idn_request *sample_request(uint32_t type);
 struct idn_reply *sample_reply(uint32_t type);
+void sample_measures(struct idn_reply *to); // the body of RATES or TIMES
 struct idn_worker_message *sample_worker(uint32_t type);
 struct idn_order *sample_order(uint32_t type);
 struct idn_worker_beat *sample_worker_beat(void);

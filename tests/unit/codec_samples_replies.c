@@ -224,6 +224,8 @@ static void reply_body(struct idn_reply *to)
         reply_assignment(to);
     } else if (to->type == IDN_REPLY_WHY) {
         reply_why(to);
+    } else if (to->type == IDN_REPLY_RATES || to->type == IDN_REPLY_TIMES) {
+        sample_measures(to);
     } else {
         reply_page(to);
     }

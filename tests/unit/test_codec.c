@@ -157,6 +157,14 @@ static void check_page(struct idn_reply *in, struct idn_reply *out)
         CHECK(memcmp(in->u.assignment.item, out->u.assignment.item,
                   IDN_PAGE_WORKERS_MAX * sizeof(*in->u.assignment.item)) == 0);
         out->u.assignment.item = in->u.assignment.item;
+    } else if (in->type == IDN_REPLY_RATES) {
+        CHECK(memcmp(in->u.rates.item, out->u.rates.item,
+                  IDN_PAGE_JOBS_MAX * sizeof(*in->u.rates.item)) == 0);
+        out->u.rates.item = in->u.rates.item;
+    } else if (in->type == IDN_REPLY_TIMES) {
+        CHECK(memcmp(in->u.times.item, out->u.times.item,
+                  IDN_PAGE_WORKERS_MAX * sizeof(*in->u.times.item)) == 0);
+        out->u.times.item = in->u.times.item;
     } else if (in->type == IDN_REPLY_WHY) {
         CHECK(memcmp(in->u.why, out->u.why, sizeof(*in->u.why)) == 0);
         out->u.why = in->u.why;
@@ -471,6 +479,7 @@ static void test_enums_agree_with_the_proto_file(void)
     check_enum(&idunno__job_state__descriptor, "JOB_STATE_", idn_job_state_name);
     check_enum(&idunno__worker_state__descriptor, "WORKER_STATE_", idn_worker_state_name);
     check_enum(&idunno__role__descriptor, "ROLE_", idn_role_name);
+    check_enum(&idunno__change__descriptor, "CHANGE_", idn_change_name);
     check_enum(&idunno__why_code__descriptor, "WHY_", idn_why_name);
     CHECK_INT(idunno__death__descriptor.n_values, IDN_DEATH_COUNT);
     CHECK_INT(IDUNNO__DEATH__DEATH_HANG, IDN_DEATH_HANG);
@@ -482,6 +491,8 @@ static void test_enums_agree_with_the_proto_file(void)
 static void test_bodies_agree_with_types(void)
 {
     CHECK_INT(IDUNNO__REQUEST__BODY_SET, IDN_BODY_BASE + IDN_REQUEST_SET);
+    CHECK_INT(IDUNNO__REQUEST__BODY_TIMES, IDN_BODY_BASE + IDN_REQUEST_TIMES);
+    CHECK_INT(IDUNNO__REPLY__BODY_TIMES, IDN_BODY_BASE + IDN_REPLY_TIMES);
     CHECK_INT(IDUNNO__REQUEST__BODY_WHY, IDN_BODY_BASE + IDN_REQUEST_WHY);
     CHECK_INT(IDUNNO__REPLY__BODY_WHY, IDN_BODY_BASE + IDN_REPLY_WHY);
     CHECK_INT(IDUNNO__REQUEST__BODY_RETRY, IDN_BODY_BASE + IDN_REQUEST_RETRY);

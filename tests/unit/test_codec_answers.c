@@ -1,5 +1,5 @@
-// What the codec refuses of the answers about who works on what, and the sentence it says: every
-// field that can be wrong is made wrong in a reply that is otherwise right.
+// What the codec refuses of the answers about who works on what and how fast, and the sentence it
+// says: every field that can be wrong is made wrong in a reply that is otherwise right.
 #include "proto/codec_internal.h"
 #include "tests/lib/check.h"
 #include "tests/unit/codec_samples.h"
@@ -111,6 +111,58 @@ static void test_why(void)
     REPLY(IDN_REPLY_WHY, m->why->share[2]->images_per_s = (double)NAN, "images_per_s is not");
 }
 
+// ---- RATES, TIMES
+
+static void test_rates(void)
+{
+    REPLY(IDN_REPLY_RATES, m->rates->item[0]->key.len = 1, "RATES: bytes of key is 1");
+    REPLY(IDN_REPLY_RATES, m->rates->item[31]->model = empty, "model is not");
+    REPLY(IDN_REPLY_RATES, m->rates->item[1]->weight = 0, "weight is 0, must be 1 to 1000");
+    REPLY(IDN_REPLY_RATES, m->rates->item[1]->batch = 10001, "batch is 10001, must be 0 to 10000");
+    REPLY(IDN_REPLY_RATES, m->rates->item[1]->images_per_s_10s = -1, "_10s is not a rate");
+    REPLY(IDN_REPLY_RATES, m->rates->item[1]->images_per_s_60s = -1, "_60s is not a rate");
+    REPLY(IDN_REPLY_RATES, m->rates->item[1]->images_per_s_change = -1, "_change is not a rate");
+    REPLY(IDN_REPLY_RATES, m->rates->item[1]->images_per_s_shared = -1, "_shared is not a rate");
+    REPLY(IDN_REPLY_RATES, m->rates->item[1]->wanted_share = (double)NAN, "wanted_share is not");
+    REPLY(IDN_REPLY_RATES, m->rates->head->changed_by = (Idunno__Change)0, "changed_by is 0");
+    REPLY(IDN_REPLY_RATES, m->rates->head->changed_by = (Idunno__Change)10, "changed_by is 10");
+    REPLY(IDN_REPLY_RATES, m->rates->head->gap_60s = NULL, "gap is missing");
+    REPLY(IDN_REPLY_RATES, m->rates->head->gap_10s->gap = -0.5, "gap is not a rate");
+    REPLY(IDN_REPLY_RATES, m->rates->head->gap_shared->gap = 1.5, "gap is more than 1");
+}
+
+static void test_times(void)
+{
+    REPLY(IDN_REPLY_TIMES, m->times->item[15]->name = spaced, "TIMES: name is not");
+    REPLY(IDN_REPLY_TIMES, m->times->item[0]->batch = 0, "batch is 0, must be 1 to 10000");
+}
+
+static void test_pages_of_rates_have_an_end(void)
+{
+    static void *item[IDN_PAGE_JOBS_MAX + 1];
+
+    REPLY(IDN_REPLY_RATES, for (int i = 0; i <= IDN_PAGE_JOBS_MAX; i++) item[i] = m->rates->item[0];
+          m->rates->item = (void *)item;
+          m->rates->n_item = IDN_PAGE_JOBS_MAX + 1, "RATES: items is 33, must be 0 to 32");
+    REPLY(IDN_REPLY_TIMES,
+          for (int i = 0; i <= IDN_PAGE_WORKERS_MAX; i++) item[i] = m->times->item[0];
+          m->times->item = (void *)item;
+          m->times->n_item = IDN_PAGE_WORKERS_MAX + 1, "TIMES: items is 17, must be 0 to 16");
+}
+
+// A later page has no head, and says so.
+static void test_no_head(void)
+{
+    static uint8_t bytes[2 * IDN_CLIENT_MESSAGE_BYTES_MAX];
+    Idunno__Reply *m = sample(IDN_REPLY_RATES);
+    struct idn_reply out = {.type = 77};
+
+    m->rates->head = NULL;
+    size_t size = protobuf_c_message_pack(&m->base, bytes);
+    CHECK_INT(idn_decode_reply(codec, bytes, size, &out, NULL), 0);
+    CHECK(!out.u.rates.head);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -118,6 +170,10 @@ int main(int argc, char **argv)
         CHECK_TEST(test_leases_of_assignments),
         CHECK_TEST(test_no_more_than_there_may_be),
         CHECK_TEST(test_why),
+        CHECK_TEST(test_rates),
+        CHECK_TEST(test_times),
+        CHECK_TEST(test_pages_of_rates_have_an_end),
+        CHECK_TEST(test_no_head),
     };
 
     memset(too_long, 'x', IDN_TEXT_SIZE);

@@ -448,6 +448,10 @@ static void test_a_standby_answers_for_itself_only(void)
         CHECK_INT(reply.u.refused.code, IDN_REFUSED_NOT_ACTIVE);
         CHECK_CONTAINS(reply.u.refused.text, "this broker is the standby; ask a");
     }
+    reply = answer(B, (struct idn_request){.type = IDN_REQUEST_RATES});
+    CHECK_INT(reply.u.refused.code, IDN_REFUSED_NOT_ACTIVE);
+    reply = answer(B, (struct idn_request){.type = IDN_REQUEST_TIMES});
+    CHECK_INT(reply.u.refused.code, IDN_REFUSED_NOT_ACTIVE);
     cut(true);
     pair_pass(pair, 1500);
     reply = answer(B, (struct idn_request){.type = IDN_REQUEST_JOBS});

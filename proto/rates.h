@@ -1,0 +1,80 @@
+// What the replies RATES and TIMES tell: how fast the open jobs get on, how equally, and how long
+// the tasks of each model take. Part of proto/messages.h.
+#ifndef IDN_PROTO_RATES_H
+#define IDN_PROTO_RATES_H
+
+#include "proto/limits.h"
+#include "proto/types.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// What the rates since the last change are counted from. Values are on the wire.
+enum idn_change {
+    IDN_CHANGE_REIGN = 1,        // the broker began to reign
+    IDN_CHANGE_JOB_ACCEPTED = 2, // or open again
+    IDN_CHANGE_JOB_ENDED = 3,
+    IDN_CHANGE_JOB_CANCELLED = 4,
+    IDN_CHANGE_WORKER_JOINED = 5,
+    IDN_CHANGE_WORKER_LEFT = 6,
+    IDN_CHANGE_WEIGHT = 7,
+    IDN_CHANGE_BATCH = 8,
+    IDN_CHANGE_DRAIN = 9, // set or lifted
+};
+const char *idn_change_name(unsigned change); // "job_accepted", ...; NULL for none
+
+// What rates are measured over.
+enum idn_window {
+    IDN_WINDOW_10S,
+    IDN_WINDOW_60S,
+    IDN_WINDOW_CHANGE, // since the latest enum idn_change
+    IDN_WINDOW_SHARED, // since all open jobs had a first result, and batches and weights are these
+    IDN_WINDOWS
+};
+
+// How equally jobs got on: 1 - least / most of (task rate / weight), of those that had a result
+// before the window and images that nobody held all through it.
+struct idn_gap_info {
+    uint64_t window_ms; // how long the window is until now
+    uint32_t jobs;      // that it is of; 0: there were fewer than two
+    double gap;
+};
+
+struct idn_rate_info { // an open job
+    struct idn_key key;
+    char model[IDN_NAME_SIZE];
+    uint32_t weight, batch; // as they are now; batch 0: the model is not there
+    uint32_t ok, failed, quarantined, in_flight, pending; // images, as in struct idn_job_info
+    double images_per_s[IDN_WINDOWS];
+    uint32_t workers;               // that hold a lease of it now
+    uint32_t wanted_workers;        // whole ones, by weight * time of a task; 0: not known
+    double wanted_share;            // the same in fractions of workers
+    uint64_t left_ms;               // that it will take at the present rate; 0: not known
+    uint64_t tasks;                 // of whole batches that were seen whole
+    uint64_t mean_us, deviation_us; // of their times
+};
+
+struct idn_rates_page {
+    uint32_t count;
+    uint64_t cursor;            // 0: no more
+    struct idn_rate_info *item; // count of them; owned by whoever made the reply
+    bool head;                  // on the first page:
+    uint32_t workers;           // that can be given work
+    uint32_t changed_by;        // enum idn_change
+    struct idn_gap_info gap[IDN_WINDOWS];
+};
+
+struct idn_times_info { // a model
+    char name[IDN_NAME_SIZE];
+    uint32_t batch;
+    uint64_t tasks; // of whole batches that were seen whole; 0: the others mean nothing
+    uint64_t mean_us, deviation_us, median_us, p90_us, p95_us, p99_us;
+};
+
+struct idn_times_page {
+    uint32_t count;
+    uint64_t cursor;
+    struct idn_times_info *item;
+};
+
+#endif
