@@ -7,7 +7,7 @@
 #include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
-enum { KIT_WORKERS = 8, KIT_BEAT_MS = 100 };
+enum { KIT_WORKERS = 8, KIT_BEAT_MS = 500 };
 
 struct kit {
     struct rig *rig;
