@@ -29,10 +29,10 @@ MAY_INCLUDE = {
 # What the pure parts may not see: the operating system, libraries, and our own impure headers.
 PURE_FILES = re.compile(r'broker/core/|client/session\.|worker/child_message\.|'
                         r'worker/agent/(agent|beats|internal|leases|nursery|obey|reports|slices)\.|'
-                        r'proto/(result|messages|mirror|limits|fact|types|version|why)\.')
+                        r'proto/(result|messages|mirror|limits|fact|types|version|why|rates)\.')
 PURE_SYSTEM = {'assert.h', 'errno.h', 'inttypes.h', 'limits.h', 'math.h', 'stdbool.h', 'stddef.h',
                'stdint.h', 'string.h', 'stdalign.h', 'stdarg.h'}
-PURE_OURS = re.compile(r'(base/(assert|text|format|random|sha256|error)|proto/(limits|types|fact|messages|mirror|result|version|why)|'
+PURE_OURS = re.compile(r'(base/(assert|text|format|random|sha256|error)|proto/(limits|types|fact|messages|mirror|result|version|why|rates)|'
                        r'broker/core/.*|worker/agent/.*|worker/child_message|client/session)\.h$')
 UNFINISHED = re.compile(r'\b(TODO|FIXME|XXX|HACK)\b')
 

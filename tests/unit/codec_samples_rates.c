@@ -1,3 +1,4 @@
+// The samples of RATES and TIMES.
 #include "tests/unit/codec_samples_kit.h"
 
 static void rate_info(struct idn_rate_info *to)
