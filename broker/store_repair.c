@@ -2,9 +2,9 @@
 // thrown away, because a log cut short may have left them older than the table.
 //
 // With another broker, what was lost of the tail comes back from there: the store ends before the
-// first row that is not sound. With --accept-lost-tail a damaged row is set aside and counted as
-// lost, and the rest goes on: an incarnation's facts must follow each other without a gap, so the
-// row keeps the place of the fact that it was (kind IDN_STORE_LOST).
+// first row that is not sound. With --accept-lost-tail, only of a broker alone, a damaged row is
+// set aside and counted as lost, and the rest goes on: an incarnation's facts must follow each
+// other without a gap, so the row keeps the place of the fact that it was (kind IDN_STORE_LOST).
 #include "broker/store_internal.h"
 
 #include <errno.h>
