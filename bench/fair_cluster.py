@@ -11,7 +11,7 @@ import libidunno
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 CFGS = pathlib.Path('/usr/share/darknet/cfg')
 BATCH = {'alexnet': 500, 'resnet18': 400}
-PATHS = 2 * 1000 * 1000  # of a list whose images nobody reads
+PATHS = 500 * 1000  # of a list whose images nobody reads
 SAMPLE_S = 0.1
 WINDOW_S = 10
 DEADLINE_S = 600
@@ -53,7 +53,7 @@ def write_list(cluster, name, paths):
 
 
 def replay_list(cluster):
-    return write_list(cluster, 'fair-replay', (f'/none/{i}.jpg' for i in range(PATHS)))
+    return write_list(cluster, f'fair-replay-{PATHS}', (f'/none/{i}.jpg' for i in range(PATHS)))
 
 
 def replay_model(cluster, name, image_us, batch):
