@@ -60,11 +60,10 @@ static void worker_json(struct idn_json *json, const struct idn_assignment_info 
 
 static const char *remark_of(const struct idn_lease_info *lease)
 {
-    return lease->trimming     ? "being taken back"
-           : lease->alone      ? "alone: a process died with it"
-           : lease->returned   ? "came back from a silent worker"
-           : !lease->confirmed ? "sent, not confirmed"
-                               : "";
+    return lease->trimming   ? "being taken back"
+           : lease->alone    ? "alone: a process died with it"
+           : lease->returned ? "came back from a silent worker"
+                             : "";
 }
 
 static void lease_cells(struct idn_table *table, const struct idn_lease_info *lease)

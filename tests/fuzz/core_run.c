@@ -275,7 +275,9 @@ static void take_request(struct core_run *run, uint8_t argument, const uint8_t *
         step(run,
             (struct idn_event){.type = IDN_EVENT_ASKED, .u.asked.unheard_ms = request.unheard_ms});
     idn_core_answer(run->core, run->now, &request, &items, &reply);
-    (void)idn_encode_reply(run->codec, &reply);
+    struct idn_bytes bytes = idn_encode_reply(run->codec, &reply);
+    int error = idn_decode_reply(run->codec, bytes.data, bytes.size, &reply, NULL);
+    IDN_ASSERT(error == 0); // a client must be able to read it
 }
 
 // The n-th lease from the last one, or NULL.

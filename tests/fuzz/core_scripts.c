@@ -290,8 +290,11 @@ static void one_job(void)
     for (int i = 0; i < 4; i++) {
         work(script, 1, &number);
         pass(script, 200);
+        ask_of(script, IDN_REQUEST_WHY, 1);
+        ask_of(script, IDN_REQUEST_ASSIGNMENT, 0);
     }
     expect_job(script, 1, IDN_JOB_FINISHED);
+    ask_of(script, IDN_REQUEST_WHY, 1);
     ask_of(script, IDN_REQUEST_RESULTS, 1);
     ask_of(script, IDN_REQUEST_JOB, 1);
     ask_of(script, IDN_REQUEST_STATUS, 0);
@@ -310,6 +313,7 @@ static void an_upload(void)
 
     hello(script, 1);
     upload(script, 2);
+    ask_of(script, IDN_REQUEST_WHY, 2);
     submit(script, 2, "", 1);
     struct idn_worker_message get = {.type = IDN_WORKER_LIST_GET};
     get.u.list_get.job = name_of(2).key;
@@ -340,6 +344,7 @@ static void deaths(void)
     }
     pass(script, 1000);
     expect_job(script, 1, IDN_JOB_OPEN);
+    ask_of(script, IDN_REQUEST_WHY, 1);
     ask_of(script, IDN_REQUEST_RETRY, 1);
     hello(script, 2);
     number = 0;
