@@ -142,10 +142,11 @@ static void say_shares(const struct sharing *sharing, struct idn_why_fact *fact)
     fact->count = others;
     fact->total = sharing->workers;
     idn_format(fact->text, IDN_TEXT_SIZE,
-        "it shares %u worker%s with %u other job%s, and gets %lu %% of the tasks: weight %u of "
+        "it shares %u worker%s with %u other job%s, and gets %s%lu %% of the tasks: weight %u of "
         "%lu%s",
-        sharing->workers, sharing->workers == 1 ? "" : "s", others, others == 1 ? "" : "s", percent,
-        sharing->job->weight, sharing->weights,
+        sharing->workers, sharing->workers == 1 ? "" : "s", others, others == 1 ? "" : "s",
+        percent == 0 ? "less than " : "", percent == 0 ? 1 : percent, sharing->job->weight,
+        sharing->weights,
         sharing->jobs > sharing->workers ? "; there are more jobs than workers, they take turns"
                                          : "");
 }

@@ -65,6 +65,9 @@ static void test_more_jobs_than_are_listed(void)
     CHECK_INT(why(rig, 20)->shares, IDN_WHY_JOBS_MAX);
     CHECK(why(rig, 20)->share[0].job.bytes[0] == 20);
     CHECK(near(why(rig, 20)->share[0].share, 0.05));
+    says(rig, 20, IDN_WHY_SHARES, "and gets 5 % of the tasks: weight 1 of 20;");
+    set(rig, 1, "weight", "1000");
+    says(rig, 20, IDN_WHY_SHARES, "and gets less than 1 % of the tasks: weight 1 of 1019;");
     rig_destroy(rig);
 }
 
