@@ -29,6 +29,8 @@ int idn_ctl_job(struct idn_ctl *ctl);
 int idn_ctl_why(struct idn_ctl *ctl);
 int idn_ctl_workers(struct idn_ctl *ctl);
 int idn_ctl_assignment(struct idn_ctl *ctl);
+int idn_ctl_rates(struct idn_ctl *ctl);
+int idn_ctl_times(struct idn_ctl *ctl);
 int idn_ctl_models(struct idn_ctl *ctl);
 int idn_ctl_datasets(struct idn_ctl *ctl);
 int idn_ctl_results(struct idn_ctl *ctl);

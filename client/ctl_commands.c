@@ -65,6 +65,31 @@ static const struct idn_ctl_command commands[] = {
         "  name state threads class job lease_first lease_count lease_done leases images_done\n"
         "  images_per_s silent_ms models_ready models_refused note\n"
         "job is null for a worker without a lease.\n"},
+    {"rates", NULL, BIT(JSON), false, idn_ctl_rates, "how fast open jobs get on, and how equally",
+        "Images a second, and tasks (batches) a minute: over the last 10 s and 60 s; since the "
+        "last\n"
+        "change (a job came or ended, a worker joined or left, a weight, batch or drain was set);\n"
+        "and since all open jobs share, that is, have had a first result on the terms of now.\n"
+        "  gap     1 - least / most task rate (for a unit of weight), of the jobs that had work\n"
+        "          left all the time\n"
+        "  WANTED  whole workers by the formula, weight * time of a task; in fractions behind it,\n"
+        "          or alone when there are more jobs than workers. Nothing is decided by it\n"
+        "  LEFT    how long the job will take at its present rate\n\n"
+        "JSON members: jobs workers changed_by gaps\n"
+        "  jobs    of each: job model weight batch ok failed quarantined in_flight pending\n"
+        "          images_per_s tasks_per_s workers wanted_workers wanted_share left_ms\n"
+        "  gaps    of each window: window_ms jobs (0: fewer than two) gap (0 to 1, or null)\n"
+        "The windows are 10s 60s change shared. null: not known. failed includes quarantined.\n"},
+    {"times", "[MODEL]", BIT(JSON), false, idn_ctl_times, "how long the tasks of models take",
+        "Of all models, or of one, and of its open jobs. A task's time is the sum of the times "
+        "that\n"
+        "its images' slices took to compute. Only tasks of a whole batch count that this broker "
+        "saw\n"
+        "whole, since it started or the batch was set. Quantiles are right within 1.6 %.\n\n"
+        "JSON members: models jobs\n"
+        "  models  of each: model batch tasks mean_us deviation_us median_us p90_us p95_us p99_us\n"
+        "  jobs    of each: job model tasks mean_us deviation_us\n"
+        "null: no task was seen yet.\n"},
     {"assignment", NULL, BIT(JSON), false, idn_ctl_assignment, "who works on which images",
         "A line for what each worker works on, and one for what it does next.\n\n"
         "JSON: an array of objects with the members\n"

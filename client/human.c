@@ -40,6 +40,21 @@ struct idn_human idn_human_duration(uint64_t ms)
     return human;
 }
 
+struct idn_human idn_human_time_of(uint64_t us)
+{
+    struct idn_human human;
+
+    if (us < 1000)
+        (void)snprintf(human.text, sizeof(human.text), "%llu us", (unsigned long long)us);
+    else if (us < 999950)
+        (void)snprintf(human.text, sizeof(human.text), "%.1f ms", (double)us / 1e3);
+    else if (us < 59995000)
+        (void)snprintf(human.text, sizeof(human.text), "%.2f s", (double)us / 1e6);
+    else
+        return idn_human_duration(us / 1000);
+    return human;
+}
+
 struct idn_human idn_human_rate(double per_second)
 {
     struct idn_human human;

@@ -113,6 +113,51 @@ struct idunno_row { // one image's result
     float probability[5]; // of these, falling
 };
 
+// What rates are measured over: the last 10 and 60 seconds; since the latest change (a job came or
+// ended, a worker came or left, a weight, batch or drain was set); since all open jobs had a first
+// result, or a weight or batch was set.
+enum idunno_window {
+    IDUNNO_LAST_10S,
+    IDUNNO_LAST_60S,
+    IDUNNO_SINCE_CHANGE,
+    IDUNNO_SINCE_SHARED,
+    IDUNNO_WINDOWS
+};
+
+struct idunno_rate { // how fast an open job gets on
+    struct idunno_job job;
+    char model[64];
+    uint32_t weight, batch;                               // as they are now
+    uint32_t ok, failed, quarantined, in_flight, pending; // images, as in struct idunno_info
+    double images_per_s[IDUNNO_WINDOWS];
+    double tasks_per_s[IDUNNO_WINDOWS]; // a task: a batch of images
+    uint32_t workers;                   // that work on it now
+    uint32_t wanted_workers;            // by weight * time of a task, whole ones; 0: not known
+    double wanted_share;                // the same in fractions of workers
+    uint64_t left_ms;                   // at the present rate; 0: not known
+    uint64_t tasks;                     // that were seen whole; their times:
+    uint64_t mean_us, deviation_us;
+};
+
+struct idunno_gap { // 1 - least / most task rate for a unit of weight, of jobs with work left
+    uint64_t window_ms;
+    uint32_t jobs; // that it is of; 0: there were fewer than two, and no gap
+    double gap;
+};
+
+struct idunno_pace {
+    uint32_t workers;       // that can be given work
+    const char *changed_by; // what the latest change was: "worker_joined", ... Static storage.
+    struct idunno_gap gap[IDUNNO_WINDOWS];
+};
+
+struct idunno_times { // how long the tasks of a model take
+    char model[64];
+    uint32_t batch;
+    uint64_t tasks; // of whole batches, that were seen whole; 0: the others mean nothing
+    uint64_t mean_us, deviation_us, median_us, p90_us, p95_us, p99_us;
+};
+
 enum idunno_filter {
     IDUNNO_ALL = 0,         // every image that has a result
     IDUNNO_FAILED = 1,      // those that could not be classified
@@ -158,6 +203,16 @@ enum idunno_code idunno_find(struct idunno *idunno, const char *id, struct idunn
 // answers it goes on trying for options.timeout_ms after that.
 enum idunno_code idunno_watch(struct idunno *idunno, const struct idunno_job *job, uint32_t wait_ms,
     struct idunno_info *info);
+
+// How fast each open job gets on, the newest first, and how equally (pace may be NULL).
+// docs/PROTOCOL.md, RATES, says exactly what is measured. A callback that returns false ends the
+// call with IDUNNO_STOPPED; it must not use the handle.
+enum idunno_code idunno_rates(struct idunno *idunno,
+    bool (*on_job)(void *context, const struct idunno_rate *rate), void *context,
+    struct idunno_pace *pace);
+// How long the tasks of each model take; likewise.
+enum idunno_code idunno_times(struct idunno *idunno,
+    bool (*on_model)(void *context, const struct idunno_times *times), void *context);
 
 // Calls on_row for each image in order of index; a callback that returns false ends the call with
 // IDUNNO_STOPPED. The callback must not use the handle.

@@ -1,0 +1,201 @@
+// idunno-ctl rates: how fast the open jobs get on, and how equally.
+#include "client/ctl.h"
+#include "client/human.h"
+#include "client/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const windows[IDUNNO_WINDOWS] = {"10s", "60s", "change", "shared"};
+
+struct listing {
+    struct idn_table *state, *rates; // or
+    struct idn_json *json;
+    uint32_t count;
+    bool wanted; // what the formula wants is known
+};
+
+// ---- for programs
+
+static void windows_json(struct idn_json *json, const char *name, const double *value)
+{
+    idn_json_object(json, name);
+    for (int i = 0; i < IDUNNO_WINDOWS; i++)
+        idn_json_double(json, windows[i], value[i]);
+    idn_json_end(json);
+}
+
+static void known_json(struct idn_json *json, const char *name, uint64_t value)
+{
+    if (value > 0)
+        idn_json_u64(json, name, value);
+    else
+        idn_json_null(json, name);
+}
+
+static void job_json(struct idn_json *json, const struct idunno_rate *rate)
+{
+    idn_json_object(json, NULL);
+    idn_json_string(json, "job", rate->job.id);
+    idn_json_string(json, "model", rate->model);
+    idn_json_u64(json, "weight", rate->weight);
+    idn_json_u64(json, "batch", rate->batch);
+    idn_json_u64(json, "ok", rate->ok);
+    idn_json_u64(json, "failed", (uint64_t)rate->failed + rate->quarantined);
+    idn_json_u64(json, "quarantined", rate->quarantined);
+    idn_json_u64(json, "in_flight", rate->in_flight);
+    idn_json_u64(json, "pending", rate->pending);
+    windows_json(json, "images_per_s", rate->images_per_s);
+    windows_json(json, "tasks_per_s", rate->tasks_per_s);
+    idn_json_u64(json, "workers", rate->workers);
+    known_json(json, "wanted_workers", rate->wanted_workers);
+    if (rate->wanted_share > 0)
+        idn_json_double(json, "wanted_share", rate->wanted_share);
+    else
+        idn_json_null(json, "wanted_share");
+    known_json(json, "left_ms", rate->left_ms);
+    idn_json_end(json);
+}
+
+static void pace_json(struct idn_json *json, const struct idunno_pace *pace)
+{
+    idn_json_u64(json, "workers", pace->workers);
+    idn_json_string(json, "changed_by", pace->changed_by);
+    idn_json_object(json, "gaps");
+    for (int i = 0; i < IDUNNO_WINDOWS; i++) {
+        idn_json_object(json, windows[i]);
+        idn_json_u64(json, "window_ms", pace->gap[i].window_ms);
+        idn_json_u64(json, "jobs", pace->gap[i].jobs);
+        if (pace->gap[i].jobs > 0)
+            idn_json_double(json, "gap", pace->gap[i].gap);
+        else
+            idn_json_null(json, "gap");
+        idn_json_end(json);
+    }
+    idn_json_end(json);
+}
+
+// ---- for people
+
+static void wanted_cell(struct idn_table *table, const struct idunno_rate *rate)
+{
+    if (rate->wanted_workers > 0)
+        idn_table_cell(table, "%u (%.1f)", rate->wanted_workers, rate->wanted_share);
+    else if (rate->wanted_share > 0)
+        idn_table_cell(table, "%.2f", rate->wanted_share);
+    else
+        idn_table_cell(table, "-");
+}
+
+static void state_row(struct idn_table *table, const struct idunno_rate *rate)
+{
+    idn_table_cell(table, "%.8s", rate->job.id);
+    idn_table_cell(table, "%s", rate->model);
+    idn_table_cell(table, "%u", rate->weight);
+    idn_table_cell(table, "%u", rate->workers);
+    wanted_cell(table, rate);
+    idn_table_cell(table, "%s", idn_human_count(rate->ok).text);
+    idn_table_cell(table, "%s", idn_human_count((uint64_t)rate->failed + rate->quarantined).text);
+    idn_table_cell(table, "%s", idn_human_count(rate->in_flight).text);
+    idn_table_cell(table, "%s", idn_human_count(rate->pending).text);
+    idn_table_cell(table, "%s", rate->left_ms > 0 ? idn_human_duration(rate->left_ms).text : "-");
+}
+
+static void rates_row(struct idn_table *table, const struct idunno_rate *rate)
+{
+    idn_table_cell(table, "%.8s", rate->job.id);
+    for (int i = 0; i < IDUNNO_WINDOWS; i++)
+        idn_table_cell(table, "%s", idn_human_rate(rate->images_per_s[i]).text);
+    for (int i = 0; i < IDUNNO_WINDOWS; i++)
+        idn_table_cell(table, "%.2f", rate->tasks_per_s[i] * 60);
+}
+
+static void gap_row(struct idn_table *table, const struct idunno_pace *pace)
+{
+    idn_table_cell(table, "gap");
+    for (int i = 0; i < IDUNNO_WINDOWS; i++)
+        idn_table_cell(table, "%s", "");
+    for (int i = 0; i < IDUNNO_WINDOWS; i++)
+        if (pace->gap[i].jobs > 0)
+            idn_table_cell(table, "%.1f %%", pace->gap[i].gap * 100);
+        else
+            idn_table_cell(table, "-");
+}
+
+static const char *change_text(const char *change)
+{
+    static const char *const texts[][2] = {{"reign", "the broker began"},
+        {"job_accepted", "a job came"}, {"job_ended", "a job ended"},
+        {"job_cancelled", "a job was cancelled"}, {"worker_joined", "a worker joined"},
+        {"worker_left", "a worker left"}, {"weight", "a weight was set"},
+        {"batch", "a batch was set"}, {"drain", "a worker was drained or undrained"}};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        if (strcmp(change, texts[i][0]) == 0)
+            return texts[i][1];
+    return change;
+}
+
+static void print(struct listing *listing, const struct idunno_pace *pace)
+{
+    if (listing->count == 0) {
+        (void)puts("no open jobs");
+        return;
+    }
+    (void)printf("%u worker%s; %s %s ago; all jobs have had results for %s\n\n", pace->workers,
+        pace->workers == 1 ? "" : "s", change_text(pace->changed_by),
+        idn_human_duration(pace->gap[IDUNNO_SINCE_CHANGE].window_ms).text,
+        idn_human_duration(pace->gap[IDUNNO_SINCE_SHARED].window_ms).text);
+    idn_table_print(listing->state, stdout);
+    (void)putchar('\n');
+    gap_row(listing->rates, pace);
+    idn_table_print(listing->rates, stdout);
+    if (!listing->wanted)
+        (void)puts("\nwhat the formula wants is not known before each model has had a whole task; "
+                   "idunno-ctl times");
+}
+
+static bool list_job(void *context, const struct idunno_rate *rate)
+{
+    struct listing *listing = context;
+
+    listing->count++;
+    listing->wanted = listing->wanted || rate->wanted_share > 0;
+    if (listing->json != NULL) {
+        job_json(listing->json, rate);
+        return true;
+    }
+    state_row(listing->state, rate);
+    rates_row(listing->rates, rate);
+    return true;
+}
+
+int idn_ctl_rates(struct idn_ctl *ctl)
+{
+    struct idn_json json;
+    struct listing listing = {.json = ctl->json ? &json : NULL};
+    struct idunno_pace pace;
+
+    if (ctl->json) {
+        idn_json_init(&json, stdout);
+        idn_json_object(&json, NULL);
+        idn_json_array(&json, "jobs");
+    } else {
+        idn_table_new("JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>LEFT",
+            &listing.state);
+        idn_table_new("JOB|>IMAGES/S, 10 S|>60 S|>CHANGE|>SHARED|>TASKS/MIN, 10 S|>60 S|>CHANGE|>"
+                      "SHARED",
+            &listing.rates);
+    }
+    enum idunno_code code = idunno_rates(ctl->idunno, list_job, &listing, &pace);
+    if (code == IDUNNO_OK && ctl->json) {
+        idn_json_end(&json);
+        pace_json(&json, &pace);
+        idn_json_end(&json);
+    } else if (code == IDUNNO_OK) {
+        print(&listing, &pace);
+    }
+    idn_table_destroy(&listing.state);
+    idn_table_destroy(&listing.rates);
+    return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
+}

@@ -1,0 +1,214 @@
+// idunno-ctl times: how long the tasks of models and jobs take.
+#include "client/ctl.h"
+#include "client/human.h"
+#include "client/table.h"
+
+#include "base/text.h"
+#include "proto/limits.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct listing {
+    const char *model;       // only this one, or NULL
+    struct idn_table *table; // or
+    struct idn_json *json;
+    uint32_t count;
+};
+
+// ---- for programs
+
+static void time_json(struct idn_json *json, const char *name, uint64_t tasks, uint64_t us)
+{
+    if (tasks > 0)
+        idn_json_u64(json, name, us);
+    else
+        idn_json_null(json, name);
+}
+
+static void model_json(struct idn_json *json, const struct idunno_times *times)
+{
+    uint64_t tasks = times->tasks;
+
+    idn_json_object(json, NULL);
+    idn_json_string(json, "model", times->model);
+    idn_json_u64(json, "batch", times->batch);
+    idn_json_u64(json, "tasks", tasks);
+    time_json(json, "mean_us", tasks, times->mean_us);
+    time_json(json, "deviation_us", tasks, times->deviation_us);
+    time_json(json, "median_us", tasks, times->median_us);
+    time_json(json, "p90_us", tasks, times->p90_us);
+    time_json(json, "p95_us", tasks, times->p95_us);
+    time_json(json, "p99_us", tasks, times->p99_us);
+    idn_json_end(json);
+}
+
+static void job_json(struct idn_json *json, const struct idunno_rate *rate)
+{
+    idn_json_object(json, NULL);
+    idn_json_string(json, "job", rate->job.id);
+    idn_json_string(json, "model", rate->model);
+    idn_json_u64(json, "tasks", rate->tasks);
+    time_json(json, "mean_us", rate->tasks, rate->mean_us);
+    time_json(json, "deviation_us", rate->tasks, rate->deviation_us);
+    idn_json_end(json);
+}
+
+// ---- for people
+
+static void time_cell(struct idn_table *table, uint64_t tasks, uint64_t us)
+{
+    idn_table_cell(table, "%s", tasks > 0 ? idn_human_time_of(us).text : "-");
+}
+
+static void model_row(struct idn_table *table, const struct idunno_times *times)
+{
+    idn_table_cell(table, "%s", times->model);
+    idn_table_cell(table, "%s", idn_human_count(times->batch).text);
+    idn_table_cell(table, "%s", idn_human_count(times->tasks).text);
+    time_cell(table, times->tasks, times->mean_us);
+    time_cell(table, times->tasks, times->deviation_us);
+    time_cell(table, times->tasks, times->median_us);
+    time_cell(table, times->tasks, times->p90_us);
+    time_cell(table, times->tasks, times->p95_us);
+    time_cell(table, times->tasks, times->p99_us);
+}
+
+static void job_row(struct idn_table *table, const struct idunno_rate *rate)
+{
+    idn_table_cell(table, "%.8s", rate->job.id);
+    idn_table_cell(table, "%s", rate->model);
+    idn_table_cell(table, "%s", idn_human_count(rate->tasks).text);
+    time_cell(table, rate->tasks, rate->mean_us);
+    time_cell(table, rate->tasks, rate->deviation_us);
+}
+
+// ---- the lists
+
+static bool is_wanted(const struct listing *listing, const char *model)
+{
+    return listing->model == NULL || strcmp(listing->model, model) == 0;
+}
+
+static bool list_model(void *context, const struct idunno_times *times)
+{
+    struct listing *listing = context;
+
+    if (!is_wanted(listing, times->model))
+        return true;
+    listing->count++;
+    if (listing->json != NULL)
+        model_json(listing->json, times);
+    else
+        model_row(listing->table, times);
+    return true;
+}
+
+static bool list_job(void *context, const struct idunno_rate *rate)
+{
+    struct listing *listing = context;
+
+    if (!is_wanted(listing, rate->model))
+        return true;
+    listing->count++;
+    if (listing->json != NULL)
+        job_json(listing->json, rate);
+    else
+        job_row(listing->table, rate);
+    return true;
+}
+
+static int print_json(struct idn_ctl *ctl)
+{
+    struct idn_json json;
+    struct listing models = {.model = ctl->id, .json = &json}, jobs = models;
+
+    idn_json_init(&json, stdout);
+    idn_json_object(&json, NULL);
+    idn_json_array(&json, "models");
+    enum idunno_code code = idunno_times(ctl->idunno, list_model, &models);
+    idn_json_end(&json);
+    idn_json_array(&json, "jobs");
+    if (code == IDUNNO_OK)
+        code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
+    if (code != IDUNNO_OK)
+        return idn_ctl_fail(ctl, code);
+    idn_json_end(&json);
+    idn_json_end(&json);
+    return IDN_EXIT_OK;
+}
+
+static void print_tables(const struct listing *models, const struct listing *jobs)
+{
+    idn_table_print(models->table, stdout);
+    if (jobs->count == 0)
+        return;
+    (void)putchar('\n');
+    idn_table_print(jobs->table, stdout);
+}
+
+static int print(struct idn_ctl *ctl)
+{
+    struct listing models = {.model = ctl->id}, jobs = models;
+
+    idn_table_new("MODEL|>BATCH|>TASKS|>MEAN|>DEVIATION|>MEDIAN|>P90|>P95|>P99", &models.table);
+    idn_table_new("JOB|MODEL|>TASKS|>MEAN|>DEVIATION", &jobs.table);
+    enum idunno_code code = idunno_times(ctl->idunno, list_model, &models);
+    if (code == IDUNNO_OK)
+        code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
+    if (code == IDUNNO_OK)
+        print_tables(&models, &jobs);
+    idn_table_destroy(&models.table);
+    idn_table_destroy(&jobs.table);
+    return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
+}
+
+// ---- which model
+
+struct models {
+    const char *names[IDN_MODELS_MAX];
+    char name[IDN_MODELS_MAX][IDN_NAME_SIZE];
+    size_t count;
+};
+
+static bool note_model(void *context, const struct idunno_times *times)
+{
+    struct models *models = context;
+
+    if (models->count == IDN_MODELS_MAX)
+        return true;
+    (void)snprintf(models->name[models->count], IDN_NAME_SIZE, "%s", times->model);
+    models->names[models->count] = models->name[models->count];
+    models->count++;
+    return true;
+}
+
+static int no_such_model(const struct models *models, const char *name)
+{
+    const char *nearest = idn_nearest(name, models->names, models->count);
+
+    for (size_t i = 0; i < models->count; i++)
+        if (strcmp(models->name[i], name) == 0)
+            return IDN_EXIT_OK;
+    if (nearest == NULL)
+        return idn_program_fail(
+            IDN_CTL, "no model is named %.100s; idunno-ctl models lists them", name);
+    return idn_program_fail(IDN_CTL, "no model is named %.100s; did you mean %s?", name, nearest);
+}
+
+static int check_model(struct idn_ctl *ctl)
+{
+    struct models models = {.count = 0};
+    enum idunno_code code = idunno_times(ctl->idunno, note_model, &models);
+
+    return code != IDUNNO_OK ? idn_ctl_fail(ctl, code) : no_such_model(&models, ctl->id);
+}
+
+int idn_ctl_times(struct idn_ctl *ctl)
+{
+    int status = ctl->id == NULL ? IDN_EXIT_OK : check_model(ctl);
+
+    if (status != IDN_EXIT_OK)
+        return status;
+    return ctl->json ? print_json(ctl) : print(ctl);
+}
