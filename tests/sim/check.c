@@ -235,10 +235,12 @@ void sim_check_action(struct sim *sim, uint32_t broker, const struct idn_action 
     case IDN_ACTION_COMMIT:
         sim_note(sim, action->u.fact.origin.sequence << 8 | action->u.fact.kind);
         SIM_TRACE(sim, "%c commits %s", letter(broker), sim_fact_text(&action->u.fact));
+        sim->broker[broker].settings += action->u.fact.kind == IDN_FACT_SETTING;
         if (action->u.fact.kind == IDN_FACT_REIGN)
             check_reign(sim, broker, &action->u.fact);
         break;
     case IDN_ACTION_COPY:
+        sim->broker[broker].settings += action->u.copy->fact.kind == IDN_FACT_SETTING;
         sim_note(sim, action->u.copy->fact.origin.sequence);
         SIM_TRACE(sim, "%c copies %s", letter(broker), sim_fact_text(&action->u.copy->fact));
         break;

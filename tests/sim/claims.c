@@ -150,6 +150,7 @@ void sim_claim_charges(struct sim *sim, uint32_t broker)
         int64_t base = charged(of->core, job);
         bool known = charge->serial == job->serial && charge->spec_hash == job->spec_hash &&
                      charge->weight == job->weight && charge->lifted == job->lifted &&
+                     charge->settings == of->settings &&
                      charge->batch == of->core->model[job->model].batch &&
                      idn_epoch_compare(charge->epoch, of->core->epoch) == 0;
         if (known && base != charge->base)
@@ -158,7 +159,8 @@ void sim_claim_charges(struct sim *sim, uint32_t broker)
         *charge = (struct sim_charge){.serial = job->serial,
             .spec_hash = job->spec_hash,
             .weight = job->weight,
-            .lifted = job->lifted, // it may have been open again meanwhile
+            .lifted = job->lifted,    // it may have been open again meanwhile
+            .settings = of->settings, // it may have been charged otherwise meanwhile
             .batch = of->core->model[job->model].batch,
             .epoch = of->core->epoch,
             .base = base};

@@ -31,9 +31,20 @@ static void draw_any(struct sim *sim, struct idn_request *ret)
     (void)snprintf(ret->u.set.value, IDN_NAME_SIZE, "%u", 1 + sim_below(sim, 60));
 }
 
+// An operator may have had a job retried that all clients were done with.
+static bool is_job_open(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->plan.brokers; i++)
+        if (sim->broker[i].status.jobs_open > 0)
+            return true;
+    return false;
+}
+
 bool sim_setting_draw(struct sim *sim, bool done, struct idn_request *ret)
 {
     bool faults = sim->phase == SIM_SAFETY;
+
+    done = done && !is_job_open(sim);
 
     if (sim->plan.settings == 0 || (!faults && done) ||
         (faults ? sim_below(sim, 100) >= sim->plan.settings : sim_below(sim, UNDRAIN_ONE_IN) > 0))

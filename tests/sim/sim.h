@@ -130,7 +130,7 @@ struct sim_disk {
 
 struct sim_charge { // virtual time of a job, less what was reported of it
     uint64_t serial, spec_hash;
-    uint32_t weight, batch, lifted;
+    uint32_t weight, batch, lifted, settings;
     struct idn_epoch epoch;
     int64_t base;
 };
@@ -152,8 +152,9 @@ struct sim_broker {
     bool learner;                  // started without all its facts, and not bootstrapped
     uint64_t lack[SIM_BOOTS_MAX];  // what the other had then
     struct sim_charge charge[SIM_JOBS_MAX];
-    uint32_t refolds; // under way
-    bool in_sync;     // at the end of the step before
+    uint32_t settings; // facts of this kind that came
+    uint32_t refolds;  // under way
+    bool in_sync;      // at the end of the step before
     struct sim_heard heard[SIM_HEARD_MAX];
     uint64_t lease_nonce[SIM_SERIALS_MAX]; // who holds the lease of this serial
 };

@@ -113,10 +113,13 @@ const char *sim_fact_text(const struct idn_fact *fact)
     static char text[SIM_TEXT_SIZE];
     const char *name = names[fact->kind <= IDN_FACT_LIST_PART ? fact->kind : 0];
 
-    (void)snprintf(text, sizeof(text), "%04x.%" PRIu64 " %s of %s in %" PRIu64 "%c",
+    int used = snprintf(text, sizeof(text), "%04x.%" PRIu64 " %s of %s in %" PRIu64 "%c",
         (unsigned)(fact->origin.incarnation >> 48), fact->origin.sequence, name,
         key_text(&fact->job), fact->epoch.counter,
         fact->epoch.broker == 0 ? '-' : (int)fact->epoch.broker);
+    if (fact->kind == IDN_FACT_SETTING)
+        (void)snprintf(text + used, sizeof(text) - (size_t)used, ": %s = %s", fact->u.setting.key,
+            fact->u.setting.value);
     return text;
 }
 
