@@ -425,7 +425,7 @@ struct idn_order {
             uint64_t list_bytes;
             uint32_t first, count;
             uint32_t alone;       // 1: nothing else may be in the child with it
-            uint32_t first_slice; // images of its first slice, >= 1
+            uint32_t first_slice; // images of its first slice at most, >= 1
         } lease;
         struct {
             struct idn_lease_id id;

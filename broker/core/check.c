@@ -40,7 +40,7 @@ static void check_lease(const struct idn_core *core, const struct idn_lease *lea
 
 static uint32_t check_job(const struct idn_core *core, const struct idn_job *job)
 {
-    uint32_t leases = 0, total = 0;
+    uint32_t leases = 0, total = 0, claim = 0;
 
     for (int i = 0; i < IDN_IMAGE_KINDS; i++)
         total += job->images.kind[i];
@@ -67,8 +67,9 @@ static uint32_t check_job(const struct idn_core *core, const struct idn_job *job
         IDN_ASSERT(lease->job == job);
         check_lease(core, lease);
         leases++;
+        claim += lease->claim;
     }
-    IDN_ASSERT(leases == job->leases);
+    IDN_ASSERT(leases == job->leases && claim == job->claim);
     return leases;
 }
 

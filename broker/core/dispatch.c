@@ -6,8 +6,8 @@
 //   a worker reported, and what it        that worker         its second lease, likewise
 //   holds is worth less than
 //   IDN_REFILL_MS
-//   a worker reported, and its job is     that worker         its leases are trimmed to what it
-//   ahead of another by IDN_SHARE_MS                          has begun; then it is refilled
+//   a worker reported, and the policy     that worker         its leases are trimmed to what it
+//   wants it elsewhere                                        has begun; then it is refilled
 //   images came back from a silent       the worker with     its leases are trimmed to what it
 //   worker, and nobody is idle            the most left       has begun; it gets those images next
 //   a job that never had a lease finds    the worker whose    likewise: a newcomer is served at
@@ -23,7 +23,8 @@
 //
 // A lease: from the job's first image that is free, to the end of its task (the batch-aligned range
 // it lies in) or to the first image that is not. A suspect is leased alone (poison.c). The first
-// slice of a job on a worker is one image; later ones are what it does in IDN_SLICE_MS.
+// slice of a job is one image, for an early result; later ones are what the worker does in
+// IDN_SLICE_MS.
 #include "broker/core/dispatch.h"
 
 #include "broker/core/actions.h"
@@ -44,9 +45,9 @@ bool idn_dispatch_is_open(const struct idn_core *core)
 
 static uint32_t first_slice(const struct idn_worker *worker, const struct idn_job *job)
 {
-    uint64_t image_us = idn_worker_image_us(worker, job), images;
+    uint64_t image_us = idn_worker_likely_us(worker, job), images;
 
-    if (worker->last_job != job->serial || image_us == 0)
+    if (idn_link_in(&job->in_unserved) || image_us == 0)
         return 1;
     images = idn_min_u64(IDN_SLICE_MS * 1000ull / image_us, IDN_CHILD_IMAGES_MAX);
     return images == 0 ? 1 : (uint32_t)images;
@@ -119,9 +120,10 @@ static void refill(struct idn_core *core, struct idn_worker *worker, struct in_v
         job = newcomer(core, worker);
     if (job == NULL)
         job = idn_policy_choose(core, worker, &passed_over);
-    if (job != NULL)
+    if (job != NULL) {
+        idn_policy_catch_up(core, worker, job);
         cut_lease(core, worker, job, idn_poison_next(core, job, worker), false);
-    else if (in_vain != NULL && !passed_over)
+    } else if (in_vain != NULL && !passed_over)
         remember(in_vain, worker);
 }
 

@@ -2,6 +2,7 @@
 
 #include "broker/core/actions.h"
 #include "broker/core/jobs.h"
+#include "broker/core/policy.h"
 #include "broker/core/workers.h"
 
 static struct idn_lease *take(struct idn_core *core)
@@ -13,6 +14,17 @@ static struct idn_lease *take(struct idn_core *core)
     struct idn_lease *lease = IDN_ENTRY(core->free_leases.next, struct idn_lease, in_pool);
     idn_link_remove(&lease->in_pool);
     return lease;
+}
+
+// The worker has come to its next lease.
+static void turn(const struct idn_core *core, struct idn_worker *worker)
+{
+    uint64_t serial = worker->lease[0]->job->serial;
+
+    if (worker->turn_job == serial)
+        return;
+    worker->turn_job = serial;
+    worker->turn_ms = core->now;
 }
 
 static struct idn_lease *hold(struct idn_core *core, struct idn_worker *worker, struct idn_job *job,
@@ -27,9 +39,10 @@ static struct idn_lease *hold(struct idn_core *core, struct idn_worker *worker, 
         .count = count,
         .held_since_ms = (uint32_t)core->now};
     worker->lease[worker->leases++] = lease;
-    worker->last_job = job->serial;
-    if (worker->leases == 1)
+    if (worker->leases == 1) {
         worker->progress_ms = core->now;
+        turn(core, worker);
+    }
     if (job->leases++ == 0)
         job->leased_class = worker->class_hash;
     idn_link_remove(&job->in_unserved);
@@ -68,6 +81,18 @@ static void free_images(struct idn_core *core, struct idn_lease *lease, uint32_t
         lease->left--;
         core->look = true;
     }
+}
+
+void idn_lease_claim(struct idn_core *core, struct idn_lease *lease)
+{
+    struct idn_job *job = lease->job;
+    uint32_t claim = idn_policy_claim(lease);
+
+    if (claim == lease->claim)
+        return;
+    job->claim = job->claim - lease->claim + claim;
+    lease->claim = claim;
+    idn_policy_changed(core, job);
 }
 
 static void fill_lease_order(struct idn_order *order, const struct idn_lease *lease)
@@ -121,6 +146,7 @@ struct idn_lease *idn_lease_grant(struct idn_core *core, struct idn_worker *work
     lease->first_slice = first_slice;
     lease_images(core, lease);
     IDN_ASSERT(lease->left == count && (!alone || count == 1));
+    idn_lease_claim(core, lease);
     send_orders(core, lease);
     return lease;
 }
@@ -161,6 +187,7 @@ bool idn_lease_adopt(
     lease->confirmed = true;
     lease->first_slice = 1;
     lease_images(core, lease);
+    idn_lease_claim(core, lease);
     return true;
 }
 
@@ -226,6 +253,7 @@ void idn_lease_trimmed(struct idn_core *core, struct idn_lease *lease, uint32_t 
     if (kept < lease->count) {
         free_images(core, lease, lease->first + kept);
         lease->count = kept;
+        idn_lease_claim(core, lease);
         idn_jobs_touch(core, job);
     }
     if (lease->left == 0)
@@ -239,10 +267,12 @@ void idn_lease_close(struct idn_core *core, struct idn_lease *lease)
 
     free_images(core, lease, lease->first);
     IDN_ASSERT(lease->left == 0);
+    idn_lease_claim(core, lease);
     stop_trimming(core, lease);
     if (worker->lease[0] == lease && worker->leases == 2) {
         worker->lease[0] = worker->lease[1];
         worker->progress_ms = core->now;
+        turn(core, worker);
     }
     worker->lease[--worker->leases] = NULL;
     core->holder = core->holder == lease ? NULL : core->holder;

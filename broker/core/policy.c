@@ -2,16 +2,30 @@
 //
 //   V(job) = start + images / (batch * weight), in units of 2^-20 tasks
 //
-//   question                            images counted      answer
-//   who gets a lease                    done + in flight    the least V; then the lowest key
-//   is a worker's job too far ahead     done                by more than IDN_SHARE_MS of this
-//                                                           worker's work, and it would not be
-//                                                           chosen again without this lease
-//   where does a new job start          done                the least V of the jobs that have
-//                                                           workers, else of all open ones
-//   a reign begins                      done                every open job at the same V: what
-//                                                           they did before is not charged
-//   a batch or weight is set            done                V goes on from where it is
+//   question                            images counted        answer
+//   who gets a lease                    done + what its       the least V; then the lowest key
+//                                       workers will do in
+//                                       IDN_SHARE_MS
+//   is a worker better with another     likewise              if that brings the two closer to each
+//   job                                                       other; after IDN_TURN_MS with its own
+//   where does a new job start          done                  the least V of the jobs that have
+//                                                             workers, else of all open ones; not
+//                                                             behind what its first worker could
+//                                                             do instead
+//   how far behind may a job be         done                  by what all workers do in IDN_OWED_MS
+//                                                             of what its worker could do instead
+//   a reign begins                      done                  every open job at the same V: what
+//                                                             they did before is not charged
+//   a batch or weight is set            done                  V goes on from where it is
+//
+// What is counted beyond the images done is a prediction: with n workers on one job and m on
+// another, the ranks are equal when both are going to complete tasks at the same rate. So workers
+// are divided as the rates demand at once, not only when one job has fallen behind. A lease as a
+// whole says nothing, for it can be trimmed.
+//
+// A job that is behind because few workers can serve it is not owed all of that: else it would get
+// every worker of those that join, for as long as it takes, and a newcomer would begin as far
+// behind as it is.
 //
 // fifo: the oldest job first; nothing is ever taken away from a job.
 //
@@ -56,7 +70,7 @@ void idn_policy_charge(struct idn_core *core, struct idn_job *job)
 
 static int64_t by_time(const struct idn_core *core, const struct idn_job *job)
 {
-    return job->start + work(core, job, idn_job_done(job) + idn_job_in_flight(job));
+    return job->start + work(core, job, idn_job_done(job) + job->claim);
 }
 
 static int64_t by_age(const struct idn_core *core, const struct idn_job *job)
@@ -236,19 +250,57 @@ bool idn_policy_preempts(const struct idn_core *core)
     return policies[core->policy].preempts;
 }
 
+// What the worker does in that time; all of it as long as nothing is known of the job's speed, so
+// that a newcomer is given a worker, and not everybody, before its first result.
+static uint32_t images_in(
+    uint64_t ms, const struct idn_worker *worker, const struct idn_job *job, uint32_t all)
+{
+    uint64_t image_us = idn_worker_likely_us(worker, job);
+
+    return image_us == 0 ? all : (uint32_t)idn_min_u64(ms * 1000 / image_us + 1, all);
+}
+
+uint32_t idn_policy_claim(const struct idn_lease *lease)
+{
+    return images_in(IDN_SHARE_MS, lease->worker, lease->job, lease->left);
+}
+
 bool idn_policy_outranks(
     const struct idn_core *core, const struct idn_lease *lease, const struct idn_job *chosen)
 {
     const struct idn_job *job = lease->job;
-    uint64_t image_us = idn_worker_image_us(lease->worker, job);
+    const struct idn_worker *worker = lease->worker;
+    uint32_t loses = 0, gains = images_in(IDN_SHARE_MS, worker, chosen, idn_job_pending(chosen));
 
-    if (!idn_policy_preempts(core) || chosen == job || image_us == 0)
+    if (!idn_policy_preempts(core) || chosen == job || core->now < worker->turn_ms + IDN_TURN_MS ||
+        idn_worker_image_us(worker, job) == 0)
         return false;
-    uint64_t share = IDN_SHARE_MS * 1000ull / image_us;
-    uint32_t images = (uint32_t)idn_min_u64(share, IDN_JOB_IMAGES_MAX) + 1;
-    return idn_policy_progress(core, job) - idn_policy_progress(core, chosen) >
-               work(core, job, images) &&
-           rank(core, job) - work(core, job, lease->left) > rank(core, chosen);
+    for (uint32_t i = 0; i < worker->leases; i++)
+        loses += worker->lease[i]->job == job ? worker->lease[i]->claim : 0;
+    return 2 * (rank(core, job) - rank(core, chosen)) >
+           work(core, job, loses) + work(core, chosen, gains);
+}
+
+void idn_policy_catch_up(
+    struct idn_core *core, const struct idn_worker *worker, struct idn_job *job)
+{
+    const struct idn_job *other = idn_ranking_first(core);
+    bool is_new = idn_link_in(&job->in_unserved) && !job->restored;
+
+    if (!idn_policy_preempts(core))
+        return;
+    while (other != NULL && (other == job || !has_work(core, other, worker)))
+        other = idn_ranking_next(core, other);
+    if (other == NULL)
+        return;
+    uint32_t images =
+        images_in((uint64_t)core->workers * IDN_OWED_MS, worker, other, idn_job_total(other));
+    int64_t lag = idn_policy_progress(core, other) - idn_policy_progress(core, job),
+            most = is_new ? 0 : work(core, other, images);
+    if (lag <= most)
+        return;
+    job->start += lag - most;
+    idn_policy_changed(core, job);
 }
 
 int64_t idn_policy_start(const struct idn_core *core)

@@ -25,7 +25,10 @@ const struct idn_job *idn_policy_scan(const struct idn_core *core, const struct 
 // Asserts that the index is what a look at all open jobs says, and chooses likewise.
 void idn_policy_check(const struct idn_core *core);
 
-// Whether the worker's lease should be cut short in favour of what idn_policy_choose says now.
+// Images of the lease that its worker will have done in IDN_SHARE_MS.
+uint32_t idn_policy_claim(const struct idn_lease *lease);
+// Whether the worker's lease should be cut short in favour of what idn_policy_choose says now;
+// asked of the lease that it works on.
 bool idn_policy_outranks(
     const struct idn_core *core, const struct idn_lease *lease, const struct idn_job *chosen);
 
@@ -37,6 +40,11 @@ int64_t idn_policy_progress(const struct idn_core *core, const struct idn_job *j
 // Around a change of what the job is charged by (weight, batch): its virtual time stays.
 void idn_policy_uncharge(struct idn_core *core, struct idn_job *job);
 void idn_policy_charge(struct idn_core *core, struct idn_job *job);
+
+// Before the job gets a lease of this worker: how far it may be behind what the worker could do
+// instead.
+void idn_policy_catch_up(
+    struct idn_core *core, const struct idn_worker *worker, struct idn_job *job);
 
 // Virtual time at which a new job starts.
 int64_t idn_policy_start(const struct idn_core *core);

@@ -42,12 +42,13 @@ void idn_shares_apportion(
         ret_share[next_to_gain(need, ret_share, jobs)]++;
 }
 
-// Mean time of a task; 0: not known.
+// Mean time of a task; 0: not known before as many images as a task has are done. A first slice of
+// one image would say too much.
 static uint64_t task_us(const struct idn_core *core, const struct idn_job *job)
 {
     uint32_t computed = job->images.kind[IDN_IMAGE_OK] + job->images.kind[IDN_IMAGE_ERROR];
 
-    if (computed == 0 || job->model < 0)
+    if (job->model < 0 || computed < core->model[job->model].batch)
         return 0;
     return idn_min_u64(job->compute_us / computed, IMAGE_US_MAX) * core->model[job->model].batch;
 }

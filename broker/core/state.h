@@ -76,17 +76,17 @@ struct idn_job {
     uint64_t class_hash;   // of its first results, 0: none yet
     uint64_t leased_class; // of its leases now, while class_hash is 0
     uint64_t created_wall_ms, finished_wall_ms;
-    int64_t start;    // fair-time: virtual time at which it began (policy.c)
-    bool cancelled;   // by a fact; a finished job is finished all the same
-    bool rivals;      // another specification was accepted under this key
-    bool disputed;    // an image has two OK results, or the job two classes: memory cannot tell
-                      // which result is served, so what it ends with is read back
-    bool restored;    // waits for the workers' hellos before it is dispatched
-    bool trim_asked;  // a lease of another job is being trimmed for it
-    bool reap;        // others took images of one of its leases (idn_leases_reap)
-    bool summary_due; // to be summarised
-    bool refold_due, refolding;
+    int64_t start;   // fair-time: virtual time at which it began (policy.c)
+    bool cancelled;  // by a fact; a finished job is finished all the same
+    bool rivals;     // another specification was accepted under this key
+    bool disputed;   // an image has two OK results, or the job two classes: memory cannot tell
+                     // which result is served, so what it ends with is read back
+    bool restored;   // waits for the workers' hellos before it is dispatched
+    bool trim_asked; // a lease of another job is being trimmed for it
+    bool reap;       // others took images of one of its leases (idn_leases_reap)
+    bool summary_due : 1, refold_due : 1, refolding : 1; // to be summarised; read back, and now
     uint16_t share, aside;      // policy static: workers it is to have, and has (shares.h)
+    uint32_t claim;             // of its leases together
     uint64_t refold_position;   // refold when this is stored
     struct idn_link lease_list; // of struct idn_lease.in_job
     struct idn_link watches;    // of struct idn_watch.in_job
@@ -102,6 +102,7 @@ struct idn_lease {
     uint32_t first, count; // indexes from the job's first image
     uint32_t left;         // of them still LEASED
     uint32_t taken;        // of them reported by others
+    uint32_t claim;        // of them that its worker will have done in IDN_SHARE_MS
     uint32_t first_slice;
     bool alone;
     bool confirmed;               // the worker has spoken of it
@@ -178,7 +179,8 @@ struct idn_worker {
     struct idn_rate rate;
     uint64_t image_us;   // mean time an image, of image_model; 0: not known
     int32_t image_model; // index
-    uint64_t last_job;   // serial of the job last leased to it
+    uint64_t turn_job;   // serial of the job that it works for, or did last
+    uint64_t turn_ms;    // since when
     char note[IDN_TEXT_SIZE];
     uint64_t
         ability; // a hash of class, holdings and refusals: alike, what one cannot the other cannot

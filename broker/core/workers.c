@@ -358,6 +358,14 @@ uint64_t idn_worker_image_us(const struct idn_worker *worker, const struct idn_j
     return worker->image_model == job->model ? worker->image_us : 0;
 }
 
+uint64_t idn_worker_likely_us(const struct idn_worker *worker, const struct idn_job *job)
+{
+    uint64_t image_us = idn_worker_image_us(worker, job);
+    uint32_t computed = job->images.kind[IDN_IMAGE_OK] + job->images.kind[IDN_IMAGE_ERROR];
+
+    return image_us == 0 && computed > 0 ? job->compute_us / computed : image_us;
+}
+
 void idn_worker_measure(
     struct idn_worker *worker, const struct idn_job *job, uint32_t images, uint64_t compute_us)
 {

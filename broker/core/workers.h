@@ -83,6 +83,8 @@ void idn_worker_forgive(struct idn_core *core, struct idn_worker *worker);
 
 // Mean time of an image of this job on it; 0: not known.
 uint64_t idn_worker_image_us(const struct idn_worker *worker, const struct idn_job *job);
+// Likewise, or the job's mean on all workers; 0: that is not known either.
+uint64_t idn_worker_likely_us(const struct idn_worker *worker, const struct idn_job *job);
 void idn_worker_measure(
     struct idn_worker *worker, const struct idn_job *job, uint32_t images, uint64_t compute_us);
 

@@ -130,7 +130,7 @@ struct sim_disk {
 
 struct sim_charge { // virtual time of a job, less what was reported of it
     uint64_t serial, spec_hash;
-    uint32_t weight, batch, lifted, settings;
+    uint32_t weight, batch, lifted, settings, done;
     struct idn_epoch epoch;
     int64_t base;
 };

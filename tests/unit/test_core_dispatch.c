@@ -23,6 +23,15 @@ static void report(struct rig *rig, unsigned n, uint64_t number, const struct id
     rig_say(rig, n, message);
 }
 
+static void trimmed(struct rig *rig, unsigned n, const struct idn_order *lease, uint32_t kept)
+{
+    struct idn_worker_message *message = rig_message(rig, n, IDN_WORKER_TRIMMED);
+
+    message->u.trimmed.lease = lease->u.lease.id;
+    message->u.trimmed.kept = kept;
+    rig_say(rig, n, message);
+}
+
 static struct rig *rig_with_long_tasks(void)
 {
     struct rig *rig = rig_new();
@@ -77,6 +86,48 @@ static void test_a_newcomer_gets_its_lease_with_the_trim(void)
     rig_say(rig, 1, message);
     CHECK_INT(rig_job(rig, 1).in_flight, 3);
     CHECK_INT(rig_job(rig, 1).pending, 195);
+    rig_destroy(rig);
+}
+
+// A job that is not new begins with what the worker does in IDN_SLICE_MS, also where only others
+// have computed it.
+static void test_only_a_newcomer_begins_with_one_image(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    struct idn_order lease = granted(rig, 1);
+    CHECK_INT(lease.u.lease.first_slice, 1);
+    report(rig, 1, 1, &lease, 0, 2, 20000);
+    rig_clear(rig);
+    rig_hello(rig, 2);
+    CHECK_INT(granted(rig, 2).u.lease.first_slice, 5);
+    rig_destroy(rig);
+}
+
+static void test_a_worker_has_its_turn(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_hello(rig, 2);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    struct idn_order first = granted(rig, 1), second = granted(rig, 2);
+    report(rig, 1, 1, &first, 0, 2, 50000);
+    report(rig, 2, 1, &second, 100, 2, 50000);
+    rig_clear(rig);
+    rig_submit(rig, 2, "alexnet", 0, 199); // worker 1 is trimmed for it
+    struct idn_order other = granted(rig, 1);
+    trimmed(rig, 1, &first, 2);
+    rig_clear(rig);
+    report(rig, 1, 2, &other, 0, 20, 50000); // far ahead
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) == NULL);
+    rig_pass(rig, IDN_TURN_MS);
+    report(rig, 1, 3, &other, 20, 1, 50000);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) != NULL);
+    struct idn_order back = granted(rig, 1);
+    CHECK(idn_key_equal(&back.u.lease.job, &first.u.lease.job));
     rig_destroy(rig);
 }
 
@@ -319,6 +370,8 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_the_next_lease_comes_before_the_current_one_runs_out),
         CHECK_TEST(test_a_newcomer_gets_its_lease_with_the_trim),
+        CHECK_TEST(test_only_a_newcomer_begins_with_one_image),
+        CHECK_TEST(test_a_worker_has_its_turn),
         CHECK_TEST(test_the_tail_is_divided),
         CHECK_TEST(test_who_becomes_idle_steals_at_once),
         CHECK_TEST(test_the_tail_is_found_past_the_unable),

@@ -41,10 +41,10 @@ uint64_t idn_slices_limit_ms(const struct idn_agent *agent)
 static uint32_t slice_size(const struct idn_agent *agent, const struct idn_agent_lease *lease)
 {
     uint64_t image_us = agent->model[lease->model_at].image_us;
-    uint64_t size = lease->first_slice;
+    uint64_t size = image_us > 0 ? IDN_SLICE_MS * 1000 / image_us : lease->first_slice;
 
-    if (lease->begun > 0 && image_us > 0)
-        size = IDN_SLICE_MS * 1000 / image_us;
+    if (lease->begun == 0)
+        size = idn_agent_min(size, lease->first_slice);
     if (lease->alone || size < 1)
         size = 1;
     size = idn_agent_min(size, IDN_AGENT_SLICE_IMAGES);
