@@ -1,0 +1,193 @@
+// How fairly the policies share: bench-fairness --help.
+#include "bench/fairness/figures.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Which of variants.list the core is; 0: as it is. Made by tests/sim/mutate.py.
+extern int idn_sim_mutant;
+
+struct contender {
+    const char *name;
+    enum idn_policy policy;
+    int variant;
+    bool only_take_over; // it makes a difference there only
+};
+
+static const struct contender contenders[] = {
+    {"fair-time", IDN_POLICY_FAIR_TIME, 0, false},
+    {"static", IDN_POLICY_STATIC, 0, false},
+    {"fifo", IDN_POLICY_FIFO, 0, false},
+    {"lowest-rate", IDN_POLICY_FAIR_TIME, 1, false},
+    {"by-images", IDN_POLICY_FAIR_TIME, 2, true},
+};
+enum { CONTENDERS = sizeof(contenders) / sizeof(*contenders) };
+
+enum format { TABLE, TSV, SERIES };
+
+struct options {
+    const char *scenario, *policy; // NULL: all
+    uint64_t seed;
+    enum format format;
+};
+
+static const char usage[] =
+    "usage: bench-fairness [--scenario NAME] [--policy NAME] [--seed N] [--tsv | --series]\n"
+    "       bench-fairness --list\n"
+    "\n"
+    "Runs jobs on a cluster in memory: the real cores of broker and workers, children that only\n"
+    "take time (5 % more or less by the seed). Equal seeds give equal figures.\n"
+    "\n"
+    "  gap       1 - least / greatest task rate by weight, from every job's first result on\n"
+    "  10 s      the same in the worst ten seconds\n"
+    "  switches  from one model to another, a worker and minute\n"
+    "  work      done by all workers, by what they do with one job alone\n"
+    "  start     longest from a later job's submission to its first result, in ms\n"
+    "  rates     tasks a minute by weight, of each job\n"
+    "\n"
+    "Policies: fair-time, static, fifo as idunno-broker has them; lowest-rate: who had the lowest\n"
+    "rate in the last ten seconds is next; by-images: fair-time, but a new reign charges jobs "
+    "with\n"
+    "all that is stored of them (take-overs only).\n"
+    "\n"
+    "  --tsv     tab-separated, fractions instead of per cent\n"
+    "  --series  tasks done of each job by the end of each second instead of figures\n";
+
+static bool takes_over(const struct fair_scenario *scenario)
+{
+    for (uint32_t i = 0; scenario->change[i].type != FAIR_NO_CHANGE; i++)
+        if (scenario->change[i].type == FAIR_TAKE_OVER)
+            return true;
+    return false;
+}
+
+static void print_rates(const struct fair_scenario *scenario, const struct fair_figures *figures)
+{
+    for (uint32_t i = 0; i < fair_scenario_jobs(scenario); i++)
+        (void)printf("%s%.2f", i == 0 ? "" : " ", figures->rate[i]);
+    (void)printf("\n");
+}
+
+static void print_line(
+    const struct fair_scenario *scenario, const char *policy, const struct fair_figures *figures)
+{
+    char start[32] = "never";
+
+    if (figures->start_ms >= 0)
+        (void)snprintf(start, sizeof(start), "%.0f", figures->start_ms);
+    (void)printf("%-14s %-11s %6.1f %6.1f %8.1f %6.1f %6s  ", scenario->name, policy,
+        100 * figures->gap, 100 * figures->worst, figures->switches, 100 * figures->throughput,
+        start);
+    print_rates(scenario, figures);
+}
+
+static void print_tsv(
+    const struct fair_scenario *scenario, const char *policy, const struct fair_figures *figures)
+{
+    (void)printf("%s\t%s\t%.5f\t%.5f\t%.3f\t%.5f\t%.1f\t", scenario->name, policy, figures->gap,
+        figures->worst, figures->switches, figures->throughput, figures->start_ms);
+    print_rates(scenario, figures);
+}
+
+static void print_series(const struct fair_cluster *cluster, const char *policy)
+{
+    const struct fair_scenario *scenario = cluster->scenario;
+
+    for (uint32_t at = 0; at <= cluster->seconds; at++) {
+        (void)printf("%s\t%s\t%u", scenario->name, policy, at);
+        for (uint32_t i = 0; i < fair_scenario_jobs(scenario); i++)
+            (void)printf("\t%.3f",
+                (double)cluster->job[i].done[at] / scenario->model[scenario->job[i].model].batch);
+        (void)printf("\n");
+    }
+}
+
+static void run(const struct fair_scenario *scenario, const struct contender *contender,
+    const struct options *options, const double *cost_us)
+{
+    struct fair_figures figures;
+
+    idn_sim_mutant = contender->variant;
+    struct fair_cluster *cluster = fair_cluster_run(scenario, contender->policy, options->seed);
+    fair_figures_of(cluster, cost_us, &figures);
+    if (options->format == SERIES)
+        print_series(cluster, contender->name);
+    else if (options->format == TSV)
+        print_tsv(scenario, contender->name, &figures);
+    else
+        print_line(scenario, contender->name, &figures);
+    (void)fflush(stdout);
+    fair_cluster_destroy(&cluster);
+}
+
+static bool run_all(const struct options *options)
+{
+    bool found = false;
+
+    for (const struct fair_scenario *scenario = fair_scenarios; scenario->name != NULL;
+         scenario++) {
+        double cost_us[FAIR_MODELS_MAX];
+        if (options->scenario != NULL && strcmp(options->scenario, scenario->name) != 0)
+            continue;
+        idn_sim_mutant = 0;
+        fair_figures_costs(scenario, options->seed, cost_us);
+        for (int i = 0; i < CONTENDERS; i++) {
+            if (options->policy != NULL && strcmp(options->policy, contenders[i].name) != 0)
+                continue;
+            if (contenders[i].only_take_over && !takes_over(scenario))
+                continue;
+            found = true;
+            run(scenario, &contenders[i], options, cost_us);
+        }
+    }
+    return found;
+}
+
+static void list(void)
+{
+    for (const struct fair_scenario *scenario = fair_scenarios; scenario->name != NULL; scenario++)
+        (void)printf("%-14s  %s\n", scenario->name, scenario->what);
+}
+
+static void print_head(enum format format)
+{
+    if (format == TABLE)
+        (void)printf("%-14s %-11s %6s %6s %8s %6s %6s  %s\n", "scenario", "policy", "gap %",
+            "10 s %", "switches", "work %", "start", "rates");
+    if (format == TSV)
+        (void)printf("scenario\tpolicy\tgap\tgap_10s\tswitches\twork\tstart_ms\trates\n");
+    if (format == SERIES)
+        (void)printf("scenario\tpolicy\tsecond\ttasks of each job\n");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option known[] = {{"scenario", required_argument, NULL, 's'},
+        {"policy", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 'n'},
+        {"tsv", no_argument, NULL, 't'}, {"series", no_argument, NULL, 'r'},
+        {"list", no_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    struct options options = {.seed = 1};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
+        if (option == 's')
+            options.scenario = optarg;
+        else if (option == 'p')
+            options.policy = optarg;
+        else if (option == 'n')
+            options.seed = strtoull(optarg, NULL, 10);
+        else if (option == 't' || option == 'r')
+            options.format = option == 't' ? TSV : SERIES;
+        else if (option == 'l')
+            return list(), 0;
+        else
+            return (void)fputs(usage, option == 'h' ? stdout : stderr), option == 'h' ? 0 : 2;
+    }
+    print_head(options.format);
+    if (run_all(&options))
+        return 0;
+    (void)fprintf(stderr, "bench-fairness: there is nothing of that name: see --list and --help\n");
+    return 2;
+}
