@@ -1,6 +1,6 @@
 #include "bench/fairness/figures.h"
 
-enum { WINDOW = 10, ALONE_FROM = 10, ALONE_SECONDS = 130 };
+enum { WINDOW = 10, LAST = 60, ALONE_FROM = 10, ALONE_SECONDS = 130 };
 
 static uint32_t batch_of(const struct fair_cluster *cluster, uint32_t job)
 {
@@ -89,7 +89,7 @@ void fair_figures_of(const struct fair_cluster *cluster, const double cost_us[FA
     uint32_t to = cluster->seconds, from = begin_of(cluster);
     uint32_t half = from < to ? from : to / 2;
 
-    *ret = (struct fair_figures){.from = from, .to = to, .gap = 1, .worst = 1};
+    *ret = (struct fair_figures){.from = from, .to = to, .gap = 1, .worst = 1, .last = 1};
     ret->start_ms = start_of(cluster);
     ret->throughput = throughput_of(cluster, cost_us, half);
     ret->switches = 60.0 * 1e6 * (double)(cluster->switches[to] - cluster->switches[half]) /
@@ -99,6 +99,7 @@ void fair_figures_of(const struct fair_cluster *cluster, const double cost_us[FA
     if (from >= to)
         return;
     ret->gap = gap_of(cluster, from, to);
+    ret->last = gap_of(cluster, from + LAST < to ? to - LAST : from, to);
     ret->worst = 0;
     for (uint32_t at = from; at + WINDOW <= to; at++) {
         double gap = gap_of(cluster, at, at + WINDOW);

@@ -8,6 +8,7 @@ struct fair_figures {
     uint32_t from, to; // seconds: from every job's first result on; equal: one has none
     double gap;        // 1 - least / greatest rate over all of that time
     double worst;      // and in the worst ten seconds
+    double last;       // and in the last minute
     double switches;   // of the model, a worker and minute
     double throughput; // work done, by what is done with one job alone
     double start_ms;   // longest from a submission to the first result, of the jobs but the

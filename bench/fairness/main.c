@@ -26,6 +26,7 @@ static const struct contender contenders[] = {
 enum { CONTENDERS = sizeof(contenders) / sizeof(*contenders) };
 
 enum format { TABLE, TSV, SERIES };
+enum { SHOWN_MAX = 4 }; // rates in a line of the table
 
 struct options {
     const char *scenario, *policy; // NULL: all
@@ -42,10 +43,11 @@ static const char usage[] =
     "\n"
     "  gap       1 - least / greatest task rate by weight, from every job's first result on\n"
     "  10 s      the same in the worst ten seconds\n"
+    "  last      the same in the last minute\n"
     "  switches  from one model to another, a worker and minute\n"
     "  work      done by all workers, by what they do with one job alone\n"
     "  start     longest from a later job's submission to its first result, in ms\n"
-    "  rates     tasks a minute by weight, of each job\n"
+    "  rates     tasks a minute by weight, of each job; of more than four, the least and greatest\n"
     "\n"
     "Policies: fair-time, static, fifo as idunno-broker has them; lowest-rate: who had the lowest\n"
     "rate in the last ten seconds is next; by-images: fair-time, but a new reign charges jobs "
@@ -70,6 +72,23 @@ static void print_rates(const struct fair_scenario *scenario, const struct fair_
     (void)printf("\n");
 }
 
+// Of many jobs the least and the greatest.
+static void print_some_rates(
+    const struct fair_scenario *scenario, const struct fair_figures *figures)
+{
+    double least = figures->rate[0], greatest = figures->rate[0];
+
+    if (fair_scenario_jobs(scenario) <= SHOWN_MAX) {
+        print_rates(scenario, figures);
+        return;
+    }
+    for (uint32_t i = 0; i < fair_scenario_jobs(scenario); i++) {
+        least = figures->rate[i] < least ? figures->rate[i] : least;
+        greatest = figures->rate[i] > greatest ? figures->rate[i] : greatest;
+    }
+    (void)printf("%.2f to %.2f\n", least, greatest);
+}
+
 static void print_line(
     const struct fair_scenario *scenario, const char *policy, const struct fair_figures *figures)
 {
@@ -77,17 +96,18 @@ static void print_line(
 
     if (figures->start_ms >= 0)
         (void)snprintf(start, sizeof(start), "%.0f", figures->start_ms);
-    (void)printf("%-14s %-11s %6.1f %6.1f %8.1f %6.1f %6s  ", scenario->name, policy,
-        100 * figures->gap, 100 * figures->worst, figures->switches, 100 * figures->throughput,
-        start);
-    print_rates(scenario, figures);
+    (void)printf("%-14s %-11s %6.1f %6.1f %6.1f %8.1f %6.1f %6s  ", scenario->name, policy,
+        100 * figures->gap, 100 * figures->worst, 100 * figures->last, figures->switches,
+        100 * figures->throughput, start);
+    print_some_rates(scenario, figures);
 }
 
 static void print_tsv(
     const struct fair_scenario *scenario, const char *policy, const struct fair_figures *figures)
 {
-    (void)printf("%s\t%s\t%.5f\t%.5f\t%.3f\t%.5f\t%.1f\t", scenario->name, policy, figures->gap,
-        figures->worst, figures->switches, figures->throughput, figures->start_ms);
+    (void)printf("%s\t%s\t%.5f\t%.5f\t%.5f\t%.3f\t%.5f\t%.1f\t", scenario->name, policy,
+        figures->gap, figures->worst, figures->last, figures->switches, figures->throughput,
+        figures->start_ms);
     print_rates(scenario, figures);
 }
 
@@ -154,10 +174,10 @@ static void list(void)
 static void print_head(enum format format)
 {
     if (format == TABLE)
-        (void)printf("%-14s %-11s %6s %6s %8s %6s %6s  %s\n", "scenario", "policy", "gap %",
-            "10 s %", "switches", "work %", "start", "rates");
+        (void)printf("%-14s %-11s %6s %6s %6s %8s %6s %6s  %s\n", "scenario", "policy", "gap %",
+            "10 s %", "last %", "switches", "work %", "start", "rates");
     if (format == TSV)
-        (void)printf("scenario\tpolicy\tgap\tgap_10s\tswitches\twork\tstart_ms\trates\n");
+        (void)printf("scenario\tpolicy\tgap\tgap_10s\tgap_last\tswitches\twork\tstart_ms\trates\n");
     if (format == SERIES)
         (void)printf("scenario\tpolicy\tsecond\ttasks of each job\n");
 }

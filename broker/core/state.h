@@ -101,8 +101,7 @@ struct idn_lease {
     struct idn_worker *worker;
     uint32_t first, count; // indexes from the job's first image
     uint32_t left;         // of them still LEASED
-    uint32_t taken;        // of them reported by others
-    uint32_t claim;        // of them that its worker will have done in IDN_SHARE_MS
+    uint32_t taken, claim; // of them reported by others; that it will have done in IDN_SHARE_MS
     uint32_t first_slice;
     bool alone;
     bool confirmed;               // the worker has spoken of it
@@ -177,10 +176,9 @@ struct idn_worker {
     uint32_t leases;
     uint64_t images_done;
     struct idn_rate rate;
-    uint64_t image_us;   // mean time an image, of image_model; 0: not known
-    int32_t image_model; // index
-    uint64_t turn_job;   // serial of the job that it works for, or did last
-    uint64_t turn_ms;    // since when
+    uint64_t image_us;          // mean time an image, of image_model; 0: not known
+    int32_t image_model;        // index
+    uint64_t turn_job, turn_ms; // serial of the job that it works for, or did last; since when
     char note[IDN_TEXT_SIZE];
     uint64_t
         ability; // a hash of class, holdings and refusals: alike, what one cannot the other cannot
