@@ -4,6 +4,7 @@
 #include "broker/core/measure.h"
 #include "broker/core/policy.h"
 #include "broker/core/promises.h"
+#include "broker/core/shares.h"
 #include "broker/core/voters.h"
 #include "broker/core/watches.h"
 #include "broker/core/workers.h"
@@ -65,6 +66,7 @@ void idn_reign_end_grace(struct idn_core *core)
         return;
     core->grace_over = true;
     core->look = core->newcomers = true;
+    idn_shares_changed(core);
 }
 
 uint64_t idn_reign_deadline(const struct idn_core *core)

@@ -95,6 +95,25 @@ static void test_workers_are_set_aside_by_time_and_weight(void)
     rig_destroy(rig);
 }
 
+// While a reign waits for the leases of the one before, nobody can serve its jobs.
+static void test_workers_are_set_aside_when_a_reign_has_begun(void)
+{
+    struct rig *rig = rig_with(4);
+
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    rig_submit(rig, 2, "alexnet", 0, 199);
+    rig_restart(rig);
+    for (unsigned n = 1; n <= 4; n++)
+        rig_hello(rig, n);
+    rig_pass(rig, IDN_DEAD_MS - IDN_SUSPECTED_MS / 2);
+    for (unsigned n = 1; n <= 4; n++)
+        rig_beat(rig, n, (struct idn_lease_id){.serial = 0});
+    rig_pass(rig, IDN_SUSPECTED_MS / 2);
+    CHECK_INT(aside(rig, 1), 2);
+    CHECK_INT(aside(rig, 2), 2);
+    rig_destroy(rig);
+}
+
 static void test_whoever_has_nothing_left_helps_the_oldest(void)
 {
     static const uint64_t image_us[] = {6000, 6000};
@@ -115,6 +134,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_adams),
         CHECK_TEST(test_workers_are_set_aside_by_time_and_weight),
+        CHECK_TEST(test_workers_are_set_aside_when_a_reign_has_begun),
         CHECK_TEST(test_whoever_has_nothing_left_helps_the_oldest),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
