@@ -1,6 +1,7 @@
 // The dispatch rule's lines one by one (the table in broker/core/dispatch.c), with hand-made
 // reports.
 #include "broker/core/jobs.h"
+#include "broker/core/policy.h"
 #include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
@@ -30,6 +31,13 @@ static void trimmed(struct rig *rig, unsigned n, const struct idn_order *lease, 
     message->u.trimmed.lease = lease->u.lease.id;
     message->u.trimmed.kept = kept;
     rig_say(rig, n, message);
+}
+
+static const struct idn_job *job_of(const struct rig *rig, unsigned number)
+{
+    struct idn_key key = rig_key(number);
+
+    return idn_jobs_find(rig->core, &key);
 }
 
 static struct rig *rig_with_long_tasks(void)
@@ -128,6 +136,39 @@ static void test_a_worker_has_its_turn(void)
     CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) != NULL);
     struct idn_order back = granted(rig, 1);
     CHECK(idn_key_equal(&back.u.lease.job, &first.u.lease.job));
+    rig_destroy(rig);
+}
+
+// Worker 2 has only the model of job 1, worker 1 that of both, and works for job 2. When that gets
+// its next lease, it is owed what all workers do of job 1 in IDN_OWED_MS.
+static void test_what_nobody_could_do_is_not_owed(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+    uint32_t images = 2 * IDN_OWED_MS / 100 + 1;
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 2, "resnet18", 0, 199);
+    struct idn_order other = granted(rig, 1);
+    report(rig, 1, 1, &other, 0, 2, 100000);
+    struct idn_worker_message *message = rig_hello_message(rig, 2);
+    message->u.hello.models = 1;
+    rig_say(rig, 2, message);
+    rig_clear(rig);
+    struct idn_request request = rig_submission(1, "alexnet", 0, 999);
+    snprintf(request.u.submit.dataset, IDN_NAME_SIZE, "many");
+    rig_request(rig, 1, request);
+    struct idn_order lease = granted(rig, 2);
+    report(rig, 2, 1, &lease, 0, 98, 100000);
+    struct idn_order next = granted(rig, 2);
+    report(rig, 2, 2, &next, 100, 90, 100000);
+    rig_clear(rig);
+    const struct idn_job *ahead = job_of(rig, 1), *behind = job_of(rig, 2);
+    int64_t lag = idn_policy_progress(rig->core, ahead) - idn_policy_progress(rig->core, behind);
+    CHECK(lag > (int64_t)images * (1 << 20) / 100);
+    rig_say(rig, 1, rig_report(rig, 1, 2, &other, 2, 6, IDN_END_DONE));
+    CHECK_STRING(granted(rig, 1).u.lease.model, "resnet18");
+    lag = idn_policy_progress(rig->core, ahead) - idn_policy_progress(rig->core, behind);
+    CHECK_INT(lag, (int64_t)images * (1 << 20) / 100);
     rig_destroy(rig);
 }
 
@@ -372,6 +413,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_newcomer_gets_its_lease_with_the_trim),
         CHECK_TEST(test_only_a_newcomer_begins_with_one_image),
         CHECK_TEST(test_a_worker_has_its_turn),
+        CHECK_TEST(test_what_nobody_could_do_is_not_owed),
         CHECK_TEST(test_the_tail_is_divided),
         CHECK_TEST(test_who_becomes_idle_steals_at_once),
         CHECK_TEST(test_the_tail_is_found_past_the_unable),
