@@ -58,6 +58,12 @@ class MainJob(unittest.TestCase):
                      'the jobs to share')
             leased = {lease['job'] for worker in c.json('assignment') for lease in worker['leases']}
             self.assertLessEqual(leased, set(jobs))
+            wait_for(lambda: c.json('times', 'tiny')['models'][0]['tasks'] > 0, 'a whole task')
+            self.assertGreater(c.json('times', 'tiny')['models'][0]['mean_us'], 19000 * 50)
+            rates = c.json('rates')
+            self.assertLessEqual({job['job'] for job in rates['jobs']}, set(jobs))
+            self.assertEqual((rates['workers'], rates['gaps']['shared']['window_ms'] > 0), (3, True))
+            self.assertRegex(c.ctl('rates').stdout, 'TASKS/MIN|no open jobs')
             self.assertEqual([c.finish(j)['ok'] for j in jobs], [200, 200])
 
     def test_fast_decoding_is_another_numerics_class(self):
