@@ -103,8 +103,12 @@ static void take_report(
         idn_ack_again(core, worker);
     // One that is folded but not stored is acknowledged when it is; after a gap the worker sends
     // everything again from the last acknowledgement.
-    if (number != worker->folded + 1)
+    if (number != worker->folded + 1) {
+        // Or never: what is missing was acknowledged after this broker had forgotten the worker.
+        if (number > worker->folded)
+            idn_worker_ask_hello(core, worker);
         return;
+    }
     struct idn_job *job = job_of(core, message);
     struct idn_lease *lease = idn_lease_find(worker, message->u.report.lease);
 

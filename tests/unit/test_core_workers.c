@@ -313,6 +313,27 @@ static void test_a_foreign_lease_is_not_adopted(void)
     rig_destroy(rig);
 }
 
+// It was acknowledged while the broker forgot the worker, and is nowhere kept any more.
+static void test_a_report_that_will_not_come_again_is_not_waited_for(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 9);
+    struct idn_order lease = *rig_order(rig, 1, IDN_ORDER_LEASE);
+    rig_pass(rig, IDN_BEAT_MS);
+    rig_clear(rig);
+    rig_say(rig, 1, rig_report(rig, 1, 2, &lease, 0, 10, IDN_END_DONE));
+    CHECK_INT(rig_job(rig, 1).ok, 0);
+    CHECK(rig_order(rig, 1, IDN_ORDER_HELLO_AGAIN) != NULL);
+    struct idn_worker_message *hello = rig_hello_message(rig, 1);
+    hello->u.hello.reports_from = 2;
+    rig_say(rig, 1, hello);
+    rig_say(rig, 1, rig_report(rig, 1, 2, &lease, 0, 10, IDN_END_DONE));
+    CHECK_INT(rig_job(rig, 1).ok, 10);
+    rig_destroy(rig);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -331,6 +352,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_goodbye),
         CHECK_TEST(test_another_protocol),
         CHECK_TEST(test_a_foreign_lease_is_not_adopted),
+        CHECK_TEST(test_a_report_that_will_not_come_again_is_not_waited_for),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }
