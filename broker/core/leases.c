@@ -273,6 +273,8 @@ void idn_lease_close(struct idn_core *core, struct idn_lease *lease)
         worker->lease[0] = worker->lease[1];
         worker->progress_ms = core->now;
         turn(core, worker);
+        if (!idn_link_empty(&core->unserved))
+            core->look = core->newcomers = true;
     }
     worker->lease[--worker->leases] = NULL;
     core->holder = core->holder == lease ? NULL : core->holder;

@@ -97,6 +97,31 @@ static void test_a_newcomer_gets_its_lease_with_the_trim(void)
     rig_destroy(rig);
 }
 
+// It cannot be served while the only worker finishes what it had begun for another and has its next
+// lease; as soon as it comes to that, it is trimmed.
+static void test_a_newcomer_waits_no_longer_than_it_must(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    struct idn_order lease = granted(rig, 1);
+    report(rig, 1, 1, &lease, 0, 2, 50000);
+    rig_submit(rig, 2, "alexnet", 0, 199);
+    struct idn_order second = granted(rig, 1);
+    trimmed(rig, 1, &lease, 5);
+    rig_clear(rig);
+    rig_submit(rig, 3, "alexnet", 0, 199);
+    CHECK(rig_order(rig, 1, IDN_ORDER_TRIM) == NULL);
+    rig_say(rig, 1, rig_report(rig, 1, 2, &lease, 2, 3, IDN_END_DONE));
+    const struct idn_order *trim = rig_order(rig, 1, IDN_ORDER_TRIM);
+    CHECK(trim != NULL && idn_lease_equal(trim->u.trim.id, second.u.lease.id));
+    struct idn_order third = granted(rig, 1);
+    struct idn_key key = rig_key(3);
+    CHECK(idn_key_equal(&third.u.lease.job, &key));
+    rig_destroy(rig);
+}
+
 // A job that is not new begins with what the worker does in IDN_SLICE_MS, also where only others
 // have computed it.
 static void test_only_a_newcomer_begins_with_one_image(void)
@@ -411,6 +436,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_the_next_lease_comes_before_the_current_one_runs_out),
         CHECK_TEST(test_a_newcomer_gets_its_lease_with_the_trim),
+        CHECK_TEST(test_a_newcomer_waits_no_longer_than_it_must),
         CHECK_TEST(test_only_a_newcomer_begins_with_one_image),
         CHECK_TEST(test_a_worker_has_its_turn),
         CHECK_TEST(test_what_nobody_could_do_is_not_owed),
