@@ -4,6 +4,7 @@
 
 #include "broker/core/dispatch.h"
 #include "broker/core/jobs.h"
+#include "broker/core/measure.h"
 #include "broker/core/policy.h"
 #include "broker/core/workers.h"
 
@@ -175,6 +176,7 @@ void idn_core_check(const struct idn_core *core)
     check_pages(core);
     check_unserved(core);
     idn_policy_check(core);
+    idn_measure_check(core);
     idn_dispatch_check(core);
     check_mirror(core);
     IDN_ASSERT(core->refolds <= IDN_REFOLDS_MAX);

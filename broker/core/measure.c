@@ -14,23 +14,22 @@ static struct idn_measured *slot_of(const struct idn_core *core, const struct id
     return job->measured == 0 ? NULL : &core->measures.slot[job->measured - 1];
 }
 
-// NULL: more jobs are open than may be submitted, which only two brokers together can bring about.
-static struct idn_measured *take_slot(struct idn_core *core, struct idn_job *job)
+// False: more jobs are open than may be submitted, which only two brokers together can bring about.
+static bool take_slot(struct idn_core *core, struct idn_job *job)
 {
     struct idn_measures *measures = &core->measures;
     uint32_t name = measures->returned;
 
     if (name == 0 && measures->touched == measures->max)
-        return NULL;
+        return false;
     if (name == 0)
         name = ++measures->touched;
     else
         measures->returned = measures->slot[name - 1].next;
     job->measured = name;
-    struct idn_measured *slot = &measures->slot[name - 1];
-    *slot = (struct idn_measured){
+    measures->slot[name - 1] = (struct idn_measured){
         .id = ++measures->ids, .first_ms = core->now, .steady_ms = NOT_STEADY};
-    return slot;
+    return true;
 }
 
 void idn_measure_left(struct idn_core *core, struct idn_job *job)
@@ -214,16 +213,33 @@ static uint64_t part_of(uint64_t compute_us, uint32_t fresh, uint32_t count)
 void idn_measure_report(struct idn_core *core, struct idn_job *job, const struct idn_folded *folded,
     uint32_t count, uint64_t compute_us)
 {
-    struct idn_measured *slot = slot_of(core, job);
-
-    if (folded->fresh == 0 || job->state != IDN_JOB_OPEN)
+    if (folded->fresh == 0 || job->state != IDN_JOB_OPEN ||
+        (job->measured == 0 && !take_slot(core, job)))
         return;
-    if (slot == NULL)
-        slot = take_slot(core, job);
-    if (slot == NULL)
-        return;
+    struct idn_measured *slot = &core->measures.slot[job->measured - 1];
     count_images(core, slot, job, folded->fresh);
     time_task(core, slot, job, folded, part_of(compute_us, folded->fresh, count));
+}
+
+void idn_measure_check(const struct idn_core *core)
+{
+    const struct idn_measures *measures = &core->measures;
+    uint32_t returned = 0, measured = 0;
+
+    for (uint32_t name = measures->returned; name != 0; name = measures->slot[name - 1].next)
+        returned++;
+    IDN_EACH_CONST(link, &core->known)
+    {
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_known);
+        if (job->measured == 0)
+            continue;
+        const struct idn_measured *slot = slot_of(core, job);
+        IDN_ASSERT(idn_link_in(&job->in_open) && slot->id != 0);
+        IDN_ASSERT(slot->steady_ms == NOT_STEADY || slot->steady_ms >= slot->first_ms);
+        IDN_ASSERT(slot->images >= slot->at_change && slot->images >= slot->at_shared);
+        measured++;
+    }
+    IDN_ASSERT(measured + returned == measures->touched && measures->touched <= measures->max);
 }
 
 // ---- what is known

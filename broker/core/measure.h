@@ -37,6 +37,9 @@ void idn_measure_left(struct idn_core *core, struct idn_job *job);
 // A reign begins.
 void idn_measure_restart(struct idn_core *core);
 
+// Asserts that each slot is of one open job.
+void idn_measure_check(const struct idn_core *core);
+
 // ---- what is known; now: the core's time
 
 // When the window began.
