@@ -284,6 +284,11 @@ static void test_gap_is_of_jobs_with_work_left(void)
         kit_work(&kit, 2, kit_lease(&kit, 2)->left, 1000);
     CHECK_INT(kit_job(&kit, 2)->state, IDN_JOB_OPEN);
     CHECK(!gap(IDN_WINDOW_10S, &is) && !gap(IDN_WINDOW_SHARED, &is));
+    kit_goodbye(&kit, 2); // what it held is pending again, but was not all the time
+    CHECK(idn_job_pending(kit_job(&kit, 2)) > 0);
+    CHECK(!gap(IDN_WINDOW_10S, &is) && !gap(IDN_WINDOW_SHARED, &is));
+    run(11, 1, 0);
+    CHECK(gap_is(IDN_WINDOW_10S, 1)); // and now it was
     end();
 }
 
@@ -390,6 +395,21 @@ static void test_another_batch(void)
     end();
 }
 
+// The rest of a small task is not a whole one of the greater ones that come after it.
+static void test_a_greater_batch(void)
+{
+    begin();
+    kit_submit(&kit, 1, "alexnet", 1000);
+    kit_work(&kit, 1, 4, 1000);
+    kit_set(&kit, 0, "batch/alexnet", "14");
+    kit_work(&kit, 1, 6, 1000);
+    CHECK_INT(task_us(0).count, 0);
+    CHECK_INT(kit_lease(&kit, 1)->first, 10);
+    kit_work(&kit, 1, 4, 1000);
+    CHECK_INT(task_us(0).count, 0);
+    end();
+}
+
 // ---- what may be expected
 
 static void test_expected_finish(void)
@@ -425,7 +445,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_whole_tasks), CHECK_TEST(test_a_task_of_two_workers),
         CHECK_TEST(test_a_task_begun_before_is_not_counted),
         CHECK_TEST(test_repeated_rows_take_no_time), CHECK_TEST(test_another_batch),
-        CHECK_TEST(test_expected_finish)};
+        CHECK_TEST(test_a_greater_batch), CHECK_TEST(test_expected_finish)};
 
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }
