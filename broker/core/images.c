@@ -263,31 +263,3 @@ uint32_t idn_images_run(
         at++;
     return at - from;
 }
-
-// The states that are results have one of two bits that those without have not.
-static bool word_has_result(const uint8_t *bytes)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof(word));
-    return (word & 0xaaaaaaaaaaaaaaaau) != 0;
-}
-
-uint32_t idn_images_results(const struct idn_pages *pool, const struct idn_images *images,
-    uint32_t from, uint32_t end, uint32_t most)
-{
-    uint32_t results = 0, at = from;
-
-    IDN_ASSERT(from <= end && end <= images->total);
-    while (at < end && results <= most) {
-        const uint8_t *bytes = page_bytes(pool, page_of(pool, images, at / IDN_PAGE_IMAGES));
-        uint32_t in_page = at % IDN_PAGE_IMAGES;
-        if (at % 16 == 0 && end - at >= 16 && !word_has_result(bytes + in_page / 2)) {
-            at += 16;
-            continue;
-        }
-        results += (nibble(bytes, in_page) & 0xa) != 0;
-        at++;
-    }
-    return results;
-}

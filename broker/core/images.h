@@ -87,10 +87,6 @@ uint32_t idn_images_quarantined(
 uint32_t idn_images_run(
     const struct idn_pages *pool, const struct idn_images *images, uint32_t from, uint32_t end);
 
-// How many images from `from` on, below `end`, have a result; stops at one more than `most`.
-uint32_t idn_images_results(const struct idn_pages *pool, const struct idn_images *images,
-    uint32_t from, uint32_t end, uint32_t most);
-
 static inline unsigned idn_image_kind(unsigned state)
 {
     return state > IDN_IMAGE_OK ? IDN_IMAGE_OK : state;

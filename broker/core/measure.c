@@ -156,15 +156,10 @@ static void count_images(
 
 // ---- task times
 
-// Whether no image of the task had a result before this report.
-static bool begins_with(const struct idn_core *core, const struct idn_job *job, uint32_t first,
-    uint32_t batch, uint32_t fresh)
-{
-    return idn_images_results(&core->pages, &job->images, first, first + batch, fresh) == fresh;
-}
-
+// Of a whole batch, or NULL. An image is counted once: a task that had results before it came here
+// never gets to the end, and goes when the table is full.
 static struct idn_open_task *open_task(struct idn_core *core, const struct idn_measured *slot,
-    const struct idn_job *job, uint32_t number, uint32_t fresh)
+    const struct idn_job *job, uint32_t number)
 {
     struct idn_open_tasks *tasks = &core->measures.tasks;
     struct idn_open_task *task = idn_open_tasks_find(tasks, slot->id, number);
@@ -174,8 +169,7 @@ static struct idn_open_task *open_task(struct idn_core *core, const struct idn_m
         return task;
     if (task != NULL)
         idn_open_tasks_remove(tasks, task);
-    if (idn_job_total(job) - number * batch < batch ||
-        !begins_with(core, job, number * batch, batch, fresh))
+    if (idn_job_total(job) - number * batch < batch)
         return NULL;
     task = idn_open_tasks_add(tasks, slot->id, number);
     task->batch = task->left = (uint16_t)batch;
@@ -191,7 +185,7 @@ static void time_task(struct idn_core *core, struct idn_measured *slot, const st
     // It lies in two: the batch has changed. Neither of them is ever whole.
     if (folded->last / batch != number)
         return;
-    struct idn_open_task *task = open_task(core, slot, job, number, folded->fresh);
+    struct idn_open_task *task = open_task(core, slot, job, number);
     if (task == NULL)
         return;
     IDN_ASSERT(task->left >= folded->fresh);
