@@ -95,7 +95,10 @@ def run_gap(table, arguments):
             jobs = [cluster.submit(model) for model in ('alexnet', 'resnet18')]
             cluster.wait_for_results(jobs)
             watched = cluster.watch(jobs, arguments.seconds)
+            told = cluster.told_gap()
         print_gaps(table, f'gap {kind}', watched, arguments.seconds)
+        if told is not None:
+            table.percent(f'gap {kind}', 'gap since both share, as idunno-ctl rates has it', told, 2)
         table.row(f'gap {kind}', 'tasks a second of both', sum(watched.rates()), '',
                   note=of_jobs(jobs, watched.rates()))
 
@@ -176,11 +179,13 @@ def run_shares(table, arguments):
             wanted = adams(workers, [6, 9])
             settle(cluster, jobs, wanted, policy)
             watched = cluster.watch(jobs, arguments.seconds)
+            told = cluster.told_wanted(jobs)
         part = f'shares {workers} {policy}'
         table.head(f'tasks of 6 and 9 s on {workers} workers, {policy}, replay')
-        for job, want, had in zip(jobs, wanted, watched.computing()):
+        for job, want, had, told_want in zip(jobs, wanted, watched.computing(), told):
             table.row(part, f'workers that {job.model} had on average', had, '',
-                      note=f"whole workers by the report's formula: {want}")
+                      note=f"whole ones by the report's formula: {want}, "
+                           f'as idunno-ctl rates has it: {told_want}')
         asked = 2 if policy == 'fair-time' else None
         table.percent(part, f'gap over {arguments.seconds} s', gap(watched.rates()), asked,
                       '' if asked else 'about 25 expected: nothing can be done with whole workers')
@@ -192,6 +197,7 @@ MANY = ((2, 'three jobs on two workers', ((1, 'alexnet'), (1, 'resnet18'), (1, '
         (2, 'weights 1 and 2 on two workers', ((1, 'alexnet'), (2, 'resnet18'))),
         (10, 'ten jobs on ten workers', ((1, 'alexnet'), (1, 'resnet18')) * 5),
         (2, 'ten jobs on two workers', ((1, 'alexnet'), (1, 'resnet18')) * 5))
+TASKS_MIN = 10  # of a job while rates are measured: 3 % of less is less than a slice
 
 
 def promised_rate(cluster_workers, jobs):
@@ -205,10 +211,12 @@ def run_many(table, arguments):
         with Cluster(arguments.build, workers, models=REPLAY_FAST) as cluster:
             jobs = [cluster.submit(model, weight=weight) for weight, model in wanted]
             cluster.wait_for_results(jobs)
-            watched = cluster.watch(jobs, arguments.seconds)
+            promised = promised_rate(workers, wanted)
+            seconds = max(arguments.seconds, math.ceil(TASKS_MIN / promised))
+            watched = cluster.watch(jobs, seconds)
         rates = watched.rates()
-        mean, promised = statistics.mean(rates), promised_rate(workers, wanted)
-        table.head(f'{title}, replay')
+        mean = statistics.mean(rates)
+        table.head(f'{title}, replay, {seconds} s')
         table.percent(title, 'farthest from the mean of rate / weight',
                       max(abs(rate / mean - 1) for rate in rates), 3,
                       ' '.join(f'{rate:.4f}' for rate in rates))

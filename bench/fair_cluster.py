@@ -123,6 +123,16 @@ class Cluster:
     def wait_for_results(self, jobs):
         self.wait_for_all(jobs, 'a first result of each job', lambda info: done(info) > 0)
 
+    def told_gap(self):
+        """As the broker measures it, since all jobs have had a first result."""
+        return self.cluster.json('rates')['gaps']['shared']['gap']
+
+    def told_wanted(self, jobs):
+        """Whole workers by the formula, of each job."""
+        wanted = {job['job'][:8]: job['wanted_workers']
+                  for job in self.cluster.json('rates')['jobs']}
+        return [wanted[job.text] for job in jobs]
+
     def watch(self, jobs, seconds, events=()):
         """Samples; events: [(seconds after the start, what to call)]."""
         start_s, events = time.monotonic(), list(events)
