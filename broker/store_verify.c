@@ -16,8 +16,7 @@ const char *idn_store_remedy(const struct idn_store *store)
     return store->has_peer
                ? "move the directory away, and the other broker fills a new one with all that it "
                  "has; if that one is gone for good, take it out of the configuration and start "
-                 "with "
-                 "--accept-lost-tail"
+                 "with --accept-lost-tail"
                : "restore the directory from a backup, or start with --accept-lost-tail (what is "
                  "lost is computed again, except whole jobs accepted in that tail)";
 }

@@ -98,6 +98,7 @@ enum {
     IDN_HANDOVER_MS = 5 * 1000,    // a handover without an answer ends: the active goes on
     IDN_BENCH_MS = 60 * 1000,      // deaths on three tasks within this: benched for as long
     IDN_RENEW_MS = 10 * 1000,      // a reign is renewed once in this time, on average
+    IDN_STUCK_MS = 10 * 1000,      // two brokers that wait for each other in vain: one ends
     IDN_BREAK_TOLD_MS = 10 * 1000, // one line in this time says that the mirror link broke
 
     // Failures.

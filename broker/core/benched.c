@@ -4,6 +4,9 @@
 #include "broker/core/leases.h"
 #include "broker/core/workers.h"
 
+// Each may cost as much as there are open jobs, and half of the workers may be benched.
+enum { LOOKS_MAX = 16 };
+
 // Kept: the newest death of each task, of the last IDN_BENCH_TASKS tasks.
 static void remember(
     struct idn_worker *worker, const struct idn_job *job, uint32_t task, uint64_t now)
@@ -104,29 +107,45 @@ static void forget_deaths(struct idn_worker *worker)
         worker->death[i].job = 0;
 }
 
-// Its time is over, or those who could do its work are gone.
-static void reconsider(struct idn_core *core, struct idn_worker *worker)
+// Whether those who could do its work are gone.
+static bool is_missed(const struct idn_core *core, struct idn_worker *worker)
 {
-    bool over = core->now - worker->benched_ms >= IDN_BENCH_MS;
-
     worker->benched = false;
-    if (!over && !is_needed(core, worker)) {
-        worker->benched = true;
-        return;
-    }
-    if (over)
-        forget_deaths(worker);
-    else
-        idn_tell(
-            core, "worker %s leaves the bench early: nobody else can do its work", worker->name);
+    bool needed = is_needed(core, worker);
+    worker->benched = true;
+    return needed;
+}
+
+static void leave(struct idn_core *core, struct idn_worker *worker)
+{
+    worker->benched = false;
     idn_worker_place(core, worker);
+}
+
+static void leave_early(struct idn_core *core, struct idn_worker *worker)
+{
+    idn_tell(core, "worker %s leaves the bench early: nobody else can do its work", worker->name);
+    leave(core, worker);
 }
 
 void idn_benched_sweep(struct idn_core *core)
 {
-    for (uint32_t i = 0; i < core->workers_touched; i++)
-        if (core->worker[i].benched && core->worker[i].presence != IDN_PRESENCE_FREE)
-            reconsider(core, &core->worker[i]);
+    uint32_t first = core->bench_next, looks = 0;
+
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
+        uint32_t at = (first + i) % core->workers_touched;
+        struct idn_worker *worker = &core->worker[at];
+        if (!worker->benched || worker->presence == IDN_PRESENCE_FREE)
+            continue;
+        if (core->now - worker->benched_ms >= IDN_BENCH_MS) {
+            forget_deaths(worker);
+            leave(core, worker);
+        } else if (looks++ < LOOKS_MAX) {
+            core->bench_next = at + 1;
+            if (is_missed(core, worker))
+                leave_early(core, worker);
+        }
+    }
 }
 
 void idn_benched_note(const struct idn_worker *worker, uint64_t now, char *text, size_t size)

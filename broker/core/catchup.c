@@ -98,14 +98,14 @@ static void read_on(struct idn_core *core)
 }
 
 // A fact that the other broker lacks cannot be read here. It could take none of those after it: the
-// link stays up, and the two are not in sync until the store has been mended. If the other one is
-// to reign and waits for it, this broker ends (roles.c).
+// link stays up, and the two are not in sync until the store has been mended. What becomes of a
+// broker that waits for it: roles.c.
 static void get_stuck(struct idn_core *core, const struct idn_origin *origin, uint64_t first)
 {
     struct idn_mirror_session *session = &core->mirror.session;
 
     session->stuck = true;
-    session->stuck_ms = core->now;
+    session->quiet_ms = core->now;
     session->unread = (struct idn_origin){origin->incarnation, first};
     idn_tell(core,
         "facts %lu to %lu of incarnation %lu cannot be read from the store: broker %s cannot be "
@@ -138,22 +138,25 @@ static uint32_t gather(struct idn_core *core, const struct idn_event *event, uin
     return bytes;
 }
 
-// The store was read to its end. What the other broker lacks still, though it should have been
-// among what was read, cannot be read: the last facts of an incarnation have none after them to
-// tell.
+// The store was read to its end, up to `next`. What the other broker lacks still, though it should
+// have been among what was read, cannot be read: the last facts of an incarnation have none after
+// them to tell. After the first time only our own incarnation can grow.
 static void look_for_unread(struct idn_core *core, uint64_t next)
 {
     struct idn_mirror *mirror = &core->mirror;
+    struct idn_vector_entry *own = mirror->own;
     uint64_t committed = core->sequence, unstored = core->position - core->stored;
     bool has_own = next >= core->stored && committed > unstored;
-    struct idn_origin first;
+    struct idn_origin first = {own->incarnation, own->there + 1};
 
-    mirror->own->here = has_own ? committed - unstored : 0; // those that are stored for certain
-    if (idn_vector_lacking(&mirror->vector, 1, &first) > 0) {
+    own->here = has_own ? committed - unstored : 0; // those that are stored for certain
+    bool lacks = mirror->session.end_sent == 0 ? idn_vector_lacking(&mirror->vector, 1, &first) > 0
+                                               : own->here > own->there;
+    if (lacks) {
         uint64_t last = idn_vector_find(&mirror->vector, first.incarnation)->here;
         get_stuck(core, &(struct idn_origin){first.incarnation, last + 1}, first.sequence);
     }
-    mirror->own->here = committed;
+    own->here = committed;
 }
 
 void idn_mirror_read(struct idn_core *core, const struct idn_event *event)
@@ -173,7 +176,7 @@ void idn_mirror_read(struct idn_core *core, const struct idn_event *event)
     }
     IDN_ASSERT(event->u.facts_read.count <= IDN_MIRROR_FACTS_MAX);
     uint32_t bytes = gather(core, event, &count);
-    if (end && session->end_sent == 0 && !session->stuck)
+    if (end && !session->stuck)
         look_for_unread(core, next);
     if (session->stuck)
         next = session->at, end = false; // so far all is mirrored, at least
@@ -243,6 +246,7 @@ const char *idn_catchup_take_facts(struct idn_core *core, const struct idn_mirro
         return "facts came before the vectors";
     if (frame->u.facts.count > IDN_MIRROR_FACTS_MAX)
         return "a frame has too many facts";
+    session->quiet_ms = core->now;
     for (uint32_t i = 0; i < frame->u.facts.count && wrong == NULL && !core->over; i++)
         wrong = take_fact(core, &frame->u.facts.item[i]);
     if (core->failed && !core->over)

@@ -157,6 +157,19 @@ static void tell_anew(struct idn_core *core, const char *why)
     mirror->tell_ms = core->now + IDN_BREAK_TOLD_MS;
 }
 
+// The session that lasts after some that broke without a line.
+static void tell_lasting(struct idn_core *core)
+{
+    struct idn_mirror *mirror = &core->mirror;
+
+    if (mirror->untold == 0 || core->now < mirror->tell_ms ||
+        mirror->session.stage != IDN_MIRROR_UP)
+        return;
+    idn_tell(core, "broker %s is in sight; the mirror link began anew %u more times before",
+        mirror->broker, mirror->untold);
+    mirror->untold = 0;
+}
+
 static void break_off(struct idn_core *core, const char *why)
 {
     tell_anew(core, why);
@@ -436,6 +449,7 @@ void idn_mirror_settle(struct idn_core *core)
         return;
     }
     idn_catchup_go_on(core);
+    tell_lasting(core);
     beat(core);
 }
 

@@ -213,14 +213,18 @@ void idn_roles_peer(struct idn_core *core)
         confirm(core);
 }
 
-void idn_roles_exchanged(struct idn_core *core)
+static void become_standby(struct idn_core *core)
 {
-    core->more = true; // to settle which of two standbys reigns
-    if (core->roles.stage != IDN_STAGE_LEARNER)
-        return;
     idn_tell(core, "has learned what the other broker knows, and is its standby");
     idn_roles_move(core, IDN_STAGE_STANDBY);
     core->next_beat_ms = core->now;
+}
+
+void idn_roles_exchanged(struct idn_core *core)
+{
+    core->more = true; // to settle which of two standbys reigns
+    if (core->roles.stage == IDN_STAGE_LEARNER)
+        become_standby(core);
 }
 
 void idn_roles_handover(struct idn_core *core, struct idn_epoch epoch, uint64_t request)
@@ -282,6 +286,22 @@ static bool is_chosen(const struct idn_core *core)
            (order > 0 || (order == 0 && core->letter == 'a'));
 }
 
+// The peer waits for facts that cannot be read here, and would for ever: nothing has come from it
+// for so long.
+static bool is_waited_for(const struct idn_core *core, uint64_t quiet_ms)
+{
+    const struct idn_mirror_session *session = &core->mirror.session;
+
+    return session->stuck && session->end_sent == 0 && core->now - session->quiet_ms >= quiet_ms &&
+           !idn_roles_peer_reigns(core) && is_peer_fresh(core);
+}
+
+// This broker knows all that the two know, and the peer never will.
+static bool knows_more(const struct idn_core *core)
+{
+    return idn_mirror_has_all(core) && is_waited_for(core, IDN_DEAD_MS);
+}
+
 static bool within(const struct idn_core *core, uint64_t then_ms, uint64_t ms)
 {
     return then_ms != 0 && core->now - then_ms < ms;
@@ -305,7 +325,7 @@ static bool may_take_over(const struct idn_core *core)
 static void settle_standby(struct idn_core *core)
 {
     if (idn_mirror_has_all(core) && !is_peer_silent(core)) {
-        if (!is_chosen(core))
+        if (!is_chosen(core) && !knows_more(core))
             return;
         idn_tell(core, "begins to reign: neither broker does");
     } else {
@@ -343,16 +363,23 @@ static void settle_reign(struct idn_core *core)
     idn_switch_settle(core);
 }
 
-// The other broker is to reign and waits for a fact that cannot be read here: it would for ever.
+static void settle_learner(struct idn_core *core)
+{
+    if (!knows_more(core))
+        return;
+    become_standby(core);
+    core->more = true; // to reign
+}
+
+// Each of the two waits for what the other one cannot read: the one that is not chosen ends, so
+// that the other one can take over from it. (Two learners wait for an operator.)
 static bool is_in_the_way(const struct idn_core *core)
 {
-    const struct idn_mirror_session *session = &core->mirror.session;
-    enum idn_stage stage = core->roles.stage;
-
-    if (!session->stuck || core->now - session->stuck_ms < IDN_DEAD_MS ||
-        idn_roles_peer_reigns(core) || !is_peer_fresh(core))
+    if (idn_mirror_has_all(core) || !is_waited_for(core, IDN_STUCK_MS) ||
+        core->mirror.role != IDN_ROLE_STANDBY)
         return false;
-    return stage == IDN_STAGE_LEARNER || (stage == IDN_STAGE_STANDBY && !is_chosen(core));
+    return core->roles.stage == IDN_STAGE_LEARNER ||
+           (core->roles.stage == IDN_STAGE_STANDBY && !is_chosen(core));
 }
 
 static void get_out_of_the_way(struct idn_core *core)
@@ -361,9 +388,9 @@ static void get_out_of_the_way(struct idn_core *core)
     char text[IDN_TEXT_SIZE];
 
     idn_format(text, sizeof(text),
-        "fact %lu of incarnation %lu cannot be read from the store, and broker %s waits for it "
-        "before it reigns: stopping, so that it can; move the state directory away and start with "
-        "an empty one",
+        "fact %lu of incarnation %lu cannot be read from the store, and broker %s, which cannot "
+        "send all of its own either, waits for it: stopping, so that it can reign; move the state "
+        "directory away and start with an empty one",
         unread->sequence, unread->incarnation, core->mirror.broker);
     idn_core_exit(core, text);
 }
@@ -378,6 +405,8 @@ void idn_roles_settle(struct idn_core *core)
         get_out_of_the_way(core);
     else if (core->roles.stage == IDN_STAGE_STANDBY)
         settle_standby(core);
+    else if (core->roles.stage == IDN_STAGE_LEARNER)
+        settle_learner(core);
 }
 
 // When a time that is still to come makes a difference. Beats make a step each IDN_BEAT_MS anyway.

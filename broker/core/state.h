@@ -154,7 +154,7 @@ struct idn_worker {
     struct idn_refused_pair refused[IDN_REFUSED_PAIRS_MAX];
     uint32_t refused_count, differing; // differing: holdings stated that are not the broker's
     uint64_t heard_ms, progress_ms;
-    bool bereft; // SUSPECTED, and its leases went to others: it must say hello
+    bool live, bereft; // as placed last; SUSPECTED, its leases went to others: it must say hello
     uint64_t hello_asked_ms;
     bool wedged;       // held a lease without progress; gets nothing until there is some
     uint64_t pause_ms; // gets nothing before
@@ -262,7 +262,7 @@ struct idn_mirror_session {
     bool exchanged, in_sync;
     // Following the store's tail.
     bool stuck;               // a fact cannot be read: nothing more is sent
-    uint64_t stuck_ms;        // since then
+    uint64_t quiet_ms;        // since then, or since the other broker's last facts after it
     struct idn_origin unread; // that one
     uint64_t at;              // looked at up to this position
     uint32_t finds;           // or first to be found, then `at` means nothing
@@ -414,8 +414,8 @@ struct idn_core {
     struct idn_drained drained;
 
     struct idn_worker *worker;
-    uint32_t workers, workers_touched;
-    uint32_t *worker_index; // likewise, by nonce
+    uint32_t workers, workers_touched, bench_next; // bench_next: where its sweep goes on
+    uint32_t *worker_index;                        // likewise, by nonce
     uint32_t worker_index_mask;
     struct idn_link *worker_names, *worker_peers; // worker_index_mask + 1 buckets each
     struct idn_link presence[IDN_PRESENCE_COUNT]; // by when last heard; FREE: returned slots

@@ -99,7 +99,7 @@ void idn_upload_fold(struct idn_core *core, const struct idn_fact *fact)
     uint64_t offset = fact->u.list_part.offset, total = fact->u.list_part.total;
     struct idn_upload *upload = idn_upload_find(core, &fact->job);
 
-    if (upload != NULL && upload->total == total && is_closing(fact))
+    if (upload != NULL && is_closing(fact)) // also one that was begun apart, with another total
         set_closed(core, upload);
     if (!part_fits(offset, total, fact->u.list_part.size))
         return;

@@ -230,8 +230,9 @@ void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
     bool live = idn_worker_is_live(worker), idle = live && worker->leases == 0;
 
     // What died elsewhere may have waited for this one to try it.
-    if (!live && core->suspects > 0)
+    if (worker->live && !live && core->suspects > 0)
         core->look = true;
+    worker->live = live;
     if (idle == idn_link_in(&worker->in_idle))
         return;
     if (!idle) {

@@ -4,6 +4,8 @@
 #include "broker/core/mirror.h"
 #include "tests/lib/pair.h"
 
+#include <string.h>
+
 enum { A, B };
 
 static struct pair *pair;
@@ -370,31 +372,141 @@ static void test_the_last_fact_that_cannot_be_read_is_missed_too(void)
     end();
 }
 
-// b is to reign and waits for what a cannot read: a ends, and b takes over from it.
-static void test_who_cannot_read_a_fact_is_in_nobodys_way(void)
+// The answer to its read: its store has fact `hole` not, but those before and after it.
+static void reads_around(int which, uint64_t hole, uint64_t facts)
 {
-    begin(1000, 1);
+    struct idn_stored_fact items[8];
+    uint32_t count = 0;
+
+    for (uint64_t i = 1; i <= facts; i++)
+        if (i != hole)
+            items[count++] = pair->side[which].fact[i - 1].item;
+    pair->side[which].reading = false;
+    pair_step(pair, which,
+        (struct idn_event){.type = IDN_EVENT_FACTS_READ,
+            .u.facts_read = {.next = facts, .end = true, .count = count, .item = items}});
+    pair_settle(pair);
+}
+
+// b would be chosen, and waits for what a cannot read.
+static void begin_with_a_hole_at_a(uint64_t facts_b)
+{
+    begin(3, facts_b);
     pair->side[B].fact[0].item.fact.epoch = (struct idn_epoch){5, 'b'};
     boot_both();
     pair->side[A].hold_reads = true;
+    pair->side[B].hold_reads = facts_b > 1;
     pair_settle(pair);
-    struct idn_stored_fact items[2] = {pair->side[A].fact[0].item, pair->side[A].fact[2].item};
-    pair->side[A].reading = false;
-    pair_step(pair, A,
-        (struct idn_event){.type = IDN_EVENT_FACTS_READ,
-            .u.facts_read = {.next = 3, .end = true, .count = 2, .item = items}});
+    reads_around(A, 2, 3);
+}
+
+// It has the facts of both, and b never would.
+static void test_who_alone_has_all_facts_reigns(void)
+{
+    begin_with_a_hole_at_a(1);
     pair_pass(pair, IDN_DEAD_MS - 1);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_STANDBY);
+    pair->side[A].hold_reads = false;
+    pair_pass(pair, IDN_BEAT_MS);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ALONE);
+    pair_pass(pair, 2 * IDN_STUCK_MS);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ALONE);
+    CHECK_INT(pair_role(pair, B), IDN_ROLE_STANDBY);
+    CHECK_STRING(pair->side[A].exit, "");
+    end();
+}
+
+static void test_a_learner_that_alone_has_all_facts_reigns(void)
+{
+    begin(3, 1);
+    pair->side[B].fact[0].item.fact.epoch = (struct idn_epoch){5, 'b'};
+    pair->side[A].tail_lost = pair->side[B].tail_lost = true;
+    boot_both();
+    pair->side[A].hold_reads = true;
+    pair_settle(pair);
+    reads_around(A, 2, 3);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_LEARNER);
+    pair_pass(pair, IDN_DEAD_MS + IDN_BEAT_MS);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ALONE);
+    CHECK_INT(pair_role(pair, B), IDN_ROLE_LEARNER);
+    end();
+}
+
+// Each waits for the other one: a ends, and b takes over from it.
+static void test_of_two_that_cannot_read_a_fact_one_ends(void)
+{
+    begin_with_a_hole_at_a(3);
+    reads_around(B, 2, 3);
+    pair_pass(pair, IDN_STUCK_MS - 1);
     CHECK_STRING(pair->side[A].exit, "");
     pair_pass(pair, IDN_BEAT_MS);
     CHECK_STRING(pair->side[A].exit,
-        "fact 2 of incarnation 11 cannot be read from the store, and broker b waits for it before "
-        "it reigns: stopping, so that it can; move the state directory away and start with an "
-        "empty one");
+        "fact 2 of incarnation 11 cannot be read from the store, and broker b, which cannot send "
+        "all of its own either, waits for it: stopping, so that it can reign; move the state "
+        "directory away and start with an empty one");
+    CHECK_STRING(pair->side[B].exit, "");
     pair_crash(pair, A);
     pair_pass(pair, IDN_DEAD_MS);
     pair_step(pair, B, (struct idn_event){.type = IDN_EVENT_ASKED, .u.asked = {5000}});
     pair_settle(pair);
     CHECK_INT(pair_role(pair, B), IDN_ROLE_ALONE);
+    end();
+}
+
+// What b sends takes long, but it comes.
+static void test_nobody_ends_while_facts_come(void)
+{
+    begin_with_a_hole_at_a(3);
+    for (uint32_t i = 0; i < 3; i++) {
+        pair_pass(pair, IDN_STUCK_MS - IDN_BEAT_MS);
+        pair->side[B].reading = false;
+        pair_step(pair, B,
+            (struct idn_event){.type = IDN_EVENT_FACTS_READ,
+                .u.facts_read = {.next = i + 1,
+                    .end = i == 2,
+                    .count = 1,
+                    .item = &pair->side[B].fact[i].item}});
+        pair_settle(pair);
+    }
+    CHECK_STRING(pair->side[A].exit, "");
+    pair_pass(pair, IDN_DEAD_MS + IDN_BEAT_MS);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ALONE);
+    end();
+}
+
+static void test_learners_that_cannot_read_a_fact_wait(void)
+{
+    begin(3, 3);
+    pair->side[A].tail_lost = pair->side[B].tail_lost = true;
+    boot_both();
+    pair->side[A].hold_reads = pair->side[B].hold_reads = true;
+    pair_settle(pair);
+    reads_around(A, 2, 3);
+    reads_around(B, 2, 3);
+    pair_pass(pair, 2 * IDN_STUCK_MS);
+    CHECK_STRING(pair->side[A].exit, "");
+    CHECK_STRING(pair->side[B].exit, "");
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_LEARNER);
+    CHECK_INT(pair_role(pair, B), IDN_ROLE_LEARNER);
+    end();
+}
+
+// After the exchange: it must not count as mirrored.
+static void test_a_fact_of_now_that_cannot_be_read_is_missed(void)
+{
+    begin_level();
+    pair->side[A].hold_reads = true;
+    pair_submit(pair, A, 1);
+    pair_settle(pair);
+    pair_clear(pair);
+    pair->side[A].reading = false;
+    pair_step(pair, A,
+        (struct idn_event){.type = IDN_EVENT_FACTS_READ,
+            .u.facts_read = {.next = pair->side[A].facts, .end = true}});
+    CHECK(strstr(pair->side[A].told, "cannot be read from the store: broker b cannot be") != NULL);
+    pair->side[A].hold_reads = false;
+    pair_pass(pair, 2 * IDN_DEAD_MS);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_ALONE);
     end();
 }
 
@@ -451,7 +563,12 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_read_of_an_old_session_is_void),
         CHECK_TEST(test_a_fact_that_cannot_be_read_stops_the_rest),
         CHECK_TEST(test_the_last_fact_that_cannot_be_read_is_missed_too),
-        CHECK_TEST(test_who_cannot_read_a_fact_is_in_nobodys_way),
+        CHECK_TEST(test_who_alone_has_all_facts_reigns),
+        CHECK_TEST(test_a_learner_that_alone_has_all_facts_reigns),
+        CHECK_TEST(test_of_two_that_cannot_read_a_fact_one_ends),
+        CHECK_TEST(test_nobody_ends_while_facts_come),
+        CHECK_TEST(test_learners_that_cannot_read_a_fact_wait),
+        CHECK_TEST(test_a_fact_of_now_that_cannot_be_read_is_missed),
         CHECK_TEST(test_too_many_incarnations),
     };
 

@@ -509,6 +509,31 @@ static void test_sessions_that_break_fill_no_log(void)
     end();
 }
 
+// The last line about the link must not be that it broke, when it is up again.
+static void test_the_session_that_lasts_is_told_of(void)
+{
+    struct idn_mirror_frame hello = hello_of(77), facts = frame_of(IDN_MIRROR_FACTS, 77, 1);
+
+    begin();
+    pair_boot(pair, A);
+    for (int i = 0; i < 3; i++) {
+        pair_send(pair, A, &hello);
+        pair_send(pair, A, &facts);
+        pair_settle(pair);
+    }
+    pair_boot(pair, B);
+    pair_pass(pair, IDN_BREAK_TOLD_MS / 2);
+    CHECK(pair_peer(pair, A).in_sight);
+    pair_clear(pair);
+    pair_pass(pair, IDN_BREAK_TOLD_MS);
+    CHECK_STRING(
+        pair->side[A].told, "broker b is in sight; the mirror link began anew 2 more times before");
+    pair_clear(pair);
+    pair_pass(pair, 2 * IDN_BREAK_TOLD_MS);
+    CHECK_STRING(pair->side[A].told, "");
+    end();
+}
+
 // A peer that never acknowledges anything can have this broker hold no more than the window, and
 // one that sends more than the window breaks off.
 static void test_more_frames_than_the_window_end_the_session(void)
@@ -560,6 +585,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_facts_that_cannot_be_end_the_session),
         CHECK_TEST(test_facts_before_the_vectors_end_the_session),
         CHECK_TEST(test_sessions_that_break_fill_no_log),
+        CHECK_TEST(test_the_session_that_lasts_is_told_of),
         CHECK_TEST(test_more_frames_than_the_window_end_the_session),
     };
 

@@ -105,6 +105,31 @@ static void test_an_old_upload_takes_no_accepted_job_with_it(void)
     end();
 }
 
+// The two were apart, and each has another list under one key: it is the key that is closed.
+static void test_closing_closes_whatever_has_the_key(void)
+{
+    struct idn_request upload = {
+        .type = IDN_REQUEST_UPLOAD, .job = {.key = rig_key(9), .bits = 128}};
+
+    begin();
+    b_takes_over();
+    for (int which = A; which <= B; which++) {
+        upload.u.upload.total = upload.u.upload.size = sizeof(list) - 1 - 7u * (which == A);
+        upload.u.upload.bytes = list;
+        request(which, upload);
+        pair_settle(pair);
+    }
+    cut(false);
+    pair_pass(pair, 3000);
+    CHECK(reigns(B) && !reigns(A));
+    CHECK(core_of(A)->upload[0].total != core_of(B)->upload[0].total);
+    core_of(B)->upload[0].touched_ms -= IDN_UPLOAD_MS;
+    pair_pass(pair, 2000);
+    CHECK(core_of(B)->upload[0].closed);
+    CHECK(core_of(A)->upload[0].closed);
+    end();
+}
+
 // ---- results of a job that is not known here
 
 // a accepted it alone. Its worker's report comes to b, which reigns on the other side of a cut:
@@ -465,6 +490,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_an_old_upload_is_closed_then_forgotten),
         CHECK_TEST(test_a_closed_upload_is_closed_at_the_other_broker),
         CHECK_TEST(test_an_old_upload_takes_no_accepted_job_with_it),
+        CHECK_TEST(test_closing_closes_whatever_has_the_key),
         CHECK_TEST(test_results_of_a_job_that_is_not_known_are_computed_again),
         CHECK_TEST(test_a_restored_job_waits_for_every_worker_that_is_heard),
         CHECK_TEST(test_but_not_for_ever),

@@ -454,6 +454,36 @@ static void test_who_is_needed_leaves_the_bench(void)
     rig_destroy(rig);
 }
 
+// Of many that are benched a few are looked at each second, in turn. 18 and 19 have the one model,
+// all others the other one.
+static void test_of_many_who_is_needed_leaves_the_bench_too(void)
+{
+    enum { BENCHED = 18, WORKERS = 36 };
+    struct rig *rig = rig_new();
+
+    rig->model[0].batch = rig->model[1].batch = 100;
+    rig->config.workers_max = WORKERS;
+    rig_boot(rig);
+    rig_begin_reign(rig);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    rig_submit(rig, 2, "resnet18", 0, 199);
+    for (unsigned n = 1; n <= WORKERS; n++)
+        hello_with_model(rig, n, n == 18 || n == 19 ? 0 : 1);
+    rig_clear(rig);
+    for (unsigned n = 1; n <= BENCHED; n++) {
+        child_dies_on_three_tasks(rig, n, n == 18 ? 1 : 2);
+        CHECK(is_benched(rig, n));
+    }
+    rig_say(rig, 19, rig_message(rig, 19, IDN_WORKER_GOODBYE));
+    for (int second = 0; second < 3; second++) {
+        rig_clear(rig);
+        all_beat(rig, WORKERS, 1000);
+    }
+    CHECK(!is_benched(rig, 18));
+    CHECK(is_benched(rig, 17));
+    rig_destroy(rig);
+}
+
 // ---- virtual time: images that come back are not charged
 enum { JOB_LEASED = 1, JOB_HALF_DONE = 2 };
 
@@ -545,6 +575,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_deaths_on_three_tasks_bench),
         CHECK_TEST(test_who_alone_can_serve_a_job_is_not_benched),
         CHECK_TEST(test_who_is_needed_leaves_the_bench),
+        CHECK_TEST(test_of_many_who_is_needed_leaves_the_bench_too),
         CHECK_TEST(test_deaths_on_one_task_do_not),
         CHECK_TEST(test_deaths_of_more_than_a_minute_do_not),
         CHECK_TEST(test_who_was_suspected_says_hello_before_it_gets_more),
