@@ -208,6 +208,9 @@ int main(int argc, char **argv)
     print_head(options.format);
     if (run_all(&options))
         return 0;
-    (void)fprintf(stderr, "bench-fairness: there is nothing of that name: see --list and --help\n");
+    (void)fprintf(stderr,
+        "bench-fairness: there is no scenario '%s' for policy '%s': see --list, --help\n",
+        options.scenario == NULL ? "(any)" : options.scenario,
+        options.policy == NULL ? "(any)" : options.policy);
     return 2;
 }
