@@ -51,6 +51,12 @@ void sim_claim_reign(struct sim *sim, uint32_t broker)
             'a' + (int)broker, 'b' - (int)broker);
 }
 
+// As the broker counts it: what it stood still is left out.
+static uint64_t time_of(const struct sim *sim, uint32_t broker)
+{
+    return sim->now - sim->broker[broker].core->stalled;
+}
+
 static void hear(struct sim *sim, uint32_t broker, const struct idn_worker_beat *beat)
 {
     struct sim_heard *heard = sim->broker[broker].heard, *of = &heard[0];
@@ -62,7 +68,7 @@ static void hear(struct sim *sim, uint32_t broker, const struct idn_worker_beat 
         return;
     *of = (struct sim_heard){.nonce = beat->nonce,
         .sequence = beat->sequence,
-        .at_ms = sim->now,
+        .at_ms = time_of(sim, broker),
         .obeyed = beat->obeyed,
         .silent = beat->active_silent_ms >= IDN_DEAD_MS};
 }
@@ -94,7 +100,7 @@ void sim_claim_after(struct sim *sim, uint32_t broker, bool reigned, const struc
         return;
     for (uint32_t i = 0; i < SIM_HEARD_MAX; i++) {
         const struct sim_heard *of = &sim->broker[broker].heard[i];
-        if (of->nonce == 0 || sim->now - of->at_ms >= IDN_DEAD_MS)
+        if (of->nonce == 0 || time_of(sim, broker) - of->at_ms >= IDN_DEAD_MS)
             continue;
         live++;
         left += !of->silent && idn_epoch_compare(of->obeyed, core->epoch) > 0;
