@@ -13,19 +13,34 @@ void idn_shares_changed(struct idn_core *core)
 
 // ---- how many
 
-static uint32_t next_to_gain(const uint64_t *need, const uint16_t *share, uint32_t jobs)
+// Whether job a gains a worker before job b: it has more need for each that it has.
+static bool gains_before(const uint64_t *need, const uint16_t *share, uint32_t a, uint32_t b)
 {
-    uint32_t best = 0;
+    uint64_t of_a = need[a] * share[b], of_b = need[b] * share[a];
 
-    for (uint32_t i = 1; i < jobs; i++)
-        if (need[i] * share[best] > need[best] * share[i])
-            best = i;
-    return best;
+    return of_a != of_b ? of_a > of_b : a < b;
+}
+
+// The one at this place of the heap goes down until it gains before both below it.
+static void sink(
+    const uint64_t *need, const uint16_t *share, uint16_t *heap, uint32_t count, uint32_t at)
+{
+    for (uint32_t below = 2 * at + 1; below < count; below = 2 * at + 1) {
+        if (below + 1 < count && gains_before(need, share, heap[below + 1], heap[below]))
+            below++;
+        if (gains_before(need, share, heap[at], heap[below]))
+            return;
+        uint16_t job = heap[at];
+        heap[at] = heap[below];
+        heap[below] = job;
+        at = below;
+    }
 }
 
 void idn_shares_apportion(
     const uint64_t *need, uint32_t jobs, uint32_t workers, uint16_t *ret_share)
 {
+    uint16_t heap[IDN_WORKERS_MAX]; // the job that gains the next worker first
     uint64_t sum = 0;
     uint32_t left = workers;
 
@@ -38,8 +53,14 @@ void idn_shares_apportion(
         ret_share[i] = (uint16_t)(part == 0 ? 1 : part);
         left -= ret_share[i];
     }
-    for (; jobs > 0 && left > 0; left--)
-        ret_share[next_to_gain(need, ret_share, jobs)]++;
+    for (uint32_t i = jobs; i-- > 0;) {
+        heap[i] = (uint16_t)i;
+        sink(need, ret_share, heap, jobs, i);
+    }
+    for (; jobs > 0 && left > 0; left--) {
+        ret_share[heap[0]]++;
+        sink(need, ret_share, heap, jobs, 0);
+    }
 }
 
 // Mean time of a task; 0: not known before as many images as a task has are done. A first slice of
