@@ -152,6 +152,12 @@ bool idn_host_is_loopback(const char *host)
     return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
+// "localhost" is written for this address.
+static const char *spell_out(const char *host)
+{
+    return strcmp(host, "localhost") == 0 ? LOOPBACK : host;
+}
+
 bool idn_settings_has_peer(const struct idn_settings *settings)
 {
     return settings->host[1][0] != '\0';
@@ -201,6 +207,21 @@ int idn_settings_set_letter(const struct idn_config *config, uint32_t letter,
             idn_config_file(config));
     settings->broker_letter = letter;
     return read_bind(config, settings, reason);
+}
+
+int idn_settings_check_bind(
+    const struct idn_config *config, const struct idn_settings *settings, struct idn_reason *reason)
+{
+    uint32_t letter = settings->broker_letter, other = letter == 'a' ? 'b' : 'a';
+    const char *host = settings->host[other - 'a'];
+
+    if (*host == '\0' || strcmp(spell_out(host), spell_out(settings->broker_bind)) != 0)
+        return 0;
+    return idn_reason_set(reason, -EINVAL,
+        "%s: broker/bind = '%s' is cluster/%c, but this is broker %c; bind %s, or say --letter %c "
+        "if this is broker %c",
+        idn_config_file(config), settings->broker_bind, (char)other, (char)letter,
+        settings->host[letter - 'a'], (char)other, (char)other);
 }
 
 static int read_mirror(
@@ -278,6 +299,20 @@ static int read_worker(
     return idn_config_size(config, "worker/memory", 0, &settings->worker_memory, reason);
 }
 
+// Every host reads the same two addresses, and a loopback address leads each of them to itself.
+static int refuse_loopback(
+    const struct idn_config *config, const struct idn_settings *settings, struct idn_reason *reason)
+{
+    uint32_t i = idn_host_is_loopback(settings->host[0]) ? 0 : 1;
+
+    return idn_reason_set(reason, -EINVAL,
+        "%s: cluster/%c is '%s', which only its own host can reach, but cluster/%c is '%s'; write "
+        "the address at which all hosts find broker %c, or for two brokers on one machine " LOOPBACK
+        " and 127.0.0.2",
+        idn_config_file(config), 'a' + i, settings->host[i], 'b' - i, settings->host[1 - i],
+        'a' + i);
+}
+
 static int read_hosts(
     const struct idn_config *config, struct idn_settings *settings, struct idn_reason *reason)
 {
@@ -285,12 +320,16 @@ static int read_hosts(
 
     if (error == 0)
         error = read_host(config, "cluster/b", "", settings->host[1], reason);
-    if (error == 0 && strcmp(settings->host[0], settings->host[1]) == 0)
+    if (error < 0 || !idn_settings_has_peer(settings))
+        return error;
+    if (strcmp(spell_out(settings->host[0]), spell_out(settings->host[1])) == 0)
         return idn_reason_set(reason, -EINVAL,
             "%s: cluster/a and cluster/b are both '%s'; each broker needs a host, or on one host "
             "an address, of its own (such as 127.0.0.1 and 127.0.0.2)",
             idn_config_file(config), settings->host[0]);
-    return error;
+    if (idn_host_is_loopback(settings->host[0]) != idn_host_is_loopback(settings->host[1]))
+        return refuse_loopback(config, settings, reason);
+    return 0;
 }
 
 int idn_settings_read(

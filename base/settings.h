@@ -44,6 +44,10 @@ int idn_settings_read(
 int idn_settings_set_letter(const struct idn_config *config, uint32_t letter,
     struct idn_settings *settings, struct idn_reason *reason);
 
+// For a broker, when its letter is settled: -EINVAL when it would bind the other one's address.
+int idn_settings_check_bind(const struct idn_config *config, const struct idn_settings *settings,
+    struct idn_reason *reason);
+
 bool idn_settings_has_peer(const struct idn_settings *settings); // a second broker is configured
 
 // "localhost" or an address in 127.0.0.0/8; other names are not looked up.

@@ -2,6 +2,7 @@
 // start and of an end.
 #include "base/log.h"
 #include "base/notify.h"
+#include "broker/check.h"
 #include "broker/incomplete.h"
 #include "broker/loop.h"
 #include "broker/start.h"
@@ -176,6 +177,8 @@ static int read_configuration(
     if (error == 0 && options->letter != 0)
         error = idn_settings_set_letter(broker->config, options->letter, &broker->settings, reason);
     if (error == 0)
+        error = idn_settings_check_bind(broker->config, &broker->settings, reason);
+    if (error == 0)
         error = idn_registry_new(broker->config, &broker->registry, reason);
     if (error == 0 && options->accept_lost_tail && idn_settings_has_peer(&broker->settings))
         error = refuse_lost_tail(broker, reason);
@@ -194,60 +197,6 @@ static void begin_log(const struct options *options, const struct broker *broker
 
     role[sizeof(role) - 2] = (char)broker->settings.broker_letter;
     idn_log_init(role, options->verbose ? IDN_LOG_DEBUG : IDN_LOG_INFO);
-}
-
-static void tell_entries(const struct idn_registry *registry)
-{
-    char unasked[IDN_TEXT_SIZE];
-
-    idn_registry_unasked(registry, unasked);
-    if (*unasked != '\0')
-        idn_info("built-in models without weights: %s", unasked);
-    for (uint32_t i = 0; i < registry->models; i++) {
-        const struct idn_model *model = &registry->model[i];
-        const char *problem = idn_start_model_problem(model);
-        if (*problem != '\0' && !idn_model_is_unasked(model))
-            idn_warning("model %s cannot be used: %s", model->name, problem);
-    }
-    for (uint32_t i = 0; i < registry->datasets; i++)
-        if (registry->dataset[i].problem[0] != '\0')
-            idn_warning("data set %s cannot be used: %s", registry->dataset[i].name,
-                registry->dataset[i].problem);
-}
-
-static void print_brokers(const struct idn_settings *settings)
-{
-    if (!idn_settings_has_peer(settings)) {
-        (void)printf("one broker, no standby (cluster/b names no host)\n");
-        return;
-    }
-    (void)printf("two brokers: a at %s, b at %s; link on port %" PRIu32 "; mirror %s\n",
-        settings->host[0], settings->host[1], settings->port_mirror,
-        settings->mirror_required ? "required: nothing is accepted without a standby in sync"
-                                  : "preferred");
-}
-
-// What --check prints. An entry with a problem is no error: the others serve.
-static void print_check(const struct broker *broker)
-{
-    const struct idn_registry *registry = broker->registry;
-
-    (void)printf("configuration %s: ok\nbroker %c: state %s, policy %s, bind %s\n",
-        idn_config_file(broker->config), (char)broker->settings.broker_letter,
-        broker->settings.broker_state, broker->settings.broker_policy,
-        broker->settings.broker_bind);
-    print_brokers(&broker->settings);
-    for (uint32_t i = 0; i < registry->models; i++) {
-        const struct idn_model *model = &registry->model[i];
-        const char *problem = idn_start_model_problem(model);
-        (void)printf("model %s: batch %" PRIu32 ", %s%s\n", model->name, model->batch,
-            *problem == '\0' ? "ready" : "cannot be used: ", problem);
-    }
-    for (uint32_t i = 0; i < registry->datasets; i++) {
-        const struct idn_dataset *dataset = &registry->dataset[i];
-        (void)printf("data set %s: %" PRIu32 " images, %s%s\n", dataset->name, dataset->images,
-            dataset->problem[0] == '\0' ? "ready" : "cannot be used: ", dataset->problem);
-    }
 }
 
 // Facts that another broker may have, or that the operator gave up.
@@ -421,16 +370,6 @@ static int serve(const struct options *options, struct broker *broker, struct id
     return status;
 }
 
-static void warn_of_loopback(const struct idn_settings *settings)
-{
-    const char *host = settings->host[settings->broker_letter - 'a'];
-
-    if (idn_host_is_loopback(settings->broker_bind) && *host != '\0' && !idn_host_is_loopback(host))
-        idn_warning("cluster/%c is %s, but %s is bound: other hosts cannot reach this broker; see "
-                    "broker/bind",
-            (char)settings->broker_letter, host, settings->broker_bind);
-}
-
 static int run(const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
     int error = read_configuration(options, broker, reason);
@@ -440,15 +379,13 @@ static int run(const struct options *options, struct broker *broker, struct idn_
     begin_log(options, broker);
     idn_registry_inspect(broker->registry);
     if (options->check) {
-        print_check(broker);
+        idn_check_print(&broker->settings, broker->registry, idn_config_file(broker->config));
         return EXIT_SUCCESS;
     }
-    if (broker->settings.broker_open)
-        idn_warning("security = none: whoever reaches %s may submit, read and cancel",
-            broker->settings.broker_bind);
-    warn_of_loopback(&broker->settings);
-    tell_entries(broker->registry);
-    error = idn_start_raise_files(reason);
+    idn_check_warn(&broker->settings, broker->registry);
+    error = idn_ports_check_letter(&broker->settings, reason);
+    if (error == 0)
+        error = idn_start_raise_files(reason);
     if (error == 0)
         error = idn_start_signals(&broker->signal_fd, reason);
     return error < 0 ? fail(reason) : serve(options, broker, reason);

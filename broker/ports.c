@@ -3,9 +3,12 @@
 #include "base/assert.h"
 #include "proto/limits.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 // Messages that libzmq may queue to one peer before our outbox takes over. Few, because a reply may
 // be as long as the port's limit and libzmq counts messages, not bytes.
@@ -88,6 +91,34 @@ int idn_ports_refuse_bind(
             host);
     return idn_reason_set(reason, -error, "cannot bind port %u of %s (%s, broker/bind): %s", number,
         host, key, zmq_strerror(error));
+}
+
+// A UDP socket may have any port of an address that is this machine's, and no other.
+static bool is_here(const char *host)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+        return false;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool here = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return here;
+}
+
+int idn_ports_check_letter(const struct idn_settings *settings, struct idn_reason *reason)
+{
+    uint32_t letter = settings->broker_letter, other = letter == 'a' ? 'b' : 'a';
+    const char *host = settings->host[letter - 'a'], *others = settings->host[other - 'a'];
+    struct in_addr address;
+
+    if (inet_pton(AF_INET, host, &address) != 1 || is_here(host) || !is_here(others))
+        return 0;
+    return idn_reason_set(reason, -EADDRNOTAVAIL,
+        "cluster/%c (%s) is no address of this machine, but cluster/%c (%s) is one: is this broker "
+        "%c (--letter %c)?",
+        (char)letter, host, (char)other, others, (char)other, (char)other);
 }
 
 uint32_t idn_ports_bound_number(void *socket)

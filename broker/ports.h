@@ -36,6 +36,10 @@ int idn_ports_open(
     const struct idn_settings *settings, struct idn_ports *ret, struct idn_reason *reason);
 void idn_ports_close(struct idn_ports *ports);
 
+// Before that: -EADDRNOTAVAIL when this broker's address in the configuration is none of this
+// machine and the other letter's is, which means that the letter was forgotten.
+int idn_ports_check_letter(const struct idn_settings *settings, struct idn_reason *reason);
+
 // What a socket delivered: data until idn_incoming_release, which also accepts a zeroed struct.
 struct idn_incoming {
     zmq_msg_t message;

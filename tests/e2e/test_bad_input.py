@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cluster import BROKER, Cluster, free_ports, photos, run, SUBMIT, wait_for, WORKER
+from cluster import BROKER, Cluster, CTL, free_ports, photos, run, SUBMIT, wait_for, WORKER
 
 
 class AtTheClient(unittest.TestCase):
@@ -102,8 +102,41 @@ class AtTheBroker(unittest.TestCase):
             self.assertIn('bind 127.0.0.2', out)
             self.assertIn('a at 127.0.0.1, b at 127.0.0.2', out)
         with Cluster(brokers=2, broker_keys=['    bind = "127.0.0.1"']) as c:
-            c.start_broker()  # the same address for both is only found out when both are there
-            self.fails(c, 'in use', options=['--letter', 'b', '--state', c.state_of('b')])
+            self.fails(c, "broker/bind = '127.0.0.1' is cluster/a, but this is broker b", 'bind 127.0.0.2',
+                       options=['--letter', 'b', '--state', c.state_of('b')])
+
+    def test_loopback_and_not(self):
+        with Cluster(brokers=2) as c:
+            c.config.write_text(c.config.read_text().replace('"127.0.0.2"', '"203.0.113.2"', 1))
+            said = "cluster/a is '127.0.0.1', which only its own host can reach"
+            self.fails(c, said)
+            self.fails(c, said, options=['--check'])
+            self.assertIn(said, run(WORKER, '--config', c.config, expect=1).stderr)
+            self.assertIn(said, run(CTL, '--config', c.config, 'status', expect=1).stderr)
+
+    def test_letter_forgotten(self):
+        with Cluster(brokers=2) as c:
+            here = socket.gethostbyname(socket.gethostname())
+            if here.startswith('127.'):
+                self.skipTest('this machine has no address but loopback')
+            text = c.config.read_text().replace('"127.0.0.1"', '"203.0.113.1"', 1)
+            c.config.write_text(text.replace('"127.0.0.2"', f'"{here}"', 1))
+            said = f'cluster/b ({here}) is one: is this broker b (--letter b)?'
+            self.fails(c, 'cluster/a (203.0.113.1) is no address of this machine', said)
+            self.assertIn(said, run(BROKER, '--config', c.config, '--check').stdout)
+
+    def test_check_warns_as_a_start_does(self):
+        with Cluster() as c:
+            run_check = lambda: run(BROKER, '--config', c.config, '--check')
+            self.assertRegex(run_check().stdout, r'configuration \S+: ok\n$')
+            c.config.write_text(c.config.read_text().replace('"127.0.0.1"', '"203.0.113.1"', 1))
+            check = run_check()
+            self.assertIn('warning: cluster/a is 203.0.113.1, but 127.0.0.1 is bound', check.stdout)
+            self.assertIn('ok, with 1 warning\n', check.stdout)
+            self.assertEqual(check.returncode, 0)
+            (c.folder / 'none.list').write_text('')
+            c.config.write_text(c.config.read_text() + '    none\n        list = "none.list"\n')
+            self.assertIn('ok, with 2 warnings\n', run_check().stdout)
 
     def test_state_directory_in_use(self):
         with Cluster() as c:

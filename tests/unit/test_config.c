@@ -296,6 +296,50 @@ static void test_the_second_broker(void)
     CHECK_CONTAINS(refusal("broker\n    mirror = maybe\n"), "is not preferred or required");
     CHECK_CONTAINS(refusal("cluster\n    b = 127.0.0.1\n"),
         ": cluster/a and cluster/b are both '127.0.0.1'; each broker needs a host");
+    CHECK_CONTAINS(refusal("cluster\n    a = localhost\n    b = 127.0.0.1\n"),
+        ": cluster/a and cluster/b are both 'localhost'");
+}
+
+static void test_loopback_and_not(void)
+{
+    CHECK_STRING(refusal("cluster\n    a = 127.0.0.1\n    b = 10.0.0.2\n"),
+        ": cluster/a is '127.0.0.1', which only its own host can reach, but cluster/b is "
+        "'10.0.0.2'; write the address at which all hosts find broker a, or for two brokers on one "
+        "machine 127.0.0.1 and 127.0.0.2");
+    CHECK_CONTAINS(refusal("cluster\n    a = h.example\n    b = 127.0.0.2\n"),
+        ": cluster/b is '127.0.0.2', which only its own host can reach, but cluster/a is "
+        "'h.example'; write the address at which all hosts find broker b");
+    CHECK_CONTAINS(refusal("cluster\n    b = 10.0.0.2\n"), ": cluster/a is '127.0.0.1'");
+}
+
+static int check_bind(uint32_t letter, const char *text)
+{
+    struct idn_config *config = NULL;
+    struct idn_settings settings;
+
+    write_bytes(text, strlen(text));
+    CHECK_INT(idn_config_load(file, idn_settings_keys, &config, &reason), 0);
+    CHECK_INT(idn_settings_read(config, &settings, &reason), 0);
+    CHECK_INT(idn_settings_set_letter(config, letter, &settings, &reason), 0);
+    int error = idn_settings_check_bind(config, &settings, &reason);
+    idn_config_destroy(&config);
+    return error;
+}
+
+static void test_the_other_ones_address(void)
+{
+    static const char bound[] = "cluster\n    a = 10.0.0.1\n    b = 10.0.0.2\nbroker\n"
+                                "    bind = 10.0.0.2\n    security = none\n";
+
+    CHECK_INT(check_bind('b', bound), 0);
+    CHECK_INT(check_bind('a', bound), -EINVAL);
+    CHECK_STRING(reason.text + strlen(file),
+        ": broker/bind = '10.0.0.2' is cluster/b, but this is broker a; bind 10.0.0.1, or say "
+        "--letter b if this is broker b");
+    CHECK_INT(check_bind('b', "cluster\n    a = 127.0.0.1\n    b = 127.0.0.2\nbroker\n"
+                              "    bind = localhost\n"),
+        -EINVAL);
+    CHECK_CONTAINS(reason.text, "is cluster/a, but this is broker b; bind 127.0.0.2");
 }
 
 static void test_find(void)
@@ -331,6 +375,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_open_bind),
         CHECK_TEST(test_bind_follows_the_letter),
         CHECK_TEST(test_the_second_broker),
+        CHECK_TEST(test_loopback_and_not),
+        CHECK_TEST(test_the_other_ones_address),
         CHECK_TEST(test_find),
         CHECK_TEST(test_signals_stay_ours),
     };

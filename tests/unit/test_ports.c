@@ -188,6 +188,27 @@ static void test_bind_refusals(void)
     close_ports();
 }
 
+static void test_the_letter_forgotten(void)
+{
+    struct idn_settings settings = {
+        .broker_letter = 'a', .host = {"203.0.113.1", "127.0.0.1"}, .broker_bind = "0.0.0.0"};
+    struct idn_reason reason = {0};
+
+    CHECK_INT(idn_ports_check_letter(&settings, &reason), -EADDRNOTAVAIL);
+    CHECK_STRING(reason.text,
+        "cluster/a (203.0.113.1) is no address of this machine, but cluster/b "
+        "(127.0.0.1) is one: is this broker b (--letter b)?");
+    settings.broker_letter = 'b';
+    CHECK_INT(idn_ports_check_letter(&settings, &reason), 0);
+    // Neither, a name, and no second broker: nothing to be said here.
+    settings = (struct idn_settings){.broker_letter = 'a', .host = {"203.0.113.1", "203.0.113.2"}};
+    CHECK_INT(idn_ports_check_letter(&settings, &reason), 0);
+    settings = (struct idn_settings){.broker_letter = 'a', .host = {"h.example", "127.0.0.1"}};
+    CHECK_INT(idn_ports_check_letter(&settings, &reason), 0);
+    settings = (struct idn_settings){.broker_letter = 'a', .host = {"203.0.113.1", ""}};
+    CHECK_INT(idn_ports_check_letter(&settings, &reason), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -196,6 +217,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_beats_both_ways),
         CHECK_TEST(test_a_peer_that_never_reads),
         CHECK_TEST(test_bind_refusals),
+        CHECK_TEST(test_the_letter_forgotten),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }
