@@ -1,4 +1,5 @@
 // static: Adams' apportionment, whole workers set aside by it, and their moves.
+#include "base/random.h"
 #include "broker/core/shares.h"
 #include "tests/lib/core_rig.h"
 
@@ -69,6 +70,41 @@ static void test_adams(void)
     }
 }
 
+// One worker each, then the next one to whoever has the most need for each that it has.
+static void apportion_slowly(
+    const uint64_t *need, uint32_t jobs, uint32_t workers, uint16_t *ret_share)
+{
+    for (uint32_t i = 0; i < jobs; i++)
+        ret_share[i] = 1;
+    for (uint32_t left = workers - jobs; left > 0; left--) {
+        uint32_t best = 0;
+        for (uint32_t i = 1; i < jobs; i++)
+            if (need[i] * ret_share[best] > need[best] * ret_share[i])
+                best = i;
+        ret_share[best]++;
+    }
+}
+
+static void test_adams_of_many(void)
+{
+    enum { JOBS_MAX = 200, WORKERS_MAX = 900, ROUNDS = 60 };
+    uint16_t share[JOBS_MAX], wanted[JOBS_MAX];
+    uint64_t need[JOBS_MAX];
+    struct idn_random random;
+
+    idn_random_init(&random, 17, 1);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t jobs = 1 + idn_random_below(&random, JOBS_MAX),
+                 workers = jobs + idn_random_below(&random, WORKERS_MAX - jobs),
+                 most = round % 3 == 0 ? 4 : 100000; // few values: many that are equal
+        for (uint32_t i = 0; i < jobs; i++)
+            need[i] = 1 + idn_random_below(&random, most);
+        idn_shares_apportion(need, jobs, workers, share);
+        apportion_slowly(need, jobs, workers, wanted);
+        CHECK(memcmp(share, wanted, jobs * sizeof(*share)) == 0);
+    }
+}
+
 static void test_workers_are_set_aside_by_time_and_weight(void)
 {
     static const uint64_t image_us[] = {6000, 11250}; // 60 ms and 90 ms a task
@@ -133,6 +169,7 @@ int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_adams),
+        CHECK_TEST(test_adams_of_many),
         CHECK_TEST(test_workers_are_set_aside_by_time_and_weight),
         CHECK_TEST(test_workers_are_set_aside_when_a_reign_has_begun),
         CHECK_TEST(test_whoever_has_nothing_left_helps_the_oldest),
