@@ -142,7 +142,7 @@ static void print(struct listing *listing, const struct idunno_pace *pace)
         (void)puts("no open jobs");
         return;
     }
-    (void)printf("%u worker%s; %s %s ago; all jobs have had results for %s\n\n", pace->workers,
+    (void)printf("%u worker%s; %s %s ago; the jobs share as now for %s\n\n", pace->workers,
         pace->workers == 1 ? "" : "s", change_text(pace->changed_by),
         idn_human_duration(pace->gap[IDUNNO_SINCE_CHANGE].window_ms).text,
         idn_human_duration(pace->gap[IDUNNO_SINCE_SHARED].window_ms).text);

@@ -110,7 +110,7 @@ static void test_rates_for_people(void)
     two_jobs();
     CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
     CHECK_CONTAINS(
-        out, "3 workers; a worker joined 42 s ago; all jobs have had results for 1 min 1 s\n");
+        out, "3 workers; a worker joined 42 s ago; the jobs share as now for 1 min 1 s\n");
     CHECK_CONTAINS(out, "04000000  alexnet        2        2  1 (1.2)  1,200       3         40    "
                         "8,757  3 min 10 s\n");
     CHECK_CONTAINS(out,
