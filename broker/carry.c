@@ -51,6 +51,7 @@ void idn_loop_answer(struct idn_loop *loop, idn_peer peer, const struct idn_requ
         (void)snprintf(status->version, sizeof(status->version), "%s", IDN_VERSION);
         status->uptime_ms = loop->now_ms - loop->started_ms;
         status->store_bytes = loop->store_bytes;
+        status->damaged_row = loop->damaged_row;
         status->facts = loop->facts; // the core was not fed those that a summary stands for
     }
     send_reply(loop, peer, &reply);
@@ -183,6 +184,11 @@ static void send_page(struct idn_loop *loop, const struct idn_completion *comple
 
     if (!idn_reads_take(&loop->pages, completion->tag, &read))
         return;
+    if (completion->text[0] != '\0') {
+        idn_loop_refuse_client(
+            loop, read.peer, read.request, IDN_REFUSED_DAMAGED, completion->text);
+        return;
+    }
     struct idn_reply reply = {.type = IDN_REPLY_RESULTS, .id = read.request};
     reply.u.results.job = read.job;
     reply.u.results.next = completion->next;
@@ -240,6 +246,8 @@ void idn_loop_completed(struct idn_loop *loop, struct idn_completion *completion
         break;
     case IDN_COMPLETION_DAMAGED:
         idn_error("%s", completion->text);
+        if (loop->damaged_row == 0)
+            loop->damaged_row = completion->position;
         break;
     case IDN_COMPLETION_FAILED:
         carry_exit(loop, completion->text);

@@ -44,6 +44,7 @@ struct idn_loop {
     uint64_t look_ms;  // when to look at the disk next
     uint64_t retry_ms; // when to try the outboxes next
     uint64_t store_bytes, facts;
+    uint64_t damaged_row; // the first that the store could not read; 0: none
     bool stop;
     int status; // of the process, once stop is set
 };

@@ -64,7 +64,8 @@ void idn_store_summarise(struct idn_store *store, const struct idn_summary *summ
 // Queues reads; each is answered by one completion with the same tag and sees every commit queued
 // before it. A page looks at a bounded number of images: it may hold fewer than `most` rows, or
 // none, while `next` is not yet past the job's last image. IDN_FILTER_MISSING rows have status
-// IDN_STATUS_MISSING. A row that is found damaged is left out, and DAMAGED says so.
+// IDN_STATUS_MISSING. A row that cannot be read is said by DAMAGED, and a page that it belongs to
+// has no rows but a sentence for the client.
 void idn_store_read_page(struct idn_store *store, uint64_t tag, const struct idn_key *job,
     const struct idn_job_spec *spec, uint32_t from, uint32_t most, uint32_t filter);
 void idn_store_read_list(
@@ -90,7 +91,7 @@ enum idn_completion_type {
 struct idn_completion {
     enum idn_completion_type type;
     uint64_t tag;
-    uint64_t position;
+    uint64_t position;               // STORED; DAMAGED: of the row
     uint32_t count, next, conflicts; // PAGE
     uint64_t offset, total;          // LIST; total 0: not known
     uint32_t size;                   // LIST: bytes
@@ -99,7 +100,7 @@ struct idn_completion {
     struct idn_stored_fact *fact; // FACTS: count of them, bodies in bytes; transferred, free() it
     uint64_t next_position;       // FACTS: of the last one looked at
     bool end;                     // FACTS: the store holds no more
-    char text[IDN_TEXT_SIZE];
+    char text[IDN_TEXT_SIZE];     // DAMAGED, FAILED; PAGE: why it cannot be had, or ""
 };
 
 // Readable when a completion waits; for poll.

@@ -131,6 +131,17 @@ static void apply_lifted(struct idn_fold *fold, const struct idn_fact *fact)
         fold->job.lifted = fact->u.lifted.generation;
 }
 
+static void leave_out(struct idn_fold *fold, const struct idn_store_row *row)
+{
+    struct idn_fold_damage *damage = &fold->damage;
+    bool all = row->kind == IDN_FACT_LIFTED;
+
+    if (damage->position == 0)
+        *damage = (struct idn_fold_damage){
+            .position = row->position, .first = all ? -1 : row->first, .last = row->last};
+    damage->more |= damage->position != row->position;
+}
+
 // The statement's current row, unless it is damaged.
 static void apply(struct idn_fold *fold, sqlite3_stmt *statement)
 {
@@ -141,7 +152,7 @@ static void apply(struct idn_fold *fold, sqlite3_stmt *statement)
     idn_store_row_to_fact(&row, &fact);
     if (row.crc != idn_store_row_crc(&row) ||
         idn_decode_fact_body(fold->codec, row.body, row.size, &fact, NULL) != 0) {
-        fold->damaged = row.position;
+        leave_out(fold, &row);
         return;
     }
     if (fact.kind == IDN_FACT_RESULTS)
@@ -176,7 +187,7 @@ static int apply_window(struct idn_fold *fold, sqlite3_stmt *statement)
 int idn_fold_job(struct idn_fold *fold, const struct idn_key *key, const struct idn_job_spec *spec,
     struct idn_fold_job *ret)
 {
-    fold->damaged = 0;
+    fold->damage = (struct idn_fold_damage){0};
     fold->job = (struct idn_fold_job){.key = *key, .spec_hash = idn_spec_hash(spec)};
     int rc = apply_all(fold, fold->lifted);
     *ret = fold->job;
@@ -355,7 +366,7 @@ int idn_refold_step(struct idn_refold *refold, struct idn_fold *fold, bool *ret_
     uint32_t count = left < IDN_FOLD_WINDOW ? (uint32_t)left : IDN_FOLD_WINDOW;
     int rc = SQLITE_OK;
 
-    fold->damaged = 0;
+    fold->damage = (struct idn_fold_damage){0};
     if (refold->at == refold->spec.first)
         rc = idn_fold_job(fold, &refold->summary.job, &refold->spec, &refold->job);
     if (rc == SQLITE_OK)

@@ -44,11 +44,18 @@ struct idn_fold_job {
     uint32_t lifted;
 };
 
+// Rows of the job that had to be left out because they cannot be read.
+struct idn_fold_damage {
+    int64_t position, first, last; // of the first one found, as it says itself; position 0: none;
+                                   // first -1: it is about all
+    bool more;
+};
+
 struct idn_fold {
     sqlite3 *db;             // borrowed
     struct idn_codec *codec; // borrowed
     sqlite3_stmt *near, *wide, *lifted;
-    int64_t damaged;         // position of a row left out because its checksum differs; 0 none
+    struct idn_fold_damage damage;
     struct idn_fold_job job; // being loaded
     uint32_t first, count;   // of the window
     struct idn_fold_totals totals;
@@ -59,8 +66,8 @@ struct idn_fold {
 int idn_fold_new(sqlite3 *db, struct idn_codec *codec, struct idn_fold **ret);
 void idn_fold_destroy(struct idn_fold **fold);
 
-// Reads what was lifted so far. Returns a SQLite result code, as the next does; fold->damaged says
-// whether a row had to be left out since here.
+// Reads what was lifted so far. Returns a SQLite result code, as the next does; fold->damage says
+// which rows had to be left out since here.
 int idn_fold_job(struct idn_fold *fold, const struct idn_key *key, const struct idn_job_spec *spec,
     struct idn_fold_job *ret);
 // Loads images first .. first + count - 1 (count <= IDN_FOLD_WINDOW).

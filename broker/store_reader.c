@@ -65,7 +65,8 @@ static void fail(struct reader *reader)
 
 static void say_damaged(struct reader *reader, int64_t position, const char *why)
 {
-    struct idn_completion completion = {.type = IDN_COMPLETION_DAMAGED};
+    struct idn_completion completion = {
+        .type = IDN_COMPLETION_DAMAGED, .position = (uint64_t)position};
 
     if (reader->damaged++ >= DAMAGED_MAX)
         return;
@@ -79,8 +80,32 @@ static void say_damaged(struct reader *reader, int64_t position, const char *why
 
 static void look_for_damage(struct reader *reader)
 {
-    if (reader->fold->damaged > 0)
-        say_damaged(reader, reader->fold->damaged, "its checksum differs");
+    if (reader->fold->damage.position > 0)
+        say_damaged(reader, reader->fold->damage.position, "its checksum differs");
+}
+
+// What the client is told instead of a page that would be short. The row's own words for its images
+// count only as far as the job has them.
+static void refuse_page(
+    const struct reader *reader, const struct idn_store_read *read, struct idn_completion *page)
+{
+    const struct idn_fold_damage *damage = &reader->fold->damage;
+    char images[64] = "";
+
+    if (damage->first >= read->spec.first && damage->first <= damage->last &&
+        damage->last <= read->spec.last)
+        (void)snprintf(images, sizeof(images), " of images %lld to %lld", (long long)damage->first,
+            (long long)damage->last);
+    (void)snprintf(page->text, sizeof(page->text),
+        "results%s cannot be read: row %lld%s of this broker's store is damaged; %s", images,
+        (long long)damage->position, damage->more ? ", and not it alone," : "",
+        reader->store->has_peer
+            ? "stop it, move its state directory away and start it: the other broker fills a new "
+              "one"
+            : "docs/OPERATING.md says what can be done");
+    free(page->bytes);
+    page->bytes = NULL;
+    page->count = 0;
 }
 
 static int read_page(struct reader *reader, const struct idn_store_read *read)
@@ -90,6 +115,8 @@ static int read_page(struct reader *reader, const struct idn_store_read *read)
         reader->fold, &read->job, &read->spec, read->from, read->most, read->filter, &page);
 
     look_for_damage(reader);
+    if (rc == SQLITE_OK && reader->fold->damage.position > 0)
+        refuse_page(reader, read, &page);
     if (rc != SQLITE_OK)
         free(page.bytes);
     else

@@ -143,6 +143,12 @@ static int switch_over(struct idn_ctl *ctl, struct idn_ctl_brokers *brokers)
     if (other->code != IDUNNO_OK)
         return idn_program_fail(IDN_CTL, "broker %s goes on, the other one does not answer: %s",
             active->status.broker, idunno_error(other->idunno));
+    if (other->status.damaged_row != 0)
+        return idn_program_fail(IDN_CTL,
+            "broker %s goes on: row %" PRIu64 " of the store of broker %s cannot be read; stop "
+            "that one, move its state directory away, start it, and switch when idunno-ctl status "
+            "says in sync",
+            active->status.broker, other->status.damaged_row, other->status.broker);
     if (!hand_over(active, other))
         return fail_switch(ctl, active, other);
     (void)printf("broker %s reigns now, epoch %s; broker %s is its standby\n", other->status.broker,

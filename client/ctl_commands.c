@@ -42,6 +42,7 @@ static const struct idn_ctl_command commands[] = {
         "JSON members, of the broker that reigns, else of the first that answers:\n"
         "  broker version role epoch uptime_ms policy workers workers_busy jobs_open jobs_known\n"
         "  images_pending images_in_flight images_per_s facts store_bytes free_bytes disk_low\n"
+        "  damaged_row  null, or the first row of its store that could not be read\n"
         "  peer     null, or how it sees the other broker: broker role epoch in_sight exchanged\n"
         "           in_sync silent_ms lag_facts\n"
         "  brokers  of each broker: address, problem (null, or why it does not answer), and the\n"

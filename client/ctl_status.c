@@ -73,6 +73,11 @@ static void print_status(const struct idn_ctl_broker *broker)
         idn_human_count(status->facts).text, idn_human_bytes(status->store_bytes).text,
         idn_human_bytes(status->free_bytes).text,
         status->disk_low ? ", which is too little: nothing is taken on" : "");
+    if (status->damaged_row != 0)
+        idn_ctl_line("damaged",
+            "row %" PRIu64 " of the store cannot be read, perhaps others too; docs/OPERATING.md "
+            "says what to do",
+            status->damaged_row);
 }
 
 static void print_all(const struct idn_ctl_brokers *brokers)
@@ -130,6 +135,10 @@ static void put_members(struct idn_json *json, const struct idn_status_info *sta
     idn_json_u64(json, "store_bytes", status->store_bytes);
     idn_json_u64(json, "free_bytes", status->free_bytes);
     idn_json_bool(json, "disk_low", status->disk_low);
+    if (status->damaged_row != 0)
+        idn_json_u64(json, "damaged_row", status->damaged_row);
+    else
+        idn_json_null(json, "damaged_row");
     put_peer(json, &status->peer);
 }
 

@@ -215,7 +215,9 @@ enum idunno_code idunno_times(struct idunno *idunno,
     bool (*on_model)(void *context, const struct idunno_times *times), void *context);
 
 // Calls on_row for each image in order of index; a callback that returns false ends the call with
-// IDUNNO_STOPPED. The callback must not use the handle.
+// IDUNNO_STOPPED. The callback must not use the handle. Rows that a broker cannot read are never
+// left out in silence: IDUNNO_REFUSED ("damaged"), or IDUNNO_BROKEN when a job that has ended got
+// fewer than it counts; on_row was called for those before.
 enum idunno_code idunno_results(struct idunno *idunno, const struct idunno_job *job,
     enum idunno_filter filter, bool (*on_row)(void *context, const struct idunno_row *row),
     void *context);

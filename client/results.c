@@ -1,7 +1,7 @@
 // libidunno: results of a job, in pages.
 #include "client/call.h"
 
-#include <string.h>
+#include <inttypes.h>
 
 static void copy_row(const struct idn_result *result, struct idunno_row *ret)
 {
@@ -32,28 +32,79 @@ static enum idunno_code give_rows(struct idunno *idunno, const struct idn_reply 
     return IDUNNO_OK;
 }
 
-static enum idunno_code range_of(
-    struct idunno *idunno, const struct idunno_job *job, uint32_t *ret_first, uint32_t *ret_last)
+// ---- how many there must be
+
+struct extent {
+    uint32_t first, last;
+    uint64_t expected; // images that the rows must show to have a result; 0 while the job is open
+};
+
+static uint64_t expected_of(const struct idn_job_info *job, enum idunno_filter filter)
+{
+    uint64_t failed = (uint64_t)job->failed + job->quarantined;
+
+    if (job->state == IDN_JOB_OPEN)
+        return 0;
+    switch (filter) {
+    case IDUNNO_FAILED:
+        return failed;
+    case IDUNNO_QUARANTINED:
+        return job->quarantined;
+    case IDUNNO_ALL:
+    case IDUNNO_MISSING:
+        break;
+    }
+    return job->ok + failed;
+}
+
+static enum idunno_code ask_extent(struct idunno *idunno, const struct idunno_job *job,
+    enum idunno_filter filter, struct extent *ret)
 {
     struct idn_request request = {.type = IDN_REQUEST_JOB, .job = idn_call_job(job)};
     const struct idn_reply *reply;
     enum idunno_code code = idn_call(idunno, &request, &reply);
 
-    if (code == IDUNNO_OK) {
-        *ret_first = reply->u.job.spec.first;
-        *ret_last = reply->u.job.spec.last;
-    }
+    if (code == IDUNNO_OK)
+        *ret = (struct extent){.first = reply->u.job.spec.first,
+            .last = reply->u.job.spec.last,
+            .expected = expected_of(&reply->u.job, filter)};
     return code;
 }
+
+// A broker that lost rows without knowing it gives fewer than it counted. What a retry or a late
+// result changed meanwhile is no loss: the counts of both before and after must be missed.
+static enum idunno_code check_count(struct idunno *idunno, const struct idunno_job *job,
+    enum idunno_filter filter, const struct extent *before, uint64_t rows)
+{
+    uint64_t images = (uint64_t)before->last - before->first + 1;
+    uint64_t got = filter == IDUNNO_MISSING ? images - rows : rows;
+    struct extent after;
+
+    if (got >= before->expected)
+        return IDUNNO_OK;
+    enum idunno_code code = ask_extent(idunno, job, filter, &after);
+    if (code != IDUNNO_OK || got >= after.expected)
+        return code;
+    return idn_call_fail(idunno, IDUNNO_BROKEN,
+        "job %.8s has %" PRIu64 " such results, and the broker could give only %" PRIu64
+        " of them: its store is damaged, and docs/OPERATING.md says what to do",
+        job->id, after.expected, got);
+}
+
+// ----
 
 enum idunno_code idunno_results(struct idunno *idunno, const struct idunno_job *job,
     enum idunno_filter filter, bool (*on_row)(void *context, const struct idunno_row *row),
     void *context)
 {
-    uint32_t from = 0, last = 0;
-    enum idunno_code code = range_of(idunno, job, &from, &last);
+    struct extent extent;
+    uint64_t rows = 0;
+    enum idunno_code code = ask_extent(idunno, job, filter, &extent);
 
-    while (code == IDUNNO_OK && from <= last) {
+    if (code != IDUNNO_OK)
+        return code;
+    uint32_t from = extent.first;
+    while (code == IDUNNO_OK && from <= extent.last) {
         struct idn_request request = {.type = IDN_REQUEST_RESULTS,
             .job = idn_call_job(job),
             .u.results = {.from = from, .most = IDN_PAGE_ROWS_MAX, .filter = (uint32_t)filter}};
@@ -64,8 +115,9 @@ enum idunno_code idunno_results(struct idunno *idunno, const struct idunno_job *
         uint32_t next = reply->u.results.next;
         if (next <= from)
             return idn_call_fail(idunno, IDUNNO_BROKEN, "the broker's pages of results do not end");
+        rows += reply->u.results.count;
         code = give_rows(idunno, reply, &from, on_row, context);
         from = next;
     }
-    return code;
+    return code == IDUNNO_OK ? check_count(idunno, job, filter, &extent, rows) : code;
 }

@@ -140,6 +140,7 @@ static void put_status(struct idn_arena *arena, const struct idn_reply *message,
     to->status->free_bytes = status->free_bytes;
     to->status->disk_low = status->disk_low;
     to->status->peer = put_peer(arena, &status->peer);
+    to->status->damaged_row = status->damaged_row;
 }
 
 static void put_results(struct idn_arena *arena, const struct idn_reply *message, Idunno__Reply *to)
@@ -291,6 +292,7 @@ static void take_status(struct idn_check *check, const Idunno__Reply *from, stru
     info->free_bytes = status->free_bytes;
     info->disk_low = status->disk_low;
     take_peer(check, status->peer, &info->peer);
+    info->damaged_row = status->damaged_row;
 }
 
 static void take_results(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to)

@@ -33,6 +33,7 @@ const char *idn_refusal_name(unsigned refusal)
         [IDN_REFUSED_VALUE] = "value",
         [IDN_REFUSED_UNKNOWN_WORKER] = "unknown_worker",
         [IDN_REFUSED_DRAINED_FULL] = "drained_full",
+        [IDN_REFUSED_DAMAGED] = "damaged",
     };
     return NAME_OF(names, refusal);
 }

@@ -48,6 +48,7 @@ enum idn_refusal {
     IDN_REFUSED_VALUE = 26, // of a setting
     IDN_REFUSED_UNKNOWN_WORKER = 27,
     IDN_REFUSED_DRAINED_FULL = 28, // too many workers were ever drained
+    IDN_REFUSED_DAMAGED = 29,      // rows of the store that the answer needs cannot be read
     IDN_REFUSED_COUNT
 };
 const char *idn_refusal_name(unsigned refusal); // "unknown_model", ...; NULL for none
@@ -243,6 +244,7 @@ struct idn_status_info {
     uint64_t facts, store_bytes, free_bytes;
     bool disk_low;
     struct idn_peer_info peer;
+    uint64_t damaged_row; // of the store, the first one found since the start; 0: none
 };
 
 enum idn_role {

@@ -279,6 +279,36 @@ class Standby(unittest.TestCase):
         self.assertEqual(c.finish(c.begin())['state'], 'finished')
         self.assertEqual(c.status('a')['role'], 'alone')
 
+    def test_a_damaged_row_is_never_left_out_in_silence(self):
+        c = self.pair()
+        job = c.finish(c.begin())['job']
+        c.ctl('switch')
+        c.wait_in_sync()
+        self.assertEqual(c.stop(c.brokers['a']), 0)
+        with contextlib.closing(sqlite3.connect(c.state_of('a') / 'facts.db')) as facts:
+            facts.execute('UPDATE facts SET body = zeroblob(length(body)) WHERE position ='
+                          ' (SELECT max(position) FROM facts WHERE kind = 3)')
+            facts.commit()
+        c.start_broker(letter='a')
+        c.wait_in_sync()
+        wait_for(lambda: c.status('a')['damaged_row'], 'the scrub to find it')
+        self.assertIn('goes on: row', c.ctl('switch', expect=1).stderr)
+        c.kill_broker('b')
+        wait_for(lambda: c.active() == 'a', 'a to reign all the same')
+        self.assertRegex(c.ctl('results', job, expect=1).stderr, 'images [0-9]+ to [0-9]+ cannot')
+        out = c.folder / 'rows.csv'
+        done = c.submit('--attach', job, '--output', out, expect=1)
+        self.assertIn('move its state directory away', done.stderr)
+        self.assertFalse(out.exists())
+        c.start_broker(letter='b')  # now as the sentence says
+        c.wait_in_sync()
+        self.assertEqual(c.stop(c.brokers['a']), 0)
+        c.state_of('a').rename(c.folder / 'damaged')
+        c.start_broker(letter='a')
+        c.wait_in_sync()
+        c.ctl('switch')
+        self.assertEqual(len(c.results(job)), c.span)
+
     def check_all_killed(self, c, digest, order):
         job = c.begin()
         c.wait_done(job, self.rng.uniform(0.1, 0.6))

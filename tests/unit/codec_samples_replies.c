@@ -73,6 +73,7 @@ static void status_info(struct idn_status_info *to)
     to->store_bytes = next_wide();
     to->free_bytes = next_wide();
     to->disk_low = true;
+    to->damaged_row = next_wide();
     to->peer = (struct idn_peer_info){.configured = true,
         .in_sight = true,
         .exchanged = true,

@@ -306,7 +306,7 @@ static void test_small_replies(void)
     REPLY(IDN_REPLY_WELCOME, m->welcome->role = (Idunno__Role)5, "role is 5");
     REPLY(IDN_REPLY_WELCOME, m->welcome->epoch->broker = 'c', "epoch's broker is neither a nor b");
     REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)0, "code is 0");
-    REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 29");
+    REPLY(IDN_REPLY_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 30");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = control, "text has a control character");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = del, "text has a control character");
     REPLY(IDN_REPLY_REFUSED, m->refused->text = too_long, "text is too long");
@@ -441,7 +441,7 @@ static void test_orders(void)
     ORDER(IDN_ORDER_ACK, m->epoch->broker = 'x', "epoch's broker is neither a nor b");
     ORDER(IDN_ORDER_WELCOME, m->welcome->beat_ms = 0, "beat_ms is 0, must be 1 to 10000");
     ORDER(IDN_ORDER_WELCOME, m->welcome->beat_ms = 10001, "beat_ms is 10001");
-    ORDER(IDN_ORDER_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 29");
+    ORDER(IDN_ORDER_REFUSED, m->refused->code = (Idunno__Refusal)IDN_REFUSED_COUNT, "code is 30");
     ORDER(IDN_ORDER_REFUSED, m->refused->text = too_long, "text is too long");
     ORDER(IDN_ORDER_TRIM, m->trim->id = NULL, "TRIM: lease is missing");
     ORDER(IDN_ORDER_LIST_PART, m->list_part->total = 1, "LIST_PART: bytes end after the total");

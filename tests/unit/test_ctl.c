@@ -13,6 +13,7 @@ struct part {
     uint32_t role, role_after; // after a SWITCH to the one, or a BOOTSTRAP of it
     uint64_t epoch;
     struct idn_peer_info peer;
+    uint64_t damaged_row;
     uint32_t refusal; // of SWITCH, BOOTSTRAP and RETRY; 0: accepted
     bool mute;        // does not answer the first SWITCH
     uint32_t unknown; // so many times the job is not known here
@@ -43,7 +44,8 @@ static void status_of(struct part *part, struct idn_reply *ret)
         .workers = 3,
         .jobs_known = 7,
         .facts = 1234,
-        .peer = part->peer};
+        .peer = part->peer,
+        .damaged_row = part->damaged_row};
     ret->u.status.broker[0] = part == &a ? 'a' : 'b';
 }
 
@@ -350,6 +352,20 @@ static void test_switch(void)
     CHECK_INT(atomic_load(&b.switches), 0);
 }
 
+static void test_no_switch_to_a_damaged_store(void)
+{
+    pair();
+    b.damaged_row = 812;
+    CHECK_INT(run(idn_ctl_switch, 2, 2, NULL, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, "broker a goes on: row 812 of the store of broker b cannot be read");
+    CHECK_INT(atomic_load(&a.switches), 0);
+    CHECK_INT(run(idn_ctl_status, 2, 2, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "row 812 of the store cannot be read");
+    CHECK_INT(run(idn_ctl_status, 2, 2, NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "\"damaged_row\":812");
+    CHECK_CONTAINS(out, "\"damaged_row\":null");
+}
+
 // Asked again it is the same request, and to the same broker: the other would hand the reign back.
 static void test_a_lost_answer_to_a_switch(void)
 {
@@ -560,6 +576,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_no_broker_answers),
         CHECK_TEST(test_status_for_programs),
         CHECK_TEST(test_switch),
+        CHECK_TEST(test_no_switch_to_a_damaged_store),
         CHECK_TEST(test_a_lost_answer_to_a_switch),
         CHECK_TEST(test_a_switch_that_is_refused),
         CHECK_TEST(test_no_switch),

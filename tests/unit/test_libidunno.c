@@ -239,6 +239,41 @@ static void test_pages_that_cannot_be(void)
     stop();
 }
 
+// A job that has ended with 2500 results of a store that lost four of them and does not know it.
+static uint32_t counted_after; // by the job when it is asked again
+static bool answer_short(
+    struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
+{
+    if (!answer_well(broker, request, ret))
+        return false;
+    if (request->type == IDN_REQUEST_RESULTS && ret->u.results.next == 2500)
+        ret->u.results.count -= 4;
+    if (request->type == IDN_REQUEST_JOB && atomic_load(&broker->requests) > 2)
+        ret->u.job.ok = counted_after;
+    return true;
+}
+
+static void test_fewer_rows_than_the_job_counts(void)
+{
+    uint32_t rows = 0;
+
+    start(answer_short, 5000);
+    counted_after = 2500;
+    CHECK_INT(idunno_results(idunno, &job, IDUNNO_ALL, any_row, &rows), IDUNNO_BROKEN);
+    CHECK_INT(rows, 2496); // said, not kept back
+    CHECK_CONTAINS(idunno_error(idunno), "has 2500 such results");
+    CHECK_CONTAINS(idunno_error(idunno), "only 2496 of them");
+    stop();
+    start(answer_short, 5000); // four were lifted meanwhile
+    counted_after = 2496;
+    CHECK_INT(idunno_results(idunno, &job, IDUNNO_ALL, any_row, &rows), IDUNNO_OK);
+    stop();
+    start(answer_well, 5000); // 2500 images that "have none" of a job that has all
+    CHECK_INT(idunno_results(idunno, &job, IDUNNO_MISSING, any_row, &rows), IDUNNO_BROKEN);
+    CHECK_CONTAINS(idunno_error(idunno), "only 0 of them");
+    stop();
+}
+
 static void test_a_refusal_has_a_name_and_a_sentence(void)
 {
     start(answer_unknown_model, 5000);
@@ -422,6 +457,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_the_way_of_a_job),
         CHECK_TEST(test_a_callback_ends_the_results),
         CHECK_TEST(test_pages_that_cannot_be),
+        CHECK_TEST(test_fewer_rows_than_the_job_counts),
         CHECK_TEST(test_a_refusal_has_a_name_and_a_sentence),
         CHECK_TEST(test_what_the_caller_gets_wrong),
         CHECK_TEST(test_nobody_there),

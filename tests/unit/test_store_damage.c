@@ -371,8 +371,17 @@ static void test_damaged_old_row_is_scrubbed_and_not_served(void)
     CHECK(kit_wait(&copy, IDN_COMPLETION_DAMAGED, &found));
     CHECK_CONTAINS(found.text, "row 17 of facts.db");
     CHECK_CONTAINS(found.text, "its checksum differs");
-    struct idn_completion page = kit_page(&copy, 1, 1600, 100, IDN_FILTER_ALL);
-    CHECK_INT(page.next, 1800); // those of row 18
+    CHECK_INT(found.position, 17);
+    struct idn_completion page = kit_page(&copy, 1, 1500, 1000, IDN_FILTER_ALL);
+    CHECK_CONTAINS(page.text, "results of images 1600 to 1699 cannot be read: row 17 of");
+    CHECK_CONTAINS(page.text, "docs/OPERATING.md");
+    CHECK_INT(page.count, 0);
+    CHECK(page.bytes == NULL);
+    page = kit_page(&copy, 1, 1600, 100, IDN_FILTER_MISSING); // nor are they missing
+    CHECK_CONTAINS(page.text, "images 1600 to 1699");
+    page = kit_page(&copy, 1, 0, 100, IDN_FILTER_ALL); // others are served
+    CHECK_STRING(page.text, "");
+    CHECK_INT(page.count, 100);
     free(page.bytes);
     kit_commit(&copy, kit_results(&copy, 1, 1600, 100, IDN_STATUS_OK, 1)); // the store goes on
     kit_wait_stored(&copy);
