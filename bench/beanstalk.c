@@ -72,11 +72,12 @@ static void put_all(void)
 {
     char command[LINE_MAX_BYTES + BYTES_MAX], line[LINE_MAX_BYTES];
     FILE *file = dial();
-    int head = snprintf(command, LINE_MAX_BYTES, "put 1024 0 600 %u\r\n", bench.bytes);
-    size_t size = (size_t)head + bench.bytes + 2;
+    size_t head = (size_t)snprintf(command, LINE_MAX_BYTES, "put 1024 0 600 %u\r\n", bench.bytes);
+    size_t size = head + bench.bytes + 2;
 
     memset(command + head, 'x', bench.bytes);
-    memcpy(command + head + bench.bytes, "\r\n", 2);
+    command[head + bench.bytes] = '\r';
+    command[head + bench.bytes + 1] = '\n';
     for (long i = 0; i < bench.jobs; i++)
         ask(file, command, size, "INSERTED ", line);
     (void)fclose(file);
