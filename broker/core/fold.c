@@ -222,13 +222,10 @@ static void fold_results(struct idn_core *core, struct idn_job *job, const struc
 {
     if (fact->u.results.spec_hash != job->spec_hash || !has_images(core, job))
         return;
-    struct idn_folded folded =
-        idn_fold_rows(core, job, fact->u.results.rows, fact->u.results.count, NULL, NULL);
+    (void)idn_fold_rows(core, job, fact->u.results.rows, fact->u.results.count, NULL, NULL);
     idn_fold_work(core, job, fact->u.results.class_hash, fact->u.results.compute_us);
-    if (!core->started)
-        return;
-    idn_rate_add(&core->rate, core->now, folded.fresh);
-    idn_leases_reap(core, job, NULL);
+    if (core->started)
+        idn_leases_reap(core, job, NULL);
 }
 
 static void fold_quarantined(

@@ -421,7 +421,7 @@ struct idn_core {
     struct idn_link presence[IDN_PRESENCE_COUNT]; // by when last heard; FREE: returned slots
     struct idn_link idle, acks;
     uint64_t heard_ms, reunion_ms; // any worker; one after all were silent (silence.c)
-    struct idn_rate rate;
+    struct idn_rate rate;          // of images by reports to this broker
 
     struct idn_lease *lease;
     uint32_t leases, leases_touched;

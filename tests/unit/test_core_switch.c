@@ -118,6 +118,36 @@ static void test_a_switch_without_an_answer_ends(void)
     end();
 }
 
+// ---- STATUS
+
+static double rate_of(int which)
+{
+    struct idn_reply reply = answer(which, (struct idn_request){.type = IDN_REQUEST_STATUS});
+
+    CHECK_INT(reply.type, IDN_REPLY_STATUS);
+    return reply.u.status.images_per_s;
+}
+
+// What was reported to the other broker is no work of this one's, whenever it gets to know it.
+static void test_copied_results_are_nobodys_speed(void)
+{
+    begin();
+    hello(A, 1);
+    pair_submit(pair, A, 7);
+    pair_settle(pair);
+    struct idn_order lease = lease_of(A);
+    say(A, 1, rig_report(&pair->names, 1, 1, &lease, lease.u.lease.first, 5, IDN_END_NONE));
+    pair_settle(pair);
+    CHECK(pair_is_level(pair));
+    CHECK(rate_of(A) > 0);
+    CHECK(rate_of(B) <= 0);
+    request_of(A, IDN_REQUEST_SWITCH, 77);
+    pair_settle(pair);
+    CHECK(reigns(B));
+    CHECK(rate_of(B) <= 0);
+    end();
+}
+
 // ---- BOOTSTRAP
 
 static void test_a_learner_reigns_when_the_operator_says_so(void)
@@ -169,6 +199,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_nothing_begins_while_the_reign_is_handed_over),
         CHECK_TEST(test_a_switch_ends_when_the_standby_falls_behind),
         CHECK_TEST(test_a_switch_without_an_answer_ends),
+        CHECK_TEST(test_copied_results_are_nobodys_speed),
         CHECK_TEST(test_a_learner_reigns_when_the_operator_says_so),
         CHECK_TEST(test_only_a_learner_that_sees_nobody_can_be_told_to),
     };
