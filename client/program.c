@@ -180,6 +180,8 @@ uint64_t idn_job_left_ms(const struct idunno_info *info)
     enum { TOO_EARLY_MS = 1000 };
     uint64_t left = (uint64_t)info->pending + info->in_flight;
 
+    if (info->why[0] != '\0' && info->in_flight == 0)
+        return 0; // its rate is of a time that is over
     if (info->state != IDUNNO_OPEN || !(info->images_per_s > 0) || info->elapsed_ms < TOO_EARLY_MS)
         return 0;
     double ms = (double)left / info->images_per_s * 1000.0;

@@ -43,6 +43,16 @@ bool idn_dispatch_is_open(const struct idn_core *core)
     return idn_roles_may_grant(core) && !core->disk_low;
 }
 
+bool idn_dispatch_can_serve(const struct idn_core *core, const struct idn_job *job)
+{
+    if (!idn_dispatch_is_open(core) || job->images.pages == 0)
+        return false;
+    IDN_EACH_CONST(link, &core->presence[IDN_PRESENCE_ALIVE])
+    if (idn_worker_can_serve(core, IDN_ENTRY_CONST(link, struct idn_worker, in_presence), job))
+        return true;
+    return false;
+}
+
 static uint32_t first_slice(const struct idn_worker *worker, const struct idn_job *job)
 {
     uint64_t image_us = idn_worker_likely_us(worker, job), images;

@@ -16,5 +16,7 @@ void idn_dispatch_check(const struct idn_core *core);
 
 // Whether leases are granted at all now.
 bool idn_dispatch_is_open(const struct idn_core *core);
+// Whether there is anybody who may be granted images of the job now, busy or not.
+bool idn_dispatch_can_serve(const struct idn_core *core, const struct idn_job *job);
 
 #endif

@@ -1,5 +1,7 @@
 #include "broker/core/measure.h"
 
+#include "broker/core/dispatch.h"
+
 #define NOT_STEADY UINT64_MAX
 
 static uint32_t second_of(uint64_t ms)
@@ -313,7 +315,8 @@ bool idn_measure_gap(
 
     IDN_EACH_CONST(link, &core->open)
     {
-        if (!pace(core, IDN_ENTRY_CONST(link, struct idn_job, in_open), window, now, &tasks))
+        const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
+        if (!pace(core, job, window, now, &tasks) || !idn_dispatch_can_serve(core, job))
             continue;
         least = jobs == 0 || tasks < least ? tasks : least;
         most = jobs == 0 || tasks > most ? tasks : most;
@@ -341,7 +344,7 @@ bool idn_measure_finish_ms(
 {
     double rate = idn_measure_expected_images_per_s(core, job, now);
 
-    if (!(rate > 0))
+    if (!(rate > 0) || (idn_job_without_result(job) > 0 && !idn_dispatch_can_serve(core, job)))
         return false;
     *ret_ms = (uint64_t)((double)(idn_job_total(job) - idn_job_done(job)) * 1000 / rate);
     return true;

@@ -9,8 +9,8 @@
 //               SHARED: since the last of the open jobs had its first result, or a weight or batch
 //               was set
 //   gap         1 - least / most of (task rate / weight), over the jobs that had a result before
-//   the
-//               window and images that nobody holds, on the same terms, all through it
+//               the window and images that nobody holds, on the same terms, all through it, and
+//               that a worker can be given now
 //   task time   sum of the compute times that the reports of its images say, of whole batches that
 //               were seen whole: all images of it reported to this broker, in this reign, while the
 //               batch was what it is
@@ -61,7 +61,8 @@ bool idn_measure_gap(
 // if that is less, but at least over 10 s. 0: nothing to go by.
 double idn_measure_expected_images_per_s(
     const struct idn_core *core, const struct idn_job *job, uint64_t now);
-// How long the job will still take at that rate. False: nothing to go by.
+// How long the job will still take at that rate. False: nothing to go by, or nobody can be given
+// its images now.
 bool idn_measure_finish_ms(
     const struct idn_core *core, const struct idn_job *job, uint64_t now, uint64_t *ret_ms);
 

@@ -1,5 +1,6 @@
 #include "broker/core/why.h"
 
+#include "base/human.h"
 #include "broker/core/dispatch.h"
 #include "broker/core/measure.h"
 #include "broker/core/requests.h"
@@ -23,18 +24,6 @@ struct idn_why_fact *idn_why_add(struct idn_why_info *info, uint32_t code)
 static const char *plural(uint64_t count)
 {
     return count == 1 ? "" : "s";
-}
-
-static void put_duration(char *text, size_t size, uint64_t ms)
-{
-    uint64_t s = (ms + 999) / 1000, min = (s + 30) / 60;
-
-    if (s < 120)
-        idn_format_append(text, size, "%lu s", s);
-    else if (min < 120)
-        idn_format_append(text, size, "%lu min", min);
-    else
-        idn_format_append(text, size, "%lu h %lu min", min / 60, min % 60);
 }
 
 // ---- the workers
@@ -97,7 +86,7 @@ static void put_names(
     for (; shown < count && shown < NAMES_SHOWN && strnlen(text, size) < NAMES_LENGTH; shown++)
         idn_format_append(text, size, "%s%s", shown == 0 ? " (" : ", ", worker[shown]->name);
     if (shown < count)
-        idn_format_append(text, size, " and %u more", count - shown);
+        idn_format_append(text, size, " and %s more", idn_human_count(count - shown).text);
     idn_format_append(text, size, ")");
 }
 
@@ -127,7 +116,7 @@ static void put_hindrance(
     uint32_t count = tally->count[hindrance];
     const struct idn_worker *const *worker = tally->worker[hindrance];
 
-    idn_format_append(text, size, "%u worker%s %s", count, plural(count),
+    idn_format_append(text, size, "%s worker%s %s", idn_human_count(count).text, plural(count),
         count == 1 ? hindrances[reason].one : hindrances[reason].many);
     put_object(text, size, hindrances[reason].code, &job->spec);
     put_names(text, size, worker, count);
@@ -193,8 +182,9 @@ static bool stops_all(const struct idn_core *core, struct idn_why_fact *fact)
         fact->count = core->free_bytes;
         fact->total = core->min_free_bytes;
         idn_format(text, IDN_TEXT_SIZE,
-            "only %lu MiB are free on the broker's disk, %lu MiB are needed",
-            core->free_bytes >> 20, core->min_free_bytes >> 20);
+            "only %s MiB are free on the broker's disk, %s MiB are needed",
+            idn_human_count(core->free_bytes >> 20).text,
+            idn_human_count(core->min_free_bytes >> 20).text);
     } else if (!core->active) {
         fact->code = IDN_WHY_STARTING;
         idn_format(
@@ -251,8 +241,8 @@ static bool stops_workers(const struct tally *tally, struct idn_why_fact *fact)
     else if (tally->there == 1)
         idn_format(fact->text, IDN_TEXT_SIZE, "the only worker there cannot work on it");
     else
-        idn_format(
-            fact->text, IDN_TEXT_SIZE, "none of the %u workers there can work on it", tally->there);
+        idn_format(fact->text, IDN_TEXT_SIZE, "none of the %s workers there can work on it",
+            idn_human_count(tally->there).text);
     return true;
 }
 
@@ -297,6 +287,15 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
 
 // ---- what else there is to say
 
+// "1 image is", "8,800 images are".
+static struct idn_human images(uint32_t count)
+{
+    struct idn_human human = idn_human_count(count);
+
+    idn_format_append(human.text, sizeof(human.text), count == 1 ? " image is" : " images are");
+    return human;
+}
+
 uint32_t idn_job_workers(const struct idn_job *job)
 {
     uint32_t count = 0;
@@ -321,14 +320,15 @@ static void say_working(
     fact->count = workers;
     fact->total = able;
     if (workers == 0)
-        idn_format(fact->text, IDN_TEXT_SIZE, "%u worker%s may work on it, and none does now", able,
-            plural(able));
+        idn_format(fact->text, IDN_TEXT_SIZE, "%s worker%s may work on it, and none does now",
+            idn_human_count(able).text, plural(able));
     else if (idn_job_without_result(job) == 0)
-        idn_format(fact->text, IDN_TEXT_SIZE, "its last %u image%s are with %u worker%s now",
-            idn_job_in_flight(job), plural(idn_job_in_flight(job)), workers, plural(workers));
+        idn_format(fact->text, IDN_TEXT_SIZE, "its last %s with %s worker%s now",
+            images(idn_job_in_flight(job)).text, idn_human_count(workers).text, plural(workers));
     else
-        idn_format(fact->text, IDN_TEXT_SIZE, "%u worker%s %s on it now; %u may get more of it",
-            workers, plural(workers), workers == 1 ? "works" : "work", able);
+        idn_format(fact->text, IDN_TEXT_SIZE, "%s worker%s on it now; %s may get more of it",
+            idn_human_count(workers).text, workers == 1 ? " works" : "s work",
+            idn_human_count(able).text);
 }
 
 static void say_images(const struct idn_job *job, struct idn_why_info *info)
@@ -341,17 +341,16 @@ static void say_images(const struct idn_job *job, struct idn_why_info *info)
     if (job->state == IDN_JOB_OPEN && alone > 0) {
         fact = idn_why_add(info, IDN_WHY_ALONE);
         fact->count = alone;
-        idn_format(fact->text, IDN_TEXT_SIZE,
-            "%u image%s computed alone, because a process died with %s", alone,
-            alone == 1 ? " is" : "s are", alone == 1 ? "it" : "them");
+        idn_format(fact->text, IDN_TEXT_SIZE, "%s computed alone, because a process died with %s",
+            images(alone).text, alone == 1 ? "it" : "them");
     }
     if (quarantined > 0) {
         fact = idn_why_add(info, IDN_WHY_QUARANTINED);
         fact->count = quarantined;
         idn_format(fact->text, IDN_TEXT_SIZE,
-            "%u image%s in quarantine, because processes died with %s alone; idunno-ctl quarantine "
-            "retry tries again",
-            quarantined, quarantined == 1 ? " is" : "s are", quarantined == 1 ? "it" : "them");
+            "%s in quarantine, because processes died with %s alone; idunno-ctl quarantine retry "
+            "tries again",
+            images(quarantined).text, quarantined == 1 ? "it" : "them");
     }
 }
 
@@ -375,16 +374,29 @@ static void say_expected(
 
     if (left == 0 || !idn_measure_finish_ms(core, job, now, &ms))
         return;
-    uint64_t tenths = (uint64_t)(rate * 10 + 0.5);
     struct idn_why_fact *fact = idn_why_add(info, IDN_WHY_EXPECTED);
     fact->count = left;
     fact->ms = ms;
-    idn_format(fact->text, IDN_TEXT_SIZE, "%u image%s left, at %lu.%lu a second: about ", left,
-        left == 1 ? " is" : "s are", tenths / 10, tenths % 10);
-    put_duration(fact->text, IDN_TEXT_SIZE, ms);
+    idn_format(fact->text, IDN_TEXT_SIZE, "%s left, at %s a second: about %s", images(left).text,
+        idn_human_rate(rate).text, idn_human_duration(ms).text);
 }
 
 // ---- the answer
+
+static void say_results(const struct idn_job *job, char *text, size_t size)
+{
+    const uint32_t *kind = job->images.kind;
+    const struct {
+        uint32_t count;
+        const char *what;
+    } parts[] = {{kind[IDN_IMAGE_OK], "ok"}, {kind[IDN_IMAGE_ERROR], "failed"},
+        {kind[IDN_IMAGE_QUARANTINED], "quarantined"}};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+        if (i == 0 || parts[i].count > 0)
+            idn_format_append(text, size, "%s%s %s", i == 0 ? "" : ", ",
+                idn_human_count(parts[i].count).text, parts[i].what);
+}
 
 static void say_ended(
     const struct idn_core *core, const struct idn_job *job, struct idn_why_info *info)
@@ -395,14 +407,17 @@ static void say_ended(
     fact->count = idn_job_done(job);
     fact->total = idn_job_total(job);
     fact->ms = core->wall > job->finished_wall_ms ? core->wall - job->finished_wall_ms : 0;
-    if (finished)
-        idn_format(fact->text, IDN_TEXT_SIZE, "it is finished: %s since ",
-            fact->total == 1 ? "its image has a result" : "all of its images have results");
-    else
-        idn_format(fact->text, IDN_TEXT_SIZE,
-            "it was cancelled; %lu of its %lu images have results, which are kept, since ",
-            fact->count, fact->total);
-    put_duration(fact->text, IDN_TEXT_SIZE, fact->ms);
+    idn_format(fact->text, IDN_TEXT_SIZE, "%s %s ago", finished ? "finished" : "cancelled",
+        idn_human_duration(fact->ms).text);
+    if (finished) {
+        idn_format_append(fact->text, IDN_TEXT_SIZE, ": ");
+        say_results(job, fact->text, IDN_TEXT_SIZE);
+    } else {
+        idn_format_append(fact->text, IDN_TEXT_SIZE, "; %s of %s image%s ha%s results%s",
+            idn_human_count(fact->count).text, idn_human_count(fact->total).text,
+            plural(fact->total), fact->total == 1 ? "s" : "ve",
+            fact->count > 0 ? ", which are kept" : "");
+    }
 }
 
 static void say_open(
@@ -461,6 +476,6 @@ void idn_why_upload(const struct idn_upload *upload, struct idn_why_info *ret)
     fact->count = upload->have;
     fact->total = upload->total;
     idn_format(fact->text, IDN_TEXT_SIZE,
-        "it is not submitted yet: %lu of the %lu bytes of its list are here", fact->count,
-        fact->total);
+        "it is not submitted yet: %s of the %s bytes of its list are here",
+        idn_human_count(fact->count).text, idn_human_count(fact->total).text);
 }

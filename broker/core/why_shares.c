@@ -1,5 +1,6 @@
 #include "broker/core/why_shares.h"
 
+#include "base/human.h"
 #include "broker/core/measure.h"
 #include "broker/core/policy.h"
 #include "broker/core/why.h"
@@ -109,14 +110,14 @@ static void say_behind(const struct sharing *sharing, struct idn_why_fact *fact)
     fact->total = sharing->jobs - 1;
     if (sharing->ahead == 0) {
         idn_format(fact->text, IDN_TEXT_SIZE,
-            "the policy is fifo, and it comes before the %u other job%s that its workers can do",
-            sharing->jobs - 1, sharing->jobs == 2 ? "" : "s");
+            "the policy is fifo, and it comes before the %s other job%s that its workers can do",
+            idn_human_count(sharing->jobs - 1).text, sharing->jobs == 2 ? "" : "s");
         return;
     }
     idn_key_to_text(sharing->first->key.bytes, first);
     first[8] = '\0';
-    idn_format(fact->text, IDN_TEXT_SIZE, "the policy is fifo, and %u job%s before it, %s first",
-        sharing->ahead, sharing->ahead == 1 ? " comes" : "s come", first);
+    idn_format(fact->text, IDN_TEXT_SIZE, "the policy is fifo, and %s job%s before it, %s first",
+        idn_human_count(sharing->ahead).text, sharing->ahead == 1 ? " comes" : "s come", first);
 }
 
 static void say_set_aside(const struct sharing *sharing, struct idn_why_fact *fact)
@@ -127,10 +128,10 @@ static void say_set_aside(const struct sharing *sharing, struct idn_why_fact *fa
     fact->count = job->aside;
     fact->total = sharing->workers;
     idn_format(fact->text, IDN_TEXT_SIZE,
-        "the policy is static: %u of the %u worker%s that may work on it %s set aside for it, the "
+        "the policy is static: %s of the %s worker%s that may work on it %s set aside for it, the "
         "others help when they find nothing else",
-        job->aside, sharing->workers, sharing->workers == 1 ? "" : "s",
-        job->aside == 1 ? "is" : "are");
+        idn_human_count(job->aside).text, idn_human_count(sharing->workers).text,
+        sharing->workers == 1 ? "" : "s", job->aside == 1 ? "is" : "are");
 }
 
 static void say_shares(const struct sharing *sharing, struct idn_why_fact *fact)
@@ -142,11 +143,12 @@ static void say_shares(const struct sharing *sharing, struct idn_why_fact *fact)
     fact->count = others;
     fact->total = sharing->workers;
     idn_format(fact->text, IDN_TEXT_SIZE,
-        "it shares %u worker%s with %u other job%s, and gets %s%lu %% of the tasks: weight %u of "
-        "%lu%s",
-        sharing->workers, sharing->workers == 1 ? "" : "s", others, others == 1 ? "" : "s",
-        percent == 0 ? "less than " : "", percent == 0 ? 1 : percent, sharing->job->weight,
-        sharing->weights,
+        "it shares %s worker%s with %s other job%s, and gets %s%lu %% of the tasks: weight %s of "
+        "%s%s",
+        idn_human_count(sharing->workers).text, sharing->workers == 1 ? "" : "s",
+        idn_human_count(others).text, others == 1 ? "" : "s", percent == 0 ? "less than " : "",
+        percent == 0 ? 1 : percent, idn_human_count(sharing->job->weight).text,
+        idn_human_count(sharing->weights).text,
         sharing->jobs > sharing->workers ? "; there are more jobs than workers, they take turns"
                                          : "");
 }

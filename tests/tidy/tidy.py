@@ -32,7 +32,7 @@ PURE_FILES = re.compile(r'broker/core/|client/session\.|worker/child_message\.|'
                         r'proto/(result|messages|mirror|limits|fact|types|version|why|rates)\.')
 PURE_SYSTEM = {'assert.h', 'errno.h', 'inttypes.h', 'limits.h', 'math.h', 'stdbool.h', 'stddef.h',
                'stdint.h', 'string.h', 'stdalign.h', 'stdarg.h'}
-PURE_OURS = re.compile(r'(base/(assert|text|format|random|sha256|error)|proto/(limits|types|fact|messages|mirror|result|version|why|rates)|'
+PURE_OURS = re.compile(r'(base/(assert|text|format|human|random|sha256|error)|proto/(limits|types|fact|messages|mirror|result|version|why|rates)|'
                        r'broker/core/.*|worker/agent/.*|worker/child_message|client/session)\.h$')
 UNFINISHED = re.compile(r'\b(TODO|FIXME|XXX|HACK)\b')
 

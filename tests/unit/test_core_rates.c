@@ -98,6 +98,35 @@ static void test_a_job(void)
     end();
 }
 
+// Nobody can work: then nothing is expected of a job, and no job is compared with another.
+static void test_nobody_can_work(void)
+{
+    begin();
+    kit_submit(&kit, 1, "alexnet", 1000);
+    kit_submit(&kit, 2, "resnet18", 1000);
+    for (int second = 0; second < 15; second++) {
+        kit_work(&kit, 1, 1, 1000);
+        kit_work(&kit, 2, 1, 1000);
+        kit_pass(&kit, 1000);
+    }
+    struct idn_rates_page page = rates(0);
+    CHECK(page.item[0].left_ms > 0 && page.item[1].left_ms > 0);
+    CHECK(page.gap[IDN_WINDOW_10S].jobs == 2 && page.gap[IDN_WINDOW_SHARED].jobs == 2);
+    kit_set(&kit, 0, "drain/w1", "1");
+    page = rates(0);
+    CHECK(page.item[0].left_ms > 0 && page.item[1].left_ms == 0);
+    CHECK_INT(page.gap[IDN_WINDOW_SHARED].jobs, 0);
+    CHECK(page.item[1].images_per_s[IDN_WINDOW_10S] > 0); // that was so
+    kit_set(&kit, 0, "drain/w1", "0");
+    page = rates(0);
+    CHECK(page.item[1].left_ms > 0 && page.gap[IDN_WINDOW_SHARED].jobs == 2);
+    rig_step(kit.rig, (struct idn_event){.type = IDN_EVENT_DISK, .u.disk = {100 << 20}});
+    page = rates(0);
+    CHECK(page.item[0].left_ms == 0 && page.item[1].left_ms == 0);
+    CHECK_INT(page.gap[IDN_WINDOW_SHARED].jobs, 0);
+    end();
+}
+
 static void test_times(void)
 {
     begin();
@@ -209,7 +238,7 @@ static void test_pages(void)
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {CHECK_TEST(test_nothing_yet), CHECK_TEST(test_a_job),
-        CHECK_TEST(test_times), CHECK_TEST(test_wanted_workers),
+        CHECK_TEST(test_nobody_can_work), CHECK_TEST(test_times), CHECK_TEST(test_wanted_workers),
         CHECK_TEST(test_more_jobs_than_workers), CHECK_TEST(test_pages)};
 
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);

@@ -46,7 +46,7 @@ static void test_a_list_that_is_being_uploaded(void)
     rig_request(rig, 1, request);
     CHECK_INT(why(rig, 1)->state, 0);
     const struct idn_why_fact *fact =
-        says(rig, 1, IDN_WHY_UPLOADING, "32768 of the 70000 bytes of its list are here");
+        says(rig, 1, IDN_WHY_UPLOADING, "32,768 of the 70,000 bytes of its list are here");
     CHECK_INT(fact->count, 32768);
     CHECK_INT(fact->total, 70000);
     CHECK_INT(why(rig, 1)->facts, 1);
@@ -64,7 +64,7 @@ static void test_jobs_that_have_ended(void)
     rig->now += 65000;
     rig_step(rig, (struct idn_event){.type = IDN_EVENT_TICK});
     const struct idn_why_fact *fact =
-        says(rig, 1, IDN_WHY_FINISHED, "all of its images have results since 65 s");
+        says(rig, 1, IDN_WHY_FINISHED, "finished 1 min 5 s ago: 5 ok");
     CHECK_INT(fact->count, 5);
     CHECK_INT(fact->ms, 65000);
     CHECK_INT(why(rig, 1)->facts, 1);
@@ -72,8 +72,29 @@ static void test_jobs_that_have_ended(void)
 
     rig_submit(rig, 2, "alexnet", 0, 9);
     rig_ask(rig, 2, IDN_REQUEST_CANCEL);
-    fact = says(rig, 2, IDN_WHY_CANCELLED, "it was cancelled; 0 of its 10 images have results");
+    fact = says(rig, 2, IDN_WHY_CANCELLED, " ago; 0 of 10 images have results");
     CHECK_INT(fact->total, 10);
+    rig_destroy(rig);
+}
+
+static void test_a_job_with_failed_images(void)
+{
+    struct rig *rig = rig_new();
+    uint8_t rows[5 * IDN_ROW_BYTES];
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 4);
+    struct idn_order lease = granted(rig, 1);
+    struct idn_worker_message *report = rig_report(rig, 1, 1, &lease, 0, 5, IDN_END_DONE);
+    memcpy(rows, report->u.report.rows, sizeof(rows));
+    for (uint32_t i = 0; i < 2; i++) {
+        struct idn_result failed = {.index = i, .status = IDN_STATUS_CORRUPT};
+        memset(failed.class_id, 0xff, sizeof(failed.class_id));
+        idn_result_pack(&failed, rows + (size_t)i * IDN_ROW_BYTES);
+    }
+    report->u.report.rows = rows;
+    rig_say(rig, 1, report);
+    CHECK_INT(says(rig, 1, IDN_WHY_FINISHED, " ago: 3 ok, 2 failed")->count, 5);
     rig_destroy(rig);
 }
 
@@ -357,7 +378,7 @@ static void test_images_in_quarantine(void)
     for (uint64_t number = 1; number <= 4; number++)
         die(rig, 1, number);
     CHECK_INT(says(rig, 1, IDN_WHY_QUARANTINED, "1 image is in quarantine")->count, 1);
-    says(rig, 1, IDN_WHY_FINISHED, "its image has a result since");
+    says(rig, 1, IDN_WHY_FINISHED, "0 ms ago: 0 ok, 1 quarantined");
     rig_destroy(rig);
 }
 
@@ -388,6 +409,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_name_that_is_no_job_s),
         CHECK_TEST(test_a_list_that_is_being_uploaded),
         CHECK_TEST(test_jobs_that_have_ended),
+        CHECK_TEST(test_a_job_with_failed_images),
         CHECK_TEST(test_no_worker),
         CHECK_TEST(test_the_disk_is_nearly_full),
         CHECK_TEST(test_a_broker_that_has_just_started),

@@ -67,7 +67,7 @@ static void test_more_jobs_than_are_listed(void)
     CHECK(near(why(rig, 20)->share[0].share, 0.05));
     says(rig, 20, IDN_WHY_SHARES, "and gets 5 % of the tasks: weight 1 of 20;");
     set(rig, 1, "weight", "1000");
-    says(rig, 20, IDN_WHY_SHARES, "and gets less than 1 % of the tasks: weight 1 of 1019;");
+    says(rig, 20, IDN_WHY_SHARES, "and gets less than 1 % of the tasks: weight 1 of 1,019;");
     rig_destroy(rig);
 }
 

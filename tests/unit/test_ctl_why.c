@@ -133,6 +133,24 @@ static void test_why_for_programs(void)
     CHECK_CONTAINS(out, "\"weight\":3,\"share\":0.75,\"workers\":1,\"images_per_s\":12.5,");
 }
 
+// ---- how long it will take
+
+static void test_nothing_is_expected_of_a_job_that_waits(void)
+{
+    struct idunno_info info = {.state = IDUNNO_OPEN,
+        .pending = 850,
+        .images_per_s = 8,
+        .elapsed_ms = 20000,
+        .why = "no worker can work on it: 3 workers are drained"};
+
+    CHECK_INT(idn_job_left_ms(&info), 0);
+    info.in_flight = 30; // a worker finishes what it has begun
+    CHECK_INT(idn_job_left_ms(&info), 110000);
+    info.in_flight = 0;
+    info.why[0] = '\0';
+    CHECK_INT(idn_job_left_ms(&info), 106250);
+}
+
 static void test_why_of_an_upload(void)
 {
     refusal = 0;
@@ -235,6 +253,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_why_for_people),
         CHECK_TEST(test_why_for_programs),
+        CHECK_TEST(test_nothing_is_expected_of_a_job_that_waits),
         CHECK_TEST(test_why_of_an_upload),
         CHECK_TEST(test_why_of_no_job),
         CHECK_TEST(test_why_through_the_library),

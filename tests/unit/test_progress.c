@@ -16,7 +16,10 @@ static void test_quantities(void)
     CHECK_STRING(idn_human_count(1000).text, "1,000");
     CHECK_STRING(idn_human_count(UINT64_MAX).text, "18,446,744,073,709,551,615");
     CHECK_STRING(idn_human_duration(400).text, "400 ms");
+    CHECK_STRING(idn_human_duration(999).text, "999 ms");
     CHECK_STRING(idn_human_duration(1400).text, "1.4 s");
+    CHECK_STRING(idn_human_duration(9949).text, "9.9 s");
+    CHECK_STRING(idn_human_duration(9950).text, "10 s");
     CHECK_STRING(idn_human_duration(47100).text, "47 s");
     CHECK_STRING(idn_human_duration(192000).text, "3 min 12 s");
     CHECK_STRING(idn_human_duration(59600).text, "1 min 0 s");
@@ -24,7 +27,11 @@ static void test_quantities(void)
     CHECK_STRING(idn_human_duration(300000000).text, "3 d 11 h");
     CHECK_STRING(idn_human_rate(0).text, "0");
     CHECK_STRING(idn_human_rate(0.427).text, "0.43");
+    CHECK_STRING(idn_human_rate(0.05).text, "0.05");
+    CHECK_STRING(idn_human_rate(0.997).text, "1.0");
     CHECK_STRING(idn_human_rate(9.81).text, "9.8");
+    CHECK_STRING(idn_human_rate(9.96).text, "10");
+    CHECK_STRING(idn_human_rate(1e300).text, "1,000,000,000,000,000,000");
     CHECK_STRING(idn_human_rate(1212.4).text, "1,212");
     CHECK_STRING(idn_human_bytes(812).text, "812 B");
     CHECK_STRING(idn_human_bytes(1536).text, "1.5 KiB");
