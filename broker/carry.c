@@ -103,7 +103,7 @@ static void carry_frame(struct idn_loop *loop, const struct idn_mirror_frame *fr
     (void)idn_mirror_port_send(loop->config.mirror, bytes.data, bytes.size);
 }
 
-static void carry_exit(struct idn_loop *loop, const char *text)
+void idn_loop_exit(struct idn_loop *loop, const char *text)
 {
     idn_error("%s", text);
     loop->stop = true;
@@ -154,7 +154,7 @@ static void carry(struct idn_loop *loop, const struct idn_action *action)
         idn_mirror_port_reset(loop->config.mirror, loop->now_ms);
         break;
     case IDN_ACTION_EXIT:
-        carry_exit(loop, action->u.text);
+        idn_loop_exit(loop, action->u.text);
         break;
     }
 }
@@ -250,7 +250,7 @@ void idn_loop_completed(struct idn_loop *loop, struct idn_completion *completion
             loop->damaged_row = completion->position;
         break;
     case IDN_COMPLETION_FAILED:
-        carry_exit(loop, completion->text);
+        idn_loop_exit(loop, completion->text);
         break;
     }
     free(completion->bytes);

@@ -297,7 +297,12 @@ static void take_signal(struct idn_loop *loop)
 static void look_at_disk(struct idn_loop *loop)
 {
     struct idn_event event = {.type = IDN_EVENT_DISK};
+    struct idn_reason reason;
 
+    if (idn_store_check(loop->config.store, &reason) < 0) {
+        idn_loop_exit(loop, reason.text);
+        return;
+    }
     if (idn_store_space(loop->config.store, &event.u.disk.free_bytes, &loop->store_bytes) == 0)
         idn_loop_step(loop, &event);
     idn_journal_look(&loop->journal, loop->config.core, loop->now_ms);

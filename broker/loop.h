@@ -70,6 +70,8 @@ int idn_loop_run(struct idn_loop *loop);
 
 // carry.c: the core's actions and the store's answers, and every message that goes out.
 void idn_loop_carry(struct idn_loop *loop, const struct idn_event *cause);
+// Says the text and lets the loop end with status 1.
+void idn_loop_exit(struct idn_loop *loop, const char *text);
 void idn_loop_completed(
     struct idn_loop *loop, struct idn_completion *completion); // frees what it brought
 void idn_loop_answer(struct idn_loop *loop, idn_peer peer, const struct idn_request *request);

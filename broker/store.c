@@ -151,11 +151,26 @@ static int start_threads(struct idn_store *store)
     return -error;
 }
 
+// By its path, as the next start would look for it; -errno.
+static int find_file(const struct idn_store *store, const char *name, struct idn_store_file *ret)
+{
+    char path[IDN_PATH_SIZE + sizeof(IDN_STORE_LOG)];
+    struct stat status;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", store->directory, name);
+    if (stat(path, &status) < 0)
+        return -errno;
+    *ret = (struct idn_store_file){.device = status.st_dev, .inode = status.st_ino};
+    return 0;
+}
+
 int idn_store_start(struct idn_store *store, struct idn_reason *reason)
 {
     int error = idn_store_connect(store->directory, false, &store->reader_db, reason);
 
     store->told = store->mark.position;
+    (void)find_file(store, IDN_STORE_DATABASE, &store->database);
+    (void)find_file(store, IDN_STORE_LOG, &store->log);
     if (error == 0) {
         error = start_threads(store);
         if (error < 0)
@@ -348,4 +363,32 @@ int idn_store_space(const struct idn_store *store, uint64_t *ret_free, uint64_t 
     *ret_free = (uint64_t)system.f_bavail * system.f_frsize;
     *ret_used = used;
     return 0;
+}
+
+// A file that cannot be looked at for another reason may well be there.
+static bool is_gone(
+    const struct idn_store *store, const char *name, const struct idn_store_file *before)
+{
+    struct idn_store_file now;
+    int error = find_file(store, name, &now);
+
+    if (before->inode == 0 || (error < 0 && error != -ENOENT && error != -ENOTDIR))
+        return false;
+    return error < 0 || now.device != before->device || now.inode != before->inode;
+}
+
+int idn_store_check(const struct idn_store *store, struct idn_reason *reason)
+{
+    const char *gone = is_gone(store, IDN_STORE_DATABASE, &store->database) ? IDN_STORE_DATABASE
+                       : is_gone(store, IDN_STORE_LOG, &store->log)         ? IDN_STORE_LOG
+                                                                            : NULL;
+
+    if (gone == NULL)
+        return 0;
+    return idn_reason_set(reason, -ESTALE,
+        "%s in %.150s was removed, moved or replaced while this broker used it, and what is stored "
+        "from now on would not be found again; %s",
+        gone, store->directory,
+        store->has_peer ? "start again with an empty directory, and the other broker fills it"
+                        : "put the directory back as it was before you start again");
 }

@@ -111,6 +111,10 @@ bool idn_store_next(struct idn_store *store, struct idn_completion *ret);
 // Bytes free in the state directory's file system, and bytes of the store's files.
 int idn_store_space(const struct idn_store *store, uint64_t *ret_free, uint64_t *ret_used);
 
+// Whether the files in the directory are still those that are written. -ESTALE with its sentence
+// when they were removed, moved or replaced since start: what is stored would not be found again.
+int idn_store_check(const struct idn_store *store, struct idn_reason *reason);
+
 // Finishes queued commits, checkpoints, ends the threads. NULL-safe, sets NULL.
 void idn_store_close(struct idn_store **store);
 

@@ -14,12 +14,20 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/types.h>
+
+// Which file it is.
+struct idn_store_file {
+    dev_t device;
+    ino_t inode; // 0: not known
+};
 
 struct idn_store {
     char directory[IDN_PATH_SIZE];
     bool has_peer;
     int directory_fd, lock_fd;
-    int event_fd; // readable while completions wait
+    int event_fd;                        // readable while completions wait
+    struct idn_store_file database, log; // as they were at start
     sqlite3 *writer_db, *reader_db;
     struct idn_codec *codec, *reader_codec;
     struct idn_highwater highwater;

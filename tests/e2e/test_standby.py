@@ -279,6 +279,17 @@ class Standby(unittest.TestCase):
         self.assertEqual(c.finish(c.begin())['state'], 'finished')
         self.assertEqual(c.status('a')['role'], 'alone')
 
+    def test_a_directory_that_is_removed_is_no_second_disk(self):
+        c = self.pair()
+        shutil.rmtree(c.state_of('b'))
+        self.assertEqual(c.brokers['b'].wait(30), 1)
+        self.assertIn('was removed, moved or replaced', c.log('broker-b'))
+        wait_for(lambda: c.status('a')['role'] == 'alone', 'a to be alone')
+        self.assertEqual(self.submit_durable(c), 1)
+        c.start_broker(letter='b')
+        c.wait_in_sync()
+        self.assertEqual(self.submit_durable(c), 2)
+
     def test_a_damaged_row_is_never_left_out_in_silence(self):
         c = self.pair()
         job = c.finish(c.begin())['job']

@@ -319,6 +319,49 @@ static void test_space(void)
     kit_fini(&kit);
 }
 
+static void expect_gone(struct kit *of, const char *name)
+{
+    struct idn_reason reason;
+
+    CHECK_INT(idn_store_check(of->store, &reason), -ESTALE);
+    CHECK_CONTAINS(reason.text, name);
+    CHECK_CONTAINS(reason.text, "was removed, moved or replaced");
+    CHECK_CONTAINS(reason.text, of->directory);
+}
+
+// Whoever removes or moves the files of a running broker must not be told that they hold anything.
+static void test_files_that_go_are_noticed(void)
+{
+    struct kit one;
+    struct idn_reason reason;
+    char before[512], after[512];
+
+    kit_init(&one);
+    kit_open(&one);
+    kit_accept(&one, 1, 0, 9);
+    kit_wait_stored(&one);
+    CHECK_INT(idn_store_check(one.store, &reason), 0);
+    kit_restart(&one, &(struct kit_seen){0}); // the clean end emptied the log
+    kit_commit(&one, kit_results(&one, 1, 0, 10, IDN_STATUS_OK, 1));
+    kit_wait_stored(&one);
+    CHECK_INT(idn_store_check(one.store, &reason), 0);
+    (void)snprintf(before, sizeof(before), "%s", one.directory);
+    (void)snprintf(after, sizeof(after), "%s.moved", one.directory);
+    CHECK_INT(rename(before, after), 0);
+    expect_gone(&one, "facts.db in");
+    CHECK_INT(rename(after, before), 0);
+    CHECK_INT(idn_store_check(one.store, &reason), 0);
+    CHECK_INT(unlink(kit_path(&one, "facts.db-wal")), 0);
+    expect_gone(&one, "facts.db-wal in");
+    CHECK_INT(unlink(kit_path(&one, "facts.db")), 0);
+    expect_gone(&one, "facts.db in");
+    int other = open(kit_path(&one, "facts.db"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(other >= 0);
+    (void)close(other);
+    expect_gone(&one, "facts.db in");
+    kit_fini(&one);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -334,6 +377,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_directory_is_made_private),
         CHECK_TEST(test_newer_and_foreign_databases_are_refused),
         CHECK_TEST(test_space),
+        CHECK_TEST(test_files_that_go_are_noticed),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }
