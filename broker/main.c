@@ -231,6 +231,7 @@ static int open_store(
         .directory = broker->settings.broker_state,
         .accept_lost_tail = options->accept_lost_tail,
         .has_peer = idn_settings_has_peer(&broker->settings),
+        .letter = broker->settings.broker_letter,
     };
     struct idn_store_report report = {0};
     int error = idn_store_open(&config, &broker->store, &report, reason);

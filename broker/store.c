@@ -3,6 +3,7 @@
 #include "broker/store.h"
 
 #include "base/assert.h"
+#include "broker/letter.h"
 #include "broker/store_internal.h"
 
 #include <errno.h>
@@ -70,14 +71,9 @@ static int open_files(const struct idn_store_config *config, struct idn_store *s
     struct idn_store_report *report, struct idn_reason *reason)
 {
     struct idn_store_evidence evidence;
-    int error = open_directory(store, reason);
 
-    if (error == 0)
-        error = take_lock(store, reason);
-    if (error < 0)
-        return error;
     idn_highwater_init(&store->highwater, store->directory_fd);
-    error = idn_store_gather(store, config->accept_lost_tail, &evidence, reason);
+    int error = idn_store_gather(store, config->accept_lost_tail, &evidence, reason);
     if (error == 0)
         error = idn_store_connect(store->directory, true, &store->writer_db, reason);
     if (error < 0)
@@ -92,6 +88,25 @@ static int open_files(const struct idn_store_config *config, struct idn_store *s
         error = idn_store_verify(store, &evidence, report, reason);
     if (config->accept_lost_tail || error == IDN_STORE_TAIL_LOST)
         error = idn_store_repair(store, &evidence, config->accept_lost_tail, report, reason);
+    return error;
+}
+
+// The letter is looked at before anything is touched, and kept when all is well.
+static int open_as(const struct idn_store_config *config, struct idn_store *store,
+    struct idn_store_report *report, struct idn_reason *reason)
+{
+    bool known = config->letter == 0;
+    int error = open_directory(store, reason);
+
+    if (error == 0)
+        error = take_lock(store, reason);
+    if (error == 0 && !known)
+        error =
+            idn_letter_check(store->directory_fd, store->directory, config->letter, &known, reason);
+    if (error == 0)
+        error = open_files(config, store, report, reason);
+    if (error == 0 && !known)
+        error = idn_letter_keep(store->directory_fd, store->directory, config->letter, reason);
     return error;
 }
 
@@ -121,7 +136,7 @@ int idn_store_open(const struct idn_store_config *config, struct idn_store **ret
             "the state directory's path is longer than %d bytes", IDN_PATH_SIZE - 32);
     struct idn_store *store = new_store(config->directory);
     store->has_peer = config->has_peer;
-    int error = open_files(config, store, &report, reason);
+    int error = open_as(config, store, &report, reason);
     if (error < 0) {
         idn_store_close(&store);
         return error;

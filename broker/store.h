@@ -5,8 +5,8 @@
 // back through idn_store_next. A failed write or fsync is never retried: FAILED comes, then nothing
 // more.
 //
-// Layout of the state directory: lock (flock), facts.db (+ -wal, -shm), highwater. Schema and
-// formats are described in broker/store_schema.h. Only one process may hold it.
+// Layout of the state directory: lock (flock), facts.db (+ -wal, -shm), highwater, letter. Schema
+// and formats are described in broker/store_schema.h. Only one process may hold it.
 #ifndef IDN_BROKER_STORE_H
 #define IDN_BROKER_STORE_H
 
@@ -24,6 +24,7 @@ struct idn_store_config {
     bool accept_lost_tail; // --accept-lost-tail: go on without facts that the high-water file
                            // proves lost
     bool has_peer;         // another broker may have them: lost ones are no error
+    uint32_t letter;       // whose the directory must be, or becomes; 0: whoever's
 };
 
 // What open found out.
@@ -34,8 +35,8 @@ struct idn_store_report {
 };
 
 // Opens and verifies what is newer than the last verified checkpoint. Errors, each with its
-// sentence in reason: -EACCES not writable, -EBUSY held by another process, -EBADMSG damaged or
-// tail lost (names the file and the remedy), -ENOSPC, other -errno.
+// sentence in reason: -EACCES not writable, -EBUSY held by another process, -EPERM another
+// broker's, -EBADMSG damaged or tail lost (names the file and the remedy), -ENOSPC, other -errno.
 int idn_store_open(const struct idn_store_config *config, struct idn_store **ret,
     struct idn_store_report *ret_report, struct idn_reason *reason);
 

@@ -1,6 +1,7 @@
 """Every mistake gets one sentence that names it, and the right exit status; nothing is lost by it."""
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -103,6 +104,14 @@ class AtTheBroker(unittest.TestCase):
             self.assertIn('a at 127.0.0.1, b at 127.0.0.2', out)
         with Cluster(brokers=2, broker_keys=['    bind = "127.0.0.1"']) as c:
             self.fails(c, "broker/bind = '127.0.0.1' is cluster/a, but this is broker b", 'bind 127.0.0.2',
+                       options=['--letter', 'b', '--state', c.state_of('b')])
+
+    def test_state_of_the_other_broker(self):
+        with Cluster(brokers=2) as c:
+            c.start_broker()
+            self.assertEqual(c.stop(c.broker), 0)
+            shutil.copytree(c.state, c.state_of('b'))
+            self.fails(c, str(c.state_of('b')), "is broker a's, and this is broker b",
                        options=['--letter', 'b', '--state', c.state_of('b')])
 
     def test_loopback_and_not(self):

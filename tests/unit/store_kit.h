@@ -21,6 +21,7 @@ enum { KIT_DEADLINE_MS = 20 * 1000, KIT_SEEN_MAX = 20 * 1000, KIT_HELD_MAX = 16 
 struct kit {
     char directory[256];
     bool has_peer;
+    uint32_t letter; // 0: whoever's
     struct idn_store *store;
     struct idn_store_report report;
     struct idn_reason reason;
@@ -70,7 +71,8 @@ static inline int kit_open_only(struct kit *kit, bool accept_lost_tail)
 {
     struct idn_store_config config = {.directory = kit->directory,
         .accept_lost_tail = accept_lost_tail,
-        .has_peer = kit->has_peer};
+        .has_peer = kit->has_peer,
+        .letter = kit->letter};
 
     kit->reason.text[0] = '\0';
     kit->incarnation++, kit->sequence = kit->copies = 0; // as every start draws a fresh one

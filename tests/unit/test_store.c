@@ -362,6 +362,46 @@ static void test_files_that_go_are_noticed(void)
     kit_fini(&one);
 }
 
+static void write_letter(const struct kit *of, const char *text)
+{
+    FILE *file = fopen(kit_path(of, "letter"), "w");
+
+    CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void test_a_directory_knows_whose_it_is(void)
+{
+    struct kit one;
+
+    kit_init(&one); // of a version that kept no letter, with facts
+    kit_open(&one);
+    kit_accept(&one, 1, 0, 9);
+    idn_store_close(&one.store);
+    one.letter = 'b';
+    CHECK_INT(kit_open_only(&one, false), 0); // takes the first one
+    idn_store_close(&one.store);
+    one.letter = 'a';
+    for (int accept = 0; accept < 2; accept++) {
+        CHECK_INT(kit_open_only(&one, accept != 0), -EPERM);
+        CHECK_CONTAINS(one.reason.text, one.directory);
+        CHECK_CONTAINS(one.reason.text, "is broker b's, and this is broker a");
+    }
+    one.letter = 'b';
+    CHECK_INT(kit_open_only(&one, false), 0);
+    CHECK_INT(one.report.facts, 1);
+    idn_store_close(&one.store);
+    CHECK_INT(unlink(kit_path(&one, "letter")), 0); // the operator's word
+    one.letter = 'a';
+    CHECK_INT(kit_open_only(&one, false), 0);
+    idn_store_close(&one.store);
+    write_letter(&one, "ab\n");
+    CHECK_INT(kit_open_only(&one, false), -EBADMSG);
+    CHECK_CONTAINS(one.reason.text, "says neither a nor b");
+    write_letter(&one, "");
+    CHECK_INT(kit_open_only(&one, false), -EBADMSG);
+    kit_fini(&one);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -378,6 +418,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_newer_and_foreign_databases_are_refused),
         CHECK_TEST(test_space),
         CHECK_TEST(test_files_that_go_are_noticed),
+        CHECK_TEST(test_a_directory_knows_whose_it_is),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }
