@@ -12,7 +12,8 @@ struct listing {
     struct idn_table *state, *rates; // or
     struct idn_json *json;
     uint32_t count;
-    bool wanted; // what the formula wants is known
+    uint32_t unmeasured; // of them: no results have come in yet
+    uint32_t unwanted;   // of them, with work: what the formula wants is not known
 };
 
 // ---- for programs
@@ -54,12 +55,18 @@ static void job_json(struct idn_json *json, const struct idunno_rate *rate)
     else
         idn_json_null(json, "wanted_share");
     known_json(json, "left_ms", rate->left_ms);
+    known_json(json, "measured_ms", rate->measured_ms);
     idn_json_end(json);
 }
 
 static void pace_json(struct idn_json *json, const struct idunno_pace *pace)
 {
     idn_json_u64(json, "workers", pace->workers);
+    idn_json_u64(json, "present", pace->present);
+    if (pace->hindered_by == NULL)
+        idn_json_null(json, "hindered_by");
+    else
+        idn_json_string(json, "hindered_by", pace->hindered_by);
     idn_json_string(json, "changed_by", pace->changed_by);
     idn_json_object(json, "gaps");
     for (int i = 0; i < IDUNNO_WINDOWS; i++) {
@@ -101,13 +108,21 @@ static void state_row(struct idn_table *table, const struct idunno_rate *rate)
     idn_table_cell(table, "%s", rate->left_ms > 0 ? idn_human_duration(rate->left_ms).text : "-");
 }
 
+static void task_rate_cell(struct idn_table *table, double per_min)
+{
+    if (per_min < 999.995)
+        idn_table_cell(table, "%.2f", per_min);
+    else
+        idn_table_cell(table, "%s", idn_human_rate(per_min).text);
+}
+
 static void rates_row(struct idn_table *table, const struct idunno_rate *rate)
 {
     idn_table_cell(table, "%.8s", rate->job.id);
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
         idn_table_cell(table, "%s", idn_human_rate(rate->images_per_s[i]).text);
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        idn_table_cell(table, "%.2f", rate->tasks_per_s[i] * 60);
+        task_rate_cell(table, rate->tasks_per_s[i] * 60);
 }
 
 static void gap_row(struct idn_table *table, const struct idunno_pace *pace)
@@ -136,23 +151,61 @@ static const char *change_text(const char *change)
     return change;
 }
 
+static const char *hindrance_text(const char *code)
+{
+    static const char *const texts[][2] = {{"suspected", "silent just now"},
+        {"stuck", "their work does not get on"}, {"unreachable", "without a connection"},
+        {"disk_low", "the broker's disk is nearly full"},
+        {"starting", "the broker has just started"}, {"handing_over", "the broker is handing over"},
+        {"unconfirmed", "the broker waits to hear whether it still reigns"}};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        if (strcmp(code, texts[i][0]) == 0)
+            return texts[i][1];
+    return code; // drained, benched
+}
+
+static void print_workers(const struct idunno_pace *pace)
+{
+    (void)printf("%s worker%s", pace->present == 0 ? "no" : idn_human_count(pace->present).text,
+        pace->present == 1 ? "" : "s");
+    if (pace->hindered_by != NULL && pace->present == 1)
+        (void)printf(", and it cannot work: %s", hindrance_text(pace->hindered_by));
+    else if (pace->hindered_by != NULL)
+        (void)printf(", none of them can work: %s", hindrance_text(pace->hindered_by));
+    else if (pace->workers < pace->present)
+        (void)printf(", %s of them can work", idn_human_count(pace->workers).text);
+}
+
+static void print_sharing(const struct listing *listing, const struct idunno_gap *shared)
+{
+    if (listing->unmeasured == 0)
+        (void)printf(
+            "the jobs share as now for %s\n\n", idn_human_duration(shared->window_ms).text);
+    else if (listing->unmeasured == listing->count)
+        (void)puts("no results have come in yet\n");
+    else
+        (void)printf("of %s of the %s jobs no results have come in yet\n\n",
+            idn_human_count(listing->unmeasured).text, idn_human_count(listing->count).text);
+}
+
 static void print(struct listing *listing, const struct idunno_pace *pace)
 {
     if (listing->count == 0) {
         (void)puts("no open jobs");
         return;
     }
-    (void)printf("%u worker%s; %s %s ago; the jobs share as now for %s\n\n", pace->workers,
-        pace->workers == 1 ? "" : "s", change_text(pace->changed_by),
-        idn_human_duration(pace->gap[IDUNNO_SINCE_CHANGE].window_ms).text,
-        idn_human_duration(pace->gap[IDUNNO_SINCE_SHARED].window_ms).text);
+    print_workers(pace);
+    (void)printf("; %s %s ago; ", change_text(pace->changed_by),
+        idn_human_duration(pace->gap[IDUNNO_SINCE_CHANGE].window_ms).text);
+    print_sharing(listing, &pace->gap[IDUNNO_SINCE_SHARED]);
     idn_table_print(listing->state, stdout);
     (void)putchar('\n');
     gap_row(listing->rates, pace);
     idn_table_print(listing->rates, stdout);
-    if (!listing->wanted)
-        (void)puts("\nwhat the formula wants is not known before each model has had a whole task; "
-                   "idunno-ctl times");
+    if (listing->unwanted > 0 && pace->workers > 0)
+        (void)puts(
+            "\nWANTED is not known before a whole task of each model was seen; idunno-ctl times");
 }
 
 static bool list_job(void *context, const struct idunno_rate *rate)
@@ -160,7 +213,9 @@ static bool list_job(void *context, const struct idunno_rate *rate)
     struct listing *listing = context;
 
     listing->count++;
-    listing->wanted = listing->wanted || rate->wanted_share > 0;
+    listing->unmeasured += rate->measured_ms == 0;
+    listing->unwanted +=
+        rate->batch > 0 && rate->pending + rate->in_flight > 0 && !(rate->wanted_share > 0);
     if (listing->json != NULL) {
         job_json(listing->json, rate);
         return true;
@@ -181,7 +236,8 @@ int idn_ctl_rates(struct idn_ctl *ctl)
         idn_json_object(&json, NULL);
         idn_json_array(&json, "jobs");
     } else {
-        idn_table_new("JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>LEFT",
+        idn_table_new(
+            "JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT",
             &listing.state);
         idn_table_new("JOB|>IMAGES/S, 10 S|>60 S|>CHANGE|>SHARED|>TASKS/MIN, 10 S|>60 S|>CHANGE|>"
                       "SHARED",

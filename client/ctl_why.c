@@ -42,7 +42,7 @@ static void share_json(struct idn_json *json, const struct idn_why_share *share)
     idn_json_double(json, "share", share->share);
     idn_json_u64(json, "workers", share->workers);
     idn_json_double(json, "images_per_s", share->images_per_s);
-    idn_json_u64(json, "left", share->left);
+    idn_json_u64(json, "images_left", share->left);
     idn_json_end(json);
 }
 
@@ -80,7 +80,7 @@ static void print_shares(const struct idn_why_info *why)
     struct idn_table *table;
     char job[IDN_KEY_TEXT_SIZE];
 
-    idn_table_new("JOB|MODEL|>WEIGHT|>SHARE|>WORKERS|>IMAGES/S|>LEFT", &table);
+    idn_table_new("JOB|MODEL|>WEIGHT|>SHARE|>WORKERS|>IMAGES/S|>IMAGES LEFT", &table);
     for (uint32_t i = 0; i < why->shares; i++) {
         const struct idn_why_share *share = &why->share[i];
         idn_key_to_text(share->job.bytes, job);

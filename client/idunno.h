@@ -137,6 +137,8 @@ struct idunno_rate { // how fast an open job gets on
     uint64_t left_ms;                   // at the present rate; 0: not known
     uint64_t tasks;                     // that were seen whole; their times:
     uint64_t mean_us, deviation_us;
+    uint64_t measured_ms; // since its first result in this reign, 10S and 60S are no longer than
+                          // that; 0: there was none
 };
 
 struct idunno_gap { // 1 - least / most task rate for a unit of weight, of jobs with work left
@@ -146,8 +148,10 @@ struct idunno_gap { // 1 - least / most task rate for a unit of weight, of jobs 
 };
 
 struct idunno_pace {
-    uint32_t workers;       // that can be given work
-    const char *changed_by; // what the latest change was: "worker_joined", ... Static storage.
+    uint32_t workers;        // that can be given work
+    uint32_t present;        // whether or not they can
+    const char *hindered_by; // why none of them can: "drained", ... or NULL. Static storage.
+    const char *changed_by;  // what the latest change was: "worker_joined", ... Static storage.
     struct idunno_gap gap[IDUNNO_WINDOWS];
 };
 

@@ -21,7 +21,8 @@ static void take_rate(const struct idn_rate_info *from, struct idunno_rate *ret)
         .left_ms = from->left_ms,
         .tasks = from->tasks,
         .mean_us = from->mean_us,
-        .deviation_us = from->deviation_us};
+        .deviation_us = from->deviation_us,
+        .measured_ms = from->measured_ms};
     memcpy(ret->job.key, from->key.bytes, sizeof(ret->job.key));
     idn_key_to_text(from->key.bytes, ret->job.id);
     (void)snprintf(ret->model, sizeof(ret->model), "%s", from->model);
@@ -34,6 +35,8 @@ static void take_rate(const struct idn_rate_info *from, struct idunno_rate *ret)
 static void take_pace(const struct idn_rates_page *page, struct idunno_pace *ret)
 {
     ret->workers = page->workers;
+    ret->present = page->present > page->workers ? page->present : page->workers;
+    ret->hindered_by = idn_why_name(page->hindered_by);
     ret->changed_by = idn_change_name(page->changed_by);
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
         ret->gap[i] = (struct idunno_gap){.window_ms = page->gap[i].window_ms,

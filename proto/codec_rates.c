@@ -28,6 +28,7 @@ static Idunno__RateInfo *put_rate(struct idn_arena *arena, const struct idn_rate
     to->tasks = info->tasks;
     to->mean_us = info->mean_us;
     to->deviation_us = info->deviation_us;
+    to->measured_ms = info->measured_ms;
     return to;
 }
 
@@ -47,6 +48,8 @@ static Idunno__Reply__RatesHead *put_head(struct idn_arena *arena, const struct 
     Idunno__Reply__RatesHead *to = idn_put_message(arena, &idunno__reply__rates_head__descriptor);
 
     to->workers = message->u.rates.workers;
+    to->present = message->u.rates.present;
+    to->hindered_by = (Idunno__WhyCode)message->u.rates.hindered_by;
     to->changed_by = (Idunno__Change)message->u.rates.changed_by;
     to->gap_10s = put_gap(arena, &gap[IDN_WINDOW_10S]);
     to->gap_60s = put_gap(arena, &gap[IDN_WINDOW_60S]);
@@ -128,6 +131,7 @@ static void take_rate(
     to->tasks = from->tasks;
     to->mean_us = from->mean_us;
     to->deviation_us = from->deviation_us;
+    to->measured_ms = from->measured_ms;
 }
 
 static void take_gap(struct idn_check *check, const Idunno__GapInfo *from, struct idn_gap_info *to)
@@ -152,6 +156,9 @@ static void take_head(
     if (from == NULL)
         return;
     to->u.rates.workers = from->workers;
+    to->u.rates.present = from->present;
+    idn_take_enum(check, "hindered_by", (int)from->hindered_by, 0, IDN_WHY_COUNT - 1,
+        &to->u.rates.hindered_by);
     idn_take_enum(check, "changed_by", (int)from->changed_by, IDN_CHANGE_REIGN, IDN_CHANGE_DRAIN,
         &to->u.rates.changed_by);
     take_gap(check, from->gap_10s, &gap[IDN_WINDOW_10S]);

@@ -52,6 +52,7 @@ struct idn_rate_info { // an open job
     uint64_t left_ms;               // that it will take at the present rate; 0: not known
     uint64_t tasks;                 // of whole batches that were seen whole
     uint64_t mean_us, deviation_us; // of their times
+    uint64_t measured_ms;           // since its first result in this reign; 0: there was none
 };
 
 struct idn_rates_page {
@@ -60,7 +61,9 @@ struct idn_rates_page {
     struct idn_rate_info *item; // count of them; owned by whoever made the reply
     bool head;                  // on the first page:
     uint32_t workers;           // that can be given work
-    uint32_t changed_by;        // enum idn_change
+    uint32_t present;           // whether or not they can
+    uint32_t hindered_by; // enum idn_why_code: why none of them can; 0: some can, or none is there
+    uint32_t changed_by;  // enum idn_change
     struct idn_gap_info gap[IDN_WINDOWS];
 };
 

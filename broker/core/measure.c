@@ -293,6 +293,15 @@ double idn_measure_images_per_s(
     return per_second(images_in(core, slot, window, now), now - begin);
 }
 
+uint64_t idn_measure_since_ms(const struct idn_core *core, const struct idn_job *job, uint64_t now)
+{
+    const struct idn_measured *slot = slot_of(core, job);
+
+    if (slot == NULL)
+        return 0;
+    return now > slot->first_ms ? now - slot->first_ms : 1;
+}
+
 // Of a job that had a result and images that nobody holds all the time since then.
 static bool pace(const struct idn_core *core, const struct idn_job *job, enum idn_window window,
     uint64_t now, double *ret)

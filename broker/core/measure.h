@@ -49,6 +49,9 @@ uint64_t idn_measure_begin(const struct idn_core *core, enum idn_window window, 
 double idn_measure_images_per_s(
     const struct idn_core *core, const struct idn_job *job, enum idn_window window, uint64_t now);
 
+// Since its first result in this reign; 0: there was none.
+uint64_t idn_measure_since_ms(const struct idn_core *core, const struct idn_job *job, uint64_t now);
+
 struct idn_gap {
     double gap;
     uint32_t jobs; // that it is of

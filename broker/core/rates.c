@@ -29,7 +29,8 @@ void idn_rate_info_of(
         .workers = idn_job_workers(job),
         .tasks = task_us.count,
         .mean_us = whole_us(task_us.mean),
-        .deviation_us = whole_us(idn_moments_deviation(&task_us))};
+        .deviation_us = whole_us(idn_moments_deviation(&task_us)),
+        .measured_ms = idn_measure_since_ms(core, job, now)};
     idn_copy_text(ret->model, sizeof(ret->model), job->spec.model);
     for (int i = 0; i < IDN_WINDOWS; i++)
         ret->images_per_s[i] = idn_measure_images_per_s(core, job, (enum idn_window)i, now);
@@ -110,6 +111,7 @@ void idn_rates_head(const struct idn_core *core, uint64_t now, struct idn_rates_
 {
     page->head = true;
     page->workers = idn_shares_workers(core);
+    page->hindered_by = idn_why_nobody_works(core, &page->present);
     page->changed_by = core->measures.changed_by;
     for (int i = 0; i < IDN_WINDOWS; i++) {
         struct idn_gap_info *info = &page->gap[i];

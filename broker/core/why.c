@@ -4,6 +4,7 @@
 #include "broker/core/dispatch.h"
 #include "broker/core/measure.h"
 #include "broker/core/requests.h"
+#include "broker/core/why_ended.h"
 #include "broker/core/why_shares.h"
 #include "broker/core/workers.h"
 
@@ -34,6 +35,16 @@ struct tally {
     const struct idn_worker *worker[IDN_HINDRANCES][IDN_WHY_NAMES_MAX];
 };
 
+static void count_in(
+    struct tally *tally, const struct idn_worker *worker, enum idn_hindrance hindrance)
+{
+    uint32_t at = tally->count[hindrance]++;
+
+    if (at < IDN_WHY_NAMES_MAX)
+        tally->worker[hindrance][at] = worker;
+    tally->there += hindrance != IDN_HINDERED_DEAD && hindrance != IDN_HINDERED_LEAVING;
+}
+
 static void take_tally(const struct idn_core *core, const struct idn_job *job, struct tally *tally)
 {
     *tally = (struct tally){.there = 0};
@@ -41,11 +52,7 @@ static void take_tally(const struct idn_core *core, const struct idn_job *job, s
         const struct idn_worker *worker = &core->worker[i];
         if (worker->presence == IDN_PRESENCE_FREE)
             continue;
-        enum idn_hindrance hindrance = idn_worker_hindrance_for(core, worker, job);
-        uint32_t at = tally->count[hindrance]++;
-        if (at < IDN_WHY_NAMES_MAX)
-            tally->worker[hindrance][at] = worker;
-        tally->there += hindrance != IDN_HINDERED_DEAD && hindrance != IDN_HINDERED_LEAVING;
+        count_in(tally, worker, idn_worker_hindrance_for(core, worker, job));
     }
 }
 
@@ -285,6 +292,20 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
         put_rivals(text, size);
 }
 
+uint32_t idn_why_nobody_works(const struct idn_core *core, uint32_t *ret_there)
+{
+    struct idn_why_fact fact = {.code = 0};
+    struct tally tally = {.there = 0};
+
+    for (uint32_t i = 0; i < core->workers_touched; i++)
+        if (core->worker[i].presence != IDN_PRESENCE_FREE)
+            count_in(&tally, &core->worker[i], idn_worker_hindrance(&core->worker[i]));
+    *ret_there = tally.there;
+    if (tally.there == 0 || stops_all(core, &fact))
+        return fact.code;
+    return tally.count[IDN_UNHINDERED] > 0 ? 0 : hindrances[commonest(&tally)].code;
+}
+
 // ---- what else there is to say
 
 // "1 image is", "8,800 images are".
@@ -383,43 +404,6 @@ static void say_expected(
 
 // ---- the answer
 
-static void say_results(const struct idn_job *job, char *text, size_t size)
-{
-    const uint32_t *kind = job->images.kind;
-    const struct {
-        uint32_t count;
-        const char *what;
-    } parts[] = {{kind[IDN_IMAGE_OK], "ok"}, {kind[IDN_IMAGE_ERROR], "failed"},
-        {kind[IDN_IMAGE_QUARANTINED], "quarantined"}};
-
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-        if (i == 0 || parts[i].count > 0)
-            idn_format_append(text, size, "%s%s %s", i == 0 ? "" : ", ",
-                idn_human_count(parts[i].count).text, parts[i].what);
-}
-
-static void say_ended(
-    const struct idn_core *core, const struct idn_job *job, struct idn_why_info *info)
-{
-    bool finished = job->state == IDN_JOB_FINISHED;
-    struct idn_why_fact *fact = idn_why_add(info, finished ? IDN_WHY_FINISHED : IDN_WHY_CANCELLED);
-
-    fact->count = idn_job_done(job);
-    fact->total = idn_job_total(job);
-    fact->ms = core->wall > job->finished_wall_ms ? core->wall - job->finished_wall_ms : 0;
-    idn_format(fact->text, IDN_TEXT_SIZE, "%s %s ago", finished ? "finished" : "cancelled",
-        idn_human_duration(fact->ms).text);
-    if (finished) {
-        idn_format_append(fact->text, IDN_TEXT_SIZE, ": ");
-        say_results(job, fact->text, IDN_TEXT_SIZE);
-    } else {
-        idn_format_append(fact->text, IDN_TEXT_SIZE, "; %s of %s image%s ha%s results%s",
-            idn_human_count(fact->count).text, idn_human_count(fact->total).text,
-            plural(fact->total), fact->total == 1 ? "s" : "ve",
-            fact->count > 0 ? ", which are kept" : "");
-    }
-}
-
 static void say_open(
     const struct idn_core *core, const struct idn_job *job, uint64_t now, struct idn_why_info *info)
 {
@@ -459,7 +443,7 @@ void idn_why(
     if (job->state == IDN_JOB_OPEN)
         say_open(core, job, now, ret);
     else
-        say_ended(core, job, ret);
+        idn_why_ended(core, job, ret);
     say_images(job, ret);
     say_odd(core, job, ret);
     if (job->state == IDN_JOB_OPEN)

@@ -18,6 +18,10 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
 // One more fact of this code, all zero.
 struct idn_why_fact *idn_why_add(struct idn_why_info *info, uint32_t code);
 
+// The code of what keeps all workers from being given anything of any job; 0: some may be given
+// work, or none is there. How many are there.
+uint32_t idn_why_nobody_works(const struct idn_core *core, uint32_t *ret_there);
+
 // Workers that hold a lease of it.
 uint32_t idn_job_workers(const struct idn_job *job);
 

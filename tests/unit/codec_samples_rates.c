@@ -21,6 +21,7 @@ static void rate_info(struct idn_rate_info *to)
     to->tasks = next_wide();
     to->mean_us = next_wide();
     to->deviation_us = next_wide();
+    to->measured_ms = next_wide();
 }
 
 static void times_info(struct idn_times_info *to)
@@ -47,6 +48,8 @@ static void rates(struct idn_rates_page *to)
         rate_info(&item[i]);
     to->head = true;
     to->workers = next();
+    to->present = next();
+    to->hindered_by = IDN_WHY_DRAINED;
     to->changed_by = IDN_CHANGE_DRAIN;
     for (int i = 0; i < IDN_WINDOWS; i++) {
         to->gap[i].window_ms = next_wide();

@@ -98,6 +98,23 @@ static void test_a_job(void)
     end();
 }
 
+// Its 60 s are those that it has had.
+static void test_a_young_job(void)
+{
+    begin();
+    kit_pass(&kit, 100000);
+    kit_submit(&kit, 1, "alexnet", 1000);
+    CHECK_INT(rates(0).item[0].measured_ms, 0);
+    for (int second = 0; second < 15; second++) {
+        kit_work(&kit, 1, 1, 1000);
+        kit_pass(&kit, 1000);
+    }
+    struct idn_rate_info info = rates(0).item[0];
+    CHECK_INT(info.measured_ms, 15000);
+    CHECK(near(info.images_per_s[IDN_WINDOW_60S], 1));
+    end();
+}
+
 // Nobody can work: then nothing is expected of a job, and no job is compared with another.
 static void test_nobody_can_work(void)
 {
@@ -114,9 +131,15 @@ static void test_nobody_can_work(void)
     CHECK(page.gap[IDN_WINDOW_10S].jobs == 2 && page.gap[IDN_WINDOW_SHARED].jobs == 2);
     kit_set(&kit, 0, "drain/w1", "1");
     page = rates(0);
+    CHECK(page.workers == 1 && page.present == 2 && page.hindered_by == 0);
     CHECK(page.item[0].left_ms > 0 && page.item[1].left_ms == 0);
     CHECK_INT(page.gap[IDN_WINDOW_SHARED].jobs, 0);
     CHECK(page.item[1].images_per_s[IDN_WINDOW_10S] > 0); // that was so
+    kit_set(&kit, 0, "drain/w2", "1");
+    page = rates(0);
+    CHECK(page.workers == 0 && page.present == 2 && page.hindered_by == IDN_WHY_DRAINED);
+    CHECK_INT(page.item[0].left_ms, 0);
+    kit_set(&kit, 0, "drain/w2", "0");
     kit_set(&kit, 0, "drain/w1", "0");
     page = rates(0);
     CHECK(page.item[1].left_ms > 0 && page.gap[IDN_WINDOW_SHARED].jobs == 2);
@@ -124,6 +147,7 @@ static void test_nobody_can_work(void)
     page = rates(0);
     CHECK(page.item[0].left_ms == 0 && page.item[1].left_ms == 0);
     CHECK_INT(page.gap[IDN_WINDOW_SHARED].jobs, 0);
+    CHECK_INT(page.hindered_by, IDN_WHY_DISK_LOW);
     end();
 }
 
@@ -238,8 +262,9 @@ static void test_pages(void)
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {CHECK_TEST(test_nothing_yet), CHECK_TEST(test_a_job),
-        CHECK_TEST(test_nobody_can_work), CHECK_TEST(test_times), CHECK_TEST(test_wanted_workers),
-        CHECK_TEST(test_more_jobs_than_workers), CHECK_TEST(test_pages)};
+        CHECK_TEST(test_a_young_job), CHECK_TEST(test_nobody_can_work), CHECK_TEST(test_times),
+        CHECK_TEST(test_wanted_workers), CHECK_TEST(test_more_jobs_than_workers),
+        CHECK_TEST(test_pages)};
 
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -78,6 +78,7 @@ static void two_jobs(void)
     rates = (struct idn_rates_page){.count = 1,
         .head = true,
         .workers = 3,
+        .present = 3,
         .changed_by = IDN_CHANGE_WORKER_JOINED,
         .gap = {{9500, 2, 0.034}, {59500, 0, 0}, {42000, 2, 0.25}, {61000, 2, 0.0125}}};
     job[0] = (struct idn_rate_info){.key = {{1}},
@@ -96,9 +97,15 @@ static void two_jobs(void)
         .left_ms = 190000,
         .tasks = 2,
         .mean_us = 6130000,
-        .deviation_us = 26400};
-    job[1] = (struct idn_rate_info){
-        .key = {{2}}, .model = "resnet18", .weight = 1, .batch = 400, .pending = 10};
+        .deviation_us = 26400,
+        .measured_ms = 70000};
+    job[1] = (struct idn_rate_info){.key = {{2}},
+        .model = "resnet18",
+        .weight = 1,
+        .batch = 400,
+        .pending = 10,
+        .wanted_share = 1.8,
+        .measured_ms = 61000};
     model[0] = (struct idn_times_info){"alexnet", 500, 7, 6130000, 26400, 812, 1, 2, 192000000};
     model[1] = (struct idn_times_info){.name = "resnet18", .batch = 400};
 }
@@ -114,7 +121,7 @@ static void test_rates_for_people(void)
     CHECK_CONTAINS(out, "04000000  alexnet        2        2  1 (1.2)  1,200       3         40    "
                         "8,757  3 min 10 s\n");
     CHECK_CONTAINS(out,
-        "08000000  resnet18       1        0        -      0       0          0     "
+        "08000000  resnet18       1        0     1.80      0       0          0     "
         "  10           -\n");
     CHECK_CONTAINS(out,
         "04000000              50    45      40      43             6.00  5.40    4.80    5.10\n");
@@ -125,26 +132,63 @@ static void test_rates_for_people(void)
     CHECK_CONTAINS(out, "  1.20  ");
     job[0].wanted_share = 0;
     CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
-    CHECK_CONTAINS(out, "is not known before each model has had a whole task");
+    CHECK_CONTAINS(out, "is not known before a whole task of each model was seen");
     rates.count = 0;
     CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
     CHECK_STRING(out, "no open jobs\n");
 }
 
+static void test_what_hinders_all(void)
+{
+    two_jobs();
+    rates.workers = 2;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "3 workers, 2 of them can work; a worker joined");
+    rates.workers = 0;
+    rates.hindered_by = IDN_WHY_DRAINED;
+    job[0].wanted_share = job[1].wanted_share = 0;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "3 workers, none of them can work: drained; a worker joined 42 s ago");
+    CHECK(strstr(out, "not known") == NULL);
+    CHECK_INT(run(idn_ctl_rates, NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "\"workers\":0,\"present\":3,\"hindered_by\":\"drained\",");
+    rates.hindered_by = IDN_WHY_DISK_LOW;
+    rates.present = 1;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "1 worker, and it cannot work: the broker's disk is nearly full; ");
+    rates.hindered_by = rates.present = 0;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "no workers; a worker joined");
+}
+
+static void test_results_that_have_not_come_yet(void)
+{
+    two_jobs();
+    job[1].measured_ms = 0;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "; of 1 of the 2 jobs no results have come in yet\n\n");
+    job[0].measured_ms = 0;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "; no results have come in yet\n\n");
+}
+
 static void test_rates_for_programs(void)
 {
     two_jobs();
+    job[1].wanted_share = 0;
+    job[1].measured_ms = 0;
     CHECK_INT(run(idn_ctl_rates, NULL, true), IDN_EXIT_OK);
     CHECK_CONTAINS(out, "{\"jobs\":[{\"job\":\"04000000000000000000000000\",\"model\":\"alexnet\","
                         "\"weight\":2,\"batch\":500,\"ok\":1200,\"failed\":3,\"quarantined\":1,"
                         "\"in_flight\":40,\"pending\":8757,"
                         "\"images_per_s\":{\"10s\":50,\"60s\":45,\"change\":40,\"shared\":42.5},"
                         "\"tasks_per_s\":{\"10s\":0.1,");
-    CHECK_CONTAINS(
-        out, "\"workers\":2,\"wanted_workers\":1,\"wanted_share\":1.2,\"left_ms\":190000},");
-    CHECK_CONTAINS(
-        out, "\"workers\":0,\"wanted_workers\":null,\"wanted_share\":null,\"left_ms\":null}],");
-    CHECK_CONTAINS(out, "\"workers\":3,\"changed_by\":\"worker_joined\",\"gaps\":{"
+    CHECK_CONTAINS(out,
+        "\"workers\":2,\"wanted_workers\":1,\"wanted_share\":1.2,\"left_ms\":190000,"
+        "\"measured_ms\":70000},");
+    CHECK_CONTAINS(out, "\"wanted_share\":null,\"left_ms\":null,\"measured_ms\":null}],");
+    CHECK_CONTAINS(out, "\"workers\":3,\"present\":3,\"hindered_by\":null,\"changed_by\":\"worker_"
+                        "joined\",\"gaps\":{"
                         "\"10s\":{\"window_ms\":9500,\"jobs\":2,\"gap\":0.034},"
                         "\"60s\":{\"window_ms\":59500,\"jobs\":0,\"gap\":null},");
 }
@@ -252,6 +296,7 @@ static void test_a_callback_stops(void)
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {CHECK_TEST(test_rates_for_people),
+        CHECK_TEST(test_what_hinders_all), CHECK_TEST(test_results_that_have_not_come_yet),
         CHECK_TEST(test_rates_for_programs), CHECK_TEST(test_a_head_is_missing),
         CHECK_TEST(test_times_for_people), CHECK_TEST(test_times_for_programs),
         CHECK_TEST(test_no_such_model), CHECK_TEST(test_a_listing_without_an_end),

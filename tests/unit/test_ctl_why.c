@@ -116,7 +116,7 @@ static void test_why_for_people(void)
     CHECK_CONTAINS(
         out, "job 04000000 of alexnet is open: 1,200 of 10,000 images are done, 40 in flight\n");
     CHECK_CONTAINS(out, "\n- it shares 1 worker\n- 1 worker is drained (w2)\n");
-    CHECK_CONTAINS(out, "08000000  resnet18       3   75 %        1        13     10\n");
+    CHECK_CONTAINS(out, "08000000  resnet18       3   75 %        1        13           10\n");
     CHECK_CONTAINS(out, "and 1 more\n");
 }
 
