@@ -82,6 +82,8 @@ static int open_files(const struct idn_store_config *config, struct idn_store *s
     bool may_create =
         config->accept_lost_tail || config->has_peer || evidence.highwater.mark.position == 0;
     error = idn_store_schema(store->writer_db, may_create, store->directory, reason);
+    if (error < 0 && idn_store_is_damaged(store->writer_db))
+        return idn_store_read_error(store, store->writer_db, reason);
     if (error < 0)
         return error;
     if (!config->accept_lost_tail)

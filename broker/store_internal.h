@@ -99,6 +99,8 @@ int idn_store_verify(struct idn_store *store, const struct idn_store_evidence *e
     struct idn_store_report *report, struct idn_reason *reason);
 // What an operator can do about damage.
 const char *idn_store_remedy(const struct idn_store *store);
+// A connection of the store's cannot read: idn_store_sql_error, with the remedy of this store.
+int idn_store_read_error(const struct idn_store *store, sqlite3 *db, struct idn_reason *reason);
 // Checks every row and rebuilds what is derived. accept: damaged rows are set aside; otherwise the
 // store ends before the first one, which is refused when it was checkpointed long ago.
 int idn_store_repair(struct idn_store *store, const struct idn_store_evidence *evidence,

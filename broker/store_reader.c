@@ -59,7 +59,7 @@ static void fail(struct reader *reader)
 {
     struct idn_reason reason;
 
-    (void)idn_store_sql_error(reader->db, "read", reader->store->directory, &reason);
+    (void)idn_store_read_error(reader->store, reader->db, &reason);
     idn_store_fail(reader->store, &reason);
 }
 
@@ -74,7 +74,7 @@ static void say_damaged(struct reader *reader, int64_t position, const char *why
         "row %lld of %s in %.100s is damaged: %s; %s", (long long)position, IDN_STORE_DATABASE,
         reader->store->directory, why,
         reader->store->has_peer ? "the other broker can fill an empty directory"
-                                : "restore the directory from a backup");
+                                : "--accept-lost-tail sets it aside");
     idn_store_complete(reader->store, &completion);
 }
 

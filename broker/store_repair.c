@@ -8,6 +8,7 @@
 #include "broker/store_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct repair {
@@ -243,6 +244,23 @@ static int cut_tail(struct repair *repair)
 
 // ----
 
+// SQLite cannot read the pages, or facts are missing that no row can stand for.
+static int refuse_repair(const struct repair *repair, struct idn_reason *reason)
+{
+    const struct idn_store *store = repair->store;
+    char from[48] = "";
+
+    if (repair->rows > 0)
+        (void)snprintf(
+            from, sizeof(from), " from row %lld on", (long long)repair->last.position + 1);
+    return idn_reason_set(reason, -EBADMSG, "%s in %.100s cannot be repaired%s; %s",
+        IDN_STORE_DATABASE, store->directory, from,
+        store->has_peer
+            ? "move the directory away, and the other broker fills a new one with all that it has"
+            : "move the directory away: another broker, where there is one, fills a new one; "
+              "otherwise put back a backup, or start with an empty one and submit its jobs again");
+}
+
 // What was checkpointed is no tail: damage there is not for us to throw away.
 static int finish(struct repair *repair, int rc, uint64_t verified, struct idn_reason *reason)
 {
@@ -259,10 +277,7 @@ static int finish(struct repair *repair, int rc, uint64_t verified, struct idn_r
         return 0;
     int error = sql_error(repair, reason);
     if (rc == SQLITE_CORRUPT || error == -EBADMSG)
-        return idn_reason_set(reason, -EBADMSG,
-            "%s in %.100s cannot be repaired from row %lld on; %s", IDN_STORE_DATABASE,
-            store->directory, (long long)repair->last.position + 1,
-            store->has_peer ? idn_store_remedy(store) : "restore the directory from a backup");
+        return refuse_repair(repair, reason);
     return error;
 }
 

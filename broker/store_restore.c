@@ -172,8 +172,7 @@ static int restore_all(struct restore *restore, struct idn_reason *reason)
     }
     if (rc == SQLITE_DONE)
         return 0;
-    return idn_store_sql_error(
-        restore->store->writer_db, "read", restore->store->directory, reason);
+    return idn_store_read_error(restore->store, restore->store->writer_db, reason);
 }
 
 int idn_store_restore(struct idn_store *store,

@@ -148,6 +148,13 @@ static int error_of(sqlite3 *db)
     }
 }
 
+bool idn_store_is_damaged(sqlite3 *db)
+{
+    int code = sqlite3_errcode(db) & 0xff;
+
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
 int idn_store_sql_error(
     sqlite3 *db, const char *what, const char *directory, struct idn_reason *reason)
 {
@@ -159,6 +166,11 @@ int idn_store_sql_error(
             "cannot %s %s in %.150s: the disk is full; make room there and start again, nothing "
             "that was acknowledged is lost",
             what, IDN_STORE_DATABASE, directory);
+    if (idn_store_is_damaged(db))
+        return idn_reason_set(reason, error,
+            "%s in %.150s is damaged: %s; move the directory away and start with an empty one, "
+            "which the other broker fills where there is one (docs/OPERATING.md)",
+            IDN_STORE_DATABASE, directory, sql);
     return idn_reason_set(reason, error, "cannot %s %s in %.150s: %s (SQLite code %d: %s)", what,
         IDN_STORE_DATABASE, directory, sql, sqlite3_extended_errcode(db), strerror(-error));
 }

@@ -81,6 +81,8 @@ int idn_store_connect(const char *directory, bool writer, sqlite3 **ret, struct 
 int idn_store_schema(
     sqlite3 *db, bool may_create, const char *directory, struct idn_reason *reason);
 
+// Whether the connection's last error is that the file's bytes make no sense.
+bool idn_store_is_damaged(sqlite3 *db);
 // The connection's last error as -errno, with its sentence ("cannot WHAT facts.db in DIRECTORY:
 // ...") when reason is not NULL.
 int idn_store_sql_error(

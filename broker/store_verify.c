@@ -17,8 +17,16 @@ const char *idn_store_remedy(const struct idn_store *store)
                ? "move the directory away, and the other broker fills a new one with all that it "
                  "has; if that one is gone for good, take it out of the configuration and start "
                  "with --accept-lost-tail"
-               : "restore the directory from a backup, or start with --accept-lost-tail (what is "
+               : "put back a backup of the directory, or start with --accept-lost-tail (what is "
                  "lost is computed again, except whole jobs accepted in that tail)";
+}
+
+int idn_store_read_error(const struct idn_store *store, sqlite3 *db, struct idn_reason *reason)
+{
+    if (idn_store_is_damaged(db))
+        return idn_reason_set(reason, -EBADMSG, "%s in %.100s is damaged: %s; %s",
+            IDN_STORE_DATABASE, store->directory, sqlite3_errmsg(db), idn_store_remedy(store));
+    return idn_store_sql_error(db, "read", store->directory, reason);
 }
 
 const char *idn_store_row_problem(
@@ -129,7 +137,7 @@ static int walk_rows(struct idn_store *store, const struct idn_highwater_found *
     int rc = start_walk(store->writer_db, &highwater->verified, &rows);
 
     if (rc != SQLITE_OK)
-        return idn_store_sql_error(store->writer_db, "read", store->directory, reason);
+        return idn_store_read_error(store, store->writer_db, reason);
     while ((rc = sqlite3_step(rows)) == SQLITE_ROW) {
         struct idn_store_row row;
         idn_store_row_get(rows, true, &row);
@@ -140,7 +148,7 @@ static int walk_rows(struct idn_store *store, const struct idn_highwater_found *
                 idn_store_remedy(store));
     }
     if (rc != SQLITE_DONE)
-        return idn_store_sql_error(store->writer_db, "read", store->directory, reason);
+        return idn_store_read_error(store, store->writer_db, reason);
     return 0;
 }
 
@@ -154,10 +162,11 @@ static int judge(struct idn_store *store, const struct idn_store_evidence *evide
     int64_t last = 0;
     char log[128];
 
-    if (idn_store_number(store->writer_db, "SELECT max(position) FROM facts", &last) != SQLITE_OK)
-        last = 0;
+    int rc = idn_store_number(store->writer_db, "SELECT max(position) FROM facts", &last);
     uint64_t lost = stored > (uint64_t)last ? stored - (uint64_t)last : 0;
     judge_log(evidence, log, sizeof(log));
+    if ((rc & 0xff) == SQLITE_CORRUPT && walked < 0 && log[0] == '\0')
+        return walked; // it is facts.db itself, and nobody can tell how far it reaches
     if (store->has_peer &&
         (lost > 0 || (log[0] != '\0' && (walked < 0 || evidence->log.header_valid))))
         return IDN_STORE_TAIL_LOST;
