@@ -6,7 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#define RATES ">IMAGES/S, 10 S|>60 S|>CHANGE|>SHARED|>TASKS/MIN, 10 S|>60 S|>CHANGE|>SHARED"
+
 static const char *const windows[IDUNNO_WINDOWS] = {"10s", "60s", "change", "shared"};
+
+// The open jobs of a model together.
+struct model {
+    char name[IDN_NAME_SIZE];
+    uint32_t jobs;
+    uint64_t ok, failed, in_flight, pending;
+    double images_per_s[IDUNNO_WINDOWS], tasks_per_s[IDUNNO_WINDOWS];
+};
 
 struct listing {
     struct idn_table *state, *rates; // or
@@ -14,6 +24,8 @@ struct listing {
     uint32_t count;
     uint32_t unmeasured; // of them: no results have come in yet
     uint32_t unwanted;   // of them, with work: what the formula wants is not known
+    struct model model[IDN_MODELS_MAX];
+    uint32_t models;
 };
 
 // ---- for programs
@@ -56,6 +68,20 @@ static void job_json(struct idn_json *json, const struct idunno_rate *rate)
         idn_json_null(json, "wanted_share");
     known_json(json, "left_ms", rate->left_ms);
     known_json(json, "measured_ms", rate->measured_ms);
+    idn_json_end(json);
+}
+
+static void model_json(struct idn_json *json, const struct model *model)
+{
+    idn_json_object(json, NULL);
+    idn_json_string(json, "model", model->name);
+    idn_json_u64(json, "jobs", model->jobs);
+    idn_json_u64(json, "ok", model->ok);
+    idn_json_u64(json, "failed", model->failed);
+    idn_json_u64(json, "in_flight", model->in_flight);
+    idn_json_u64(json, "pending", model->pending);
+    windows_json(json, "images_per_s", model->images_per_s);
+    windows_json(json, "tasks_per_s", model->tasks_per_s);
     idn_json_end(json);
 }
 
@@ -116,13 +142,40 @@ static void task_rate_cell(struct idn_table *table, double per_min)
         idn_table_cell(table, "%s", idn_human_rate(per_min).text);
 }
 
+static void rate_cells(
+    struct idn_table *table, const double *images_per_s, const double *tasks_per_s)
+{
+    for (int i = 0; i < IDUNNO_WINDOWS; i++)
+        idn_table_cell(table, "%s", idn_human_rate(images_per_s[i]).text);
+    for (int i = 0; i < IDUNNO_WINDOWS; i++)
+        task_rate_cell(table, tasks_per_s[i] * 60);
+}
+
 static void rates_row(struct idn_table *table, const struct idunno_rate *rate)
 {
     idn_table_cell(table, "%.8s", rate->job.id);
-    for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        idn_table_cell(table, "%s", idn_human_rate(rate->images_per_s[i]).text);
-    for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        task_rate_cell(table, rate->tasks_per_s[i] * 60);
+    rate_cells(table, rate->images_per_s, rate->tasks_per_s);
+}
+
+// Of models with one job its line has said it.
+static void print_models(const struct listing *listing)
+{
+    struct idn_table *table;
+    bool several = false;
+
+    for (uint32_t i = 0; i < listing->models; i++)
+        several = several || listing->model[i].jobs > 1;
+    if (!several)
+        return;
+    idn_table_new("MODEL|>JOBS|" RATES, &table);
+    for (uint32_t i = 0; i < listing->models; i++) {
+        idn_table_cell(table, "%s", listing->model[i].name);
+        idn_table_cell(table, "%s", idn_human_count(listing->model[i].jobs).text);
+        rate_cells(table, listing->model[i].images_per_s, listing->model[i].tasks_per_s);
+    }
+    (void)putchar('\n');
+    idn_table_print(table, stdout);
+    idn_table_destroy(&table);
 }
 
 static void gap_row(struct idn_table *table, const struct idunno_pace *pace)
@@ -203,9 +256,34 @@ static void print(struct listing *listing, const struct idunno_pace *pace)
     (void)putchar('\n');
     gap_row(listing->rates, pace);
     idn_table_print(listing->rates, stdout);
+    print_models(listing);
     if (listing->unwanted > 0 && pace->workers > 0)
         (void)puts(
             "\nWANTED is not known before a whole task of each model was seen; idunno-ctl times");
+}
+
+static void add_to_model(struct listing *listing, const struct idunno_rate *rate)
+{
+    uint32_t at = 0;
+
+    while (at < listing->models && strcmp(listing->model[at].name, rate->model) != 0)
+        at++;
+    if (at == IDN_MODELS_MAX)
+        return;
+    struct model *model = &listing->model[at];
+    if (at == listing->models) {
+        listing->models++;
+        (void)snprintf(model->name, sizeof(model->name), "%s", rate->model);
+    }
+    model->jobs++;
+    model->ok += rate->ok;
+    model->failed += (uint64_t)rate->failed + rate->quarantined;
+    model->in_flight += rate->in_flight;
+    model->pending += rate->pending;
+    for (int i = 0; i < IDUNNO_WINDOWS; i++) {
+        model->images_per_s[i] += rate->images_per_s[i];
+        model->tasks_per_s[i] += rate->tasks_per_s[i];
+    }
 }
 
 static bool list_job(void *context, const struct idunno_rate *rate)
@@ -213,6 +291,7 @@ static bool list_job(void *context, const struct idunno_rate *rate)
     struct listing *listing = context;
 
     listing->count++;
+    add_to_model(listing, rate);
     listing->unmeasured += rate->measured_ms == 0;
     listing->unwanted +=
         rate->batch > 0 && rate->pending + rate->in_flight > 0 && !(rate->wanted_share > 0);
@@ -239,12 +318,14 @@ int idn_ctl_rates(struct idn_ctl *ctl)
         idn_table_new(
             "JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT",
             &listing.state);
-        idn_table_new("JOB|>IMAGES/S, 10 S|>60 S|>CHANGE|>SHARED|>TASKS/MIN, 10 S|>60 S|>CHANGE|>"
-                      "SHARED",
-            &listing.rates);
+        idn_table_new("JOB|" RATES, &listing.rates);
     }
     enum idunno_code code = idunno_rates(ctl->idunno, list_job, &listing, &pace);
     if (code == IDUNNO_OK && ctl->json) {
+        idn_json_end(&json);
+        idn_json_array(&json, "models");
+        for (uint32_t i = 0; i < listing.models; i++)
+            model_json(&json, &listing.model[i]);
         idn_json_end(&json);
         pace_json(&json, &pace);
         idn_json_end(&json);

@@ -31,6 +31,18 @@ static void weight_json(const struct idunno_info *info, uint32_t durable)
     idn_json_end(&json);
 }
 
+static void tell_weight(const struct idunno_info *info, uint32_t before)
+{
+    const char *rest = info->state == IDUNNO_OPEN ? "" : "; it has ended, so that changes nothing";
+
+    if (info->weight == before)
+        (void)printf("job %.8s has weight %s, as before%s\n", info->job.id,
+            idn_human_count(info->weight).text, rest);
+    else
+        (void)printf("job %.8s has weight %s now, %s before%s\n", info->job.id,
+            idn_human_count(info->weight).text, idn_human_count(before).text, rest);
+}
+
 int idn_ctl_weight(struct idn_ctl *ctl)
 {
     struct idunno_info info;
@@ -50,8 +62,7 @@ int idn_ctl_weight(struct idn_ctl *ctl)
     if (ctl->json)
         weight_json(&info, durable);
     else
-        (void)printf("job %.8s has weight %u now, %u before%s\n", info.job.id, info.weight, before,
-            info.state == IDUNNO_OPEN ? "" : "; it has ended, so that changes nothing");
+        tell_weight(&info, before);
     return IDN_EXIT_OK;
 }
 
@@ -110,13 +121,18 @@ static enum idunno_code set_batch(struct idn_ctl *ctl, uint32_t *ret_durable)
 
 static int tell_batch(const struct idn_ctl *ctl, uint32_t before, uint64_t batch, uint32_t durable)
 {
-    if (ctl->json)
+    if (ctl->json) {
         batch_json(ctl->id, batch, durable);
-    else if (durable == 0)
-        (void)printf("%s: %s images a task\n", ctl->id, idn_human_count(before).text);
+        return IDN_EXIT_OK;
+    }
+    (void)printf(
+        "%s: %s image%s a task", ctl->id, idn_human_count(batch).text, batch == 1 ? "" : "s");
+    if (durable == 0)
+        (void)putchar('\n');
+    else if (batch == before)
+        (void)puts(", as before");
     else
-        (void)printf("%s: %s images a task from now on, %s before\n", ctl->id,
-            idn_human_count(batch).text, idn_human_count(before).text);
+        (void)printf(" from now on, %s before\n", idn_human_count(before).text);
     return IDN_EXIT_OK;
 }
 

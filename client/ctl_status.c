@@ -69,9 +69,9 @@ static void print_status(const struct idn_ctl_broker *broker)
     print_peer(&status->peer);
     if (idn_ctl_reigns(broker))
         print_work(status);
-    idn_ctl_line("store", "%s facts in %s; %s free on its disk%s",
-        idn_human_count(status->facts).text, idn_human_bytes(status->store_bytes).text,
-        idn_human_bytes(status->free_bytes).text,
+    idn_ctl_line("store", "%s fact%s in %s; %s free on its disk%s",
+        idn_human_count(status->facts).text, status->facts == 1 ? "" : "s",
+        idn_human_bytes(status->store_bytes).text, idn_human_bytes(status->free_bytes).text,
         status->disk_low ? ", which is too little: nothing is taken on" : "");
     if (status->damaged_row != 0)
         idn_ctl_line("damaged",

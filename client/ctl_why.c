@@ -101,12 +101,15 @@ static void print_shares(const struct idn_why_info *why)
 
 static void print(const struct idn_why_info *why, const char *job)
 {
+    bool is_open = why->state == IDN_JOB_OPEN; // what workers still hold of others is not wanted
+
     if (why->state == 0)
         (void)printf("job %.8s is being uploaded\n\n", job);
     else
-        (void)printf("job %.8s of %s is %s: %s of %s images are done, %s in flight\n\n", job,
-            why->model, state_of(why), idn_human_count(why->done).text,
-            idn_human_count(why->images).text, idn_human_count(why->in_flight).text);
+        (void)printf("job %.8s of %s is %s: %s of %s images are done%s%s%s\n\n", job, why->model,
+            state_of(why), idn_human_count(why->done).text, idn_human_count(why->images).text,
+            is_open ? ", " : "", is_open ? idn_human_count(why->in_flight).text : "",
+            is_open ? " in flight" : "");
     for (uint32_t i = 0; i < why->facts; i++)
         (void)printf("- %s\n", why->fact[i].text);
     if (why->jobs > 1)

@@ -479,7 +479,7 @@ static int run_set(
 static void test_weight(void)
 {
     CHECK_INT(run_set(idn_ctl_weight, "04000000", "3", false), IDN_EXIT_OK);
-    CHECK_STRING(out, "job 04000000 has weight 1 now, 1 before; it has ended, so that changes "
+    CHECK_STRING(out, "job 04000000 has weight 1, as before; it has ended, so that changes "
                       "nothing\n");
     CHECK_STRING(a.set.u.set.key, "weight");
     CHECK_STRING(a.set.u.set.value, "3");

@@ -138,6 +138,22 @@ static void test_rates_for_people(void)
     CHECK_STRING(out, "no open jobs\n");
 }
 
+static void test_jobs_of_one_model(void)
+{
+    two_jobs();
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK(strstr(out, "MODEL     JOBS") == NULL);
+    (void)strcpy(job[1].model, "alexnet");
+    job[1].batch = 500;
+    job[1].images_per_s[0] = 25;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "alexnet     2              75    45      40      43             9.00  ");
+    CHECK_INT(run(idn_ctl_rates, NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "\"models\":[{\"model\":\"alexnet\",\"jobs\":2,\"ok\":1200,\"failed\":3,"
+                        "\"in_flight\":40,\"pending\":8767,\"images_per_s\":{\"10s\":75,");
+    CHECK_CONTAINS(out, "\"tasks_per_s\":{\"10s\":0.15");
+}
+
 static void test_what_hinders_all(void)
 {
     two_jobs();
@@ -296,11 +312,12 @@ static void test_a_callback_stops(void)
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {CHECK_TEST(test_rates_for_people),
-        CHECK_TEST(test_what_hinders_all), CHECK_TEST(test_results_that_have_not_come_yet),
-        CHECK_TEST(test_rates_for_programs), CHECK_TEST(test_a_head_is_missing),
-        CHECK_TEST(test_times_for_people), CHECK_TEST(test_times_for_programs),
-        CHECK_TEST(test_no_such_model), CHECK_TEST(test_a_listing_without_an_end),
-        CHECK_TEST(test_times_as_people_read_them), CHECK_TEST(test_a_callback_stops)};
+        CHECK_TEST(test_jobs_of_one_model), CHECK_TEST(test_what_hinders_all),
+        CHECK_TEST(test_results_that_have_not_come_yet), CHECK_TEST(test_rates_for_programs),
+        CHECK_TEST(test_a_head_is_missing), CHECK_TEST(test_times_for_people),
+        CHECK_TEST(test_times_for_programs), CHECK_TEST(test_no_such_model),
+        CHECK_TEST(test_a_listing_without_an_end), CHECK_TEST(test_times_as_people_read_them),
+        CHECK_TEST(test_a_callback_stops)};
 
     ctl.signal_fd = idn_signals_open();
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);

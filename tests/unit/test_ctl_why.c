@@ -151,6 +151,16 @@ static void test_nothing_is_expected_of_a_job_that_waits(void)
     CHECK_INT(idn_job_left_ms(&info), 106250);
 }
 
+static void test_why_of_a_job_that_has_ended(void)
+{
+    two_jobs();
+    why.state = IDN_JOB_CANCELLED;
+    why.shares = why.jobs = 0;
+    CHECK_INT(run(idn_ctl_why, "04000000", false), IDN_EXIT_OK);
+    CHECK_CONTAINS(
+        out, "job 04000000 of alexnet is cancelled: 1,200 of 10,000 images are done\n\n");
+}
+
 static void test_why_of_an_upload(void)
 {
     refusal = 0;
@@ -254,6 +264,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_why_for_people),
         CHECK_TEST(test_why_for_programs),
         CHECK_TEST(test_nothing_is_expected_of_a_job_that_waits),
+        CHECK_TEST(test_why_of_a_job_that_has_ended),
         CHECK_TEST(test_why_of_an_upload),
         CHECK_TEST(test_why_of_no_job),
         CHECK_TEST(test_why_through_the_library),
