@@ -190,7 +190,11 @@ static void time_task(struct idn_core *core, struct idn_measured *slot, const st
     struct idn_open_task *task = open_task(core, slot, job, number);
     if (task == NULL)
         return;
-    IDN_ASSERT(task->left >= folded->fresh);
+    // Images that the store lost, and that are computed again: it was not seen whole, but twice.
+    if (task->left < folded->fresh) {
+        idn_open_tasks_remove(&core->measures.tasks, task);
+        return;
+    }
     task->compute_us += compute_us;
     task->left = (uint16_t)(task->left - folded->fresh);
     if (task->left > 0)

@@ -320,6 +320,20 @@ static void test_whole_tasks(void)
     end();
 }
 
+// The store lost rows of a job that was read back, and they are computed again.
+static void test_images_that_had_results_before(void)
+{
+    const struct idn_folded seven = {.fresh = 7, .first = 0, .last = 6};
+
+    begin();
+    kit_submit(&kit, 1, "alexnet", 30);
+    for (int i = 0; i < 2; i++) {
+        idn_measure_report(kit.rig->core, kit_job(&kit, 1), &seven, 7, 1000);
+        CHECK_INT(task_us(0).count, 0);
+    }
+    end();
+}
+
 // A task that two workers share is whole all the same.
 static void test_a_task_of_two_workers(void)
 {
@@ -442,8 +456,8 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {CHECK_TEST(test_rates),
         CHECK_TEST(test_a_quiet_minute_is_forgotten), CHECK_TEST(test_images_count_once),
         CHECK_TEST(test_gap), CHECK_TEST(test_gap_is_of_jobs_with_work_left),
-        CHECK_TEST(test_whole_tasks), CHECK_TEST(test_a_task_of_two_workers),
-        CHECK_TEST(test_a_task_begun_before_is_not_counted),
+        CHECK_TEST(test_whole_tasks), CHECK_TEST(test_images_that_had_results_before),
+        CHECK_TEST(test_a_task_of_two_workers), CHECK_TEST(test_a_task_begun_before_is_not_counted),
         CHECK_TEST(test_repeated_rows_take_no_time), CHECK_TEST(test_another_batch),
         CHECK_TEST(test_a_greater_batch), CHECK_TEST(test_expected_finish)};
 
