@@ -209,14 +209,17 @@ static bool greeting_is_sane(const struct idn_core *core, const struct idn_mirro
            frame->u.hello.incarnation != core->incarnation;
 }
 
+static void take_role(struct idn_core *core, const struct idn_mirror_frame *frame)
+{
+    core->mirror.role = frame->role;
+    core->mirror.epoch = frame->epoch;
+    idn_roles_peer(core);
+}
+
 static void heard(struct idn_core *core, const struct idn_mirror_frame *frame)
 {
-    struct idn_mirror *mirror = &core->mirror;
-
-    mirror->session.heard_ms = mirror->last_heard_ms = core->now;
-    mirror->role = frame->role;
-    mirror->epoch = frame->epoch;
-    idn_roles_peer(core);
+    core->mirror.session.heard_ms = core->mirror.last_heard_ms = core->now;
+    take_role(core, frame);
 }
 
 // Once for each nonce, so that b's repetitions do not fill a log.
@@ -244,9 +247,12 @@ static void take_hello(struct idn_core *core, const struct idn_mirror_frame *fra
         return;
     }
     // A WELCOME that was lost is repeated, with the vector after it, but only as it was: both sides
-    // go by what it says.
-    if (again && (mirror->session.in.taken > 0 || !same_epoch(mirror->ours, idn_roles_epoch(core))))
+    // go by what it says. Who reigns is heard all the same.
+    if (again &&
+        (mirror->session.in.taken > 0 || !same_epoch(mirror->ours, idn_roles_epoch(core)))) {
+        take_role(core, frame);
         return;
+    }
     drop_session(core);
     mirror->nonce = frame->session;
     greeted(core, frame);

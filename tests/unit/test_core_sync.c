@@ -277,6 +277,22 @@ static void test_in_sync_means_that_it_has_everything(void)
     end();
 }
 
+// b repeats its HELLO until it hears the WELCOME: what that says of its reign is heard each time.
+static void test_a_repeated_hello_ends_a_lower_reign(void)
+{
+    struct idn_mirror_frame hello = {.type = IDN_MIRROR_HELLO,
+        .role = IDN_ROLE_ALONE,
+        .epoch = {9, 'b'},
+        .u.hello = {.lowest = 1, .highest = 1, .letter = 'b', .incarnation = 12, .broker = "b"}};
+
+    begin_level();
+    hello.session = pair->side[A].core->mirror.nonce;
+    pair_send(pair, A, &hello);
+    pair_settle(pair);
+    CHECK_INT(pair_role(pair, A), IDN_ROLE_STANDBY);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -290,6 +306,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_many_commits_do_not_hide_the_oldest),
         CHECK_TEST(test_a_standby_out_of_sight_is_not_waited_for),
         CHECK_TEST(test_in_sync_means_that_it_has_everything),
+        CHECK_TEST(test_a_repeated_hello_ends_a_lower_reign),
     };
 
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
