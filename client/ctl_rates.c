@@ -22,7 +22,8 @@ struct listing {
     struct idn_table *state, *rates; // or
     struct idn_json *json;
     uint32_t count;
-    uint32_t unmeasured; // of them: no results have come in yet
+    uint32_t unmeasured; // of them: no results have come in in this reign
+    uint32_t resumed;    // of those: it had some before
     uint32_t unwanted;   // of them, with work: what the formula wants is not known
     struct model model[IDN_MODELS_MAX];
     uint32_t models;
@@ -232,14 +233,16 @@ static void print_workers(const struct idunno_pace *pace)
 
 static void print_sharing(const struct listing *listing, const struct idunno_gap *shared)
 {
+    const char *when = listing->resumed > 0 ? "since this broker began" : "yet";
+
     if (listing->unmeasured == 0)
         (void)printf(
             "the jobs share as now for %s\n\n", idn_human_duration(shared->window_ms).text);
     else if (listing->unmeasured == listing->count)
-        (void)puts("no results have come in yet\n");
+        (void)printf("no results have come in %s\n\n", when);
     else
-        (void)printf("of %s of the %s jobs no results have come in yet\n\n",
-            idn_human_count(listing->unmeasured).text, idn_human_count(listing->count).text);
+        (void)printf("of %s of the %s jobs no results have come in %s\n\n",
+            idn_human_count(listing->unmeasured).text, idn_human_count(listing->count).text, when);
 }
 
 static void print(struct listing *listing, const struct idunno_pace *pace)
@@ -293,6 +296,7 @@ static bool list_job(void *context, const struct idunno_rate *rate)
     listing->count++;
     add_to_model(listing, rate);
     listing->unmeasured += rate->measured_ms == 0;
+    listing->resumed += rate->measured_ms == 0 && rate->ok + rate->failed + rate->quarantined > 0;
     listing->unwanted +=
         rate->batch > 0 && rate->pending + rate->in_flight > 0 && !(rate->wanted_share > 0);
     if (listing->json != NULL) {

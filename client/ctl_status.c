@@ -54,7 +54,7 @@ static void print_work(const struct idn_status_info *status)
     idn_ctl_line("policy", "%s", status->policy);
     idn_ctl_line("workers", "%u, %u of them busy", status->workers, status->workers_busy);
     idn_ctl_line("jobs", "%u open, %u known", status->jobs_open, status->jobs_known);
-    idn_ctl_line("images", "%s waiting, %s being computed, %s/s",
+    idn_ctl_line("images", "%s waiting, %s being computed, %s/s in the last 10 s",
         idn_human_count(status->images_pending).text,
         idn_human_count(status->images_in_flight).text, idn_human_rate(status->images_per_s).text);
 }

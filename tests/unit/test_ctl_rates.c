@@ -185,6 +185,9 @@ static void test_results_that_have_not_come_yet(void)
     CHECK_CONTAINS(out, "; of 1 of the 2 jobs no results have come in yet\n\n");
     job[0].measured_ms = 0;
     CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "; no results have come in since this broker began\n\n");
+    job[0].ok = job[0].failed = job[0].quarantined = 0;
+    CHECK_INT(run(idn_ctl_rates, NULL, false), IDN_EXIT_OK);
     CHECK_CONTAINS(out, "; no results have come in yet\n\n");
 }
 
