@@ -2,9 +2,10 @@
 // hundred events ninety are reports (or answers to TRIM), nine beats, one a worker that leaves or
 // joins; a job is submitted for each that ends. Processor time of this thread, without its clock's.
 //
-//   usage: bench-core [STEPS [WORKERS [JOBS [OTHERS]]]]
+//   usage: bench-core [STEPS [WORKERS [JOBS [OTHERS [STRANDED]]]]]
 //
-// OTHERS of the workers are of another numerics class: idle, but no job is for them.
+// OTHERS of the workers are of another numerics class: idle, but no job is for them. STRANDED jobs
+// more are open all the time, of a model that no worker holds.
 #include "broker/core/core.h"
 #include "base/random.h"
 #include "proto/result.h"
@@ -41,11 +42,11 @@ struct samples {
 
 struct bench {
     struct idn_core *core;
-    struct idn_core_model model[2];
+    struct idn_core_model model[3]; // no worker holds the last one
     struct idn_core_dataset dataset;
     struct idn_random random;
     struct worker *worker;
-    uint32_t workers, jobs, others, open, next, next_beat, away[AWAY_MAX], aways;
+    uint32_t workers, jobs, others, stranded, open, next, next_beat, away[AWAY_MAX], aways;
     uint64_t now_us, nonces, submissions, position, stored;
     uint64_t clock_ns; // one reading of the clock
     struct samples sample[KINDS + 1];
@@ -171,7 +172,7 @@ static void goodbye(struct bench *bench, uint32_t at)
     say(bench, GOODBYE, at, &message);
 }
 
-static void submit(struct bench *bench)
+static void submit_of(struct bench *bench, uint32_t model)
 {
     struct idn_request request = {.type = IDN_REQUEST_SUBMIT, .id = ++bench->submissions};
     uint32_t images = (uint32_t)idn_random_range(&bench->random, IMAGES_MIN, IMAGES_MAX);
@@ -181,14 +182,19 @@ static void submit(struct bench *bench)
     request.job.bits = 128;
     (void)snprintf(request.u.submit.client, IDN_NAME_SIZE, "client %lu",
         (unsigned long)(bench->submissions % 1000));
-    memcpy(request.u.submit.model, bench->model[bench->submissions % 2].name, IDN_NAME_SIZE);
+    memcpy(request.u.submit.model, bench->model[model].name, IDN_NAME_SIZE);
     memcpy(request.u.submit.dataset, bench->dataset.name, IDN_NAME_SIZE);
     request.u.submit.last = images - 1;
     request.u.submit.weight = 1;
-    bench->open++;
     step(bench, SUBMIT,
         (struct idn_event){
             .type = IDN_EVENT_REQUEST, .u.request = {.peer = 1, .message = &request}});
+}
+
+static void submit(struct bench *bench)
+{
+    bench->open++;
+    submit_of(bench, (uint32_t)(bench->submissions % 2));
 }
 
 static void store(struct bench *bench)
@@ -349,17 +355,19 @@ static void begin(struct bench *bench)
     struct idn_core_config config = {.broker = "bench",
         .letter = 'a',
         .workers_max = bench->workers + 8,
-        .models = 2,
+        .models = 3,
         .datasets = 1,
         .model = bench->model,
         .dataset = &bench->dataset};
 
     (void)snprintf(bench->model[0].name, IDN_NAME_SIZE, "alexnet");
     (void)snprintf(bench->model[1].name, IDN_NAME_SIZE, "resnet18");
+    (void)snprintf(bench->model[2].name, IDN_NAME_SIZE, "nobody's");
     (void)snprintf(bench->dataset.name, IDN_NAME_SIZE, "photos");
-    bench->model[0].batch = 500, bench->model[1].batch = 400;
+    bench->model[0].batch = 500, bench->model[1].batch = bench->model[2].batch = 400;
     memset(&bench->model[0].digest, 1, sizeof(bench->model[0].digest));
     memset(&bench->model[1].digest, 2, sizeof(bench->model[1].digest));
+    memset(&bench->model[2].digest, 4, sizeof(bench->model[2].digest));
     memset(&bench->dataset.digest, 3, sizeof(bench->dataset.digest));
     bench->dataset.images = IMAGES_MAX;
     bench->core = idn_core_init(calloc(1, idn_core_bytes(&config)), &config);
@@ -367,6 +375,8 @@ static void begin(struct bench *bench)
     step(bench, TICK, (struct idn_event){.type = IDN_EVENT_START, .u.start = {0x1234, 0, false}});
     store(bench);
     step(bench, TICK, (struct idn_event){.type = IDN_EVENT_DISK, .u.disk = {1ull << 40}});
+    for (uint32_t i = 0; i < bench->stranded; i++)
+        submit_of(bench, 2), store(bench);
     for (uint32_t i = 0; i < bench->jobs; i++)
         submit(bench), store(bench);
     for (uint32_t i = 0; i < bench->workers; i++)
@@ -386,6 +396,7 @@ int main(int argc, char **argv)
     bench.workers = (uint32_t)argument(argc, argv, 2, 4096);
     bench.jobs = (uint32_t)argument(argc, argv, 3, 100);
     bench.others = (uint32_t)argument(argc, argv, 4, 0);
+    bench.stranded = (uint32_t)argument(argc, argv, 5, 0);
     bench.worker = calloc(bench.workers, sizeof(*bench.worker));
     for (int i = 0; i <= KINDS; i++)
         bench.sample[i].ns = calloc(4 * steps + 4096, sizeof(uint32_t));
@@ -397,8 +408,8 @@ int main(int argc, char **argv)
     bench.measuring = true;
     for (uint64_t i = 0; i < steps; i++)
         happen(&bench);
-    (void)printf(
-        "%u workers, %u jobs; microseconds a step, processor time\n", bench.workers, bench.jobs);
+    (void)printf("%u workers, %u jobs, %u stranded; microseconds a step, processor time\n",
+        bench.workers, bench.jobs, bench.stranded);
     (void)printf("%-8s %9s %8s %8s %8s %8s %8s\n", "event", "steps", "mean", "median", "p99",
         "p99.9", "max");
     for (int i = 0; i < KINDS; i++)

@@ -155,7 +155,7 @@ static void check_mirror(const struct idn_core *core)
 
 void idn_core_check(const struct idn_core *core)
 {
-    uint32_t jobs = 0, open = 0, leases = 0;
+    uint32_t jobs = 0, open = 0, leases = 0, live = 0;
     uint64_t images = 0, serial = 0;
 
     IDN_EACH_CONST(link, &core->known)
@@ -170,8 +170,11 @@ void idn_core_check(const struct idn_core *core)
     }
     IDN_ASSERT(jobs == core->jobs && open == core->open_jobs && images == core->open_images);
     IDN_ASSERT(leases == core->leases);
-    for (uint32_t i = 0; i < core->workers_touched; i++)
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
         check_worker(core, &core->worker[i]);
+        live += idn_worker_is_live(&core->worker[i]);
+    }
+    IDN_ASSERT(live == core->live);
     check_presence(core);
     check_pages(core);
     check_unserved(core);

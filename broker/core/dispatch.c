@@ -221,11 +221,25 @@ static struct idn_worker *find_victim(struct idn_core *core, const struct idn_jo
     return victim;
 }
 
+// Newcomers that found nobody: the last few, each stands for all that are alike.
+struct unhelped {
+    const struct idn_job *job[IN_VAIN_MAX];
+    uint32_t count;
+};
+
 // What one of them finds nobody for, the others find nobody for either.
 static bool are_alike(const struct idn_job *a, const struct idn_job *b)
 {
     return a->model == b->model && a->dataset == b->dataset && a->class_hash == b->class_hash &&
            a->restored == b->restored;
+}
+
+static bool is_unhelped(const struct unhelped *unhelped, const struct idn_job *job)
+{
+    for (uint32_t i = 0; i < unhelped->count && i < IN_VAIN_MAX; i++)
+        if (are_alike(unhelped->job[i], job))
+            return true;
+    return false;
 }
 
 static void serve_newcomer(struct idn_core *core, struct idn_job *job, struct idn_worker *victim)
@@ -237,20 +251,20 @@ static void serve_newcomer(struct idn_core *core, struct idn_job *job, struct id
 
 static void serve_newcomers(struct idn_core *core)
 {
-    const struct idn_job *in_vain = NULL;
+    struct unhelped unhelped = {.count = 0};
     struct idn_link *link = core->unserved.next, *next;
 
     core->newcomers = false;
     while (link != &core->unserved) {
         struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_unserved);
-        bool wants = !job->trim_asked && idn_job_pending(job) > 0 &&
-                     (in_vain == NULL || !are_alike(job, in_vain));
+        bool wants = !job->trim_asked && idn_job_pending(job) > 0 && !is_unhelped(&unhelped, job);
         if (wants && !idn_actions_room(core)) {
             core->look = core->newcomers = true;
             return;
         }
         struct idn_worker *victim = wants ? find_victim(core, job) : NULL;
-        in_vain = wants && victim == NULL ? job : in_vain;
+        if (wants && victim == NULL)
+            unhelped.job[unhelped.count++ % IN_VAIN_MAX] = job;
         next = link->next;
         if (victim != NULL)
             serve_newcomer(core, job, victim);

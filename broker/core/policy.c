@@ -150,7 +150,7 @@ void idn_policy_settle(struct idn_core *core)
 bool idn_policy_has_pending(struct idn_core *core)
 {
     idn_policy_settle(core);
-    return core->ranking != 0;
+    return core->ranked > 0;
 }
 
 static bool has_work(
@@ -168,22 +168,39 @@ static struct idn_job *choose_own(const struct idn_core *core, const struct idn_
     return job != NULL && has_work(core, job, worker) ? job : NULL;
 }
 
+// The first in the ranking that the worker has work of, other than `but`.
+static struct idn_job *first_for(const struct idn_core *core, const struct idn_worker *worker,
+    const struct idn_job *but, bool *ret_passed_over)
+{
+    struct idn_job *first = NULL;
+
+    *ret_passed_over = false;
+    for (int32_t model = 0; model < (int32_t)core->models; model++) {
+        struct idn_job *job = NULL;
+        if (worker->models >> model & 1)
+            job = idn_ranking_first(core, model);
+        for (; job != NULL; job = idn_ranking_next(core, job)) {
+            if (first != NULL && idn_policy_before(core, first, job))
+                break;
+            if (job == but || !idn_worker_can_serve(core, worker, job))
+                continue;
+            if (idn_poison_has_work(core, job, worker)) {
+                first = job;
+                break;
+            }
+            *ret_passed_over = true;
+        }
+    }
+    return first;
+}
+
 static struct idn_job *choose(
     const struct idn_core *core, const struct idn_worker *worker, bool *ret_passed_over)
 {
     struct idn_job *job = choose_own(core, worker);
 
     *ret_passed_over = false;
-    if (job != NULL)
-        return job;
-    for (job = idn_ranking_first(core); job != NULL; job = idn_ranking_next(core, job)) {
-        if (!idn_worker_can_serve(core, worker, job))
-            continue;
-        if (idn_poison_has_work(core, job, worker))
-            break;
-        *ret_passed_over = true;
-    }
-    return job;
+    return job != NULL ? job : first_for(core, worker, NULL, ret_passed_over);
 }
 
 struct idn_job *idn_policy_choose(
@@ -231,12 +248,15 @@ void idn_policy_check(const struct idn_core *core)
         IDN_ASSERT(job->ranked.in == (idn_job_pending(job) > 0));
         IDN_ASSERT(!job->ranked.in || job->ranked.rank == rank(core, job));
     }
-    const struct idn_job *last = NULL, *next = idn_ranking_first(core);
-    for (; next != NULL; next = idn_ranking_next(core, last = next)) {
-        IDN_ASSERT(last == NULL || idn_policy_before(core, last, next));
-        ranked++;
+    for (int32_t model = IDN_NONE; model < (int32_t)core->models; model++) {
+        const struct idn_job *last = NULL, *next = idn_ranking_first(core, model);
+        for (; next != NULL; next = idn_ranking_next(core, last = next)) {
+            IDN_ASSERT(last == NULL || idn_policy_before(core, last, next));
+            IDN_ASSERT(next->model == model);
+            ranked++;
+        }
     }
-    IDN_ASSERT(ranked == pending);
+    IDN_ASSERT(ranked == pending && ranked == core->ranked);
     for (uint32_t i = 0; i < core->workers_touched; i++) {
         const struct idn_worker *worker = &core->worker[i];
         bool passed_over;
@@ -284,17 +304,16 @@ bool idn_policy_outranks(
 void idn_policy_catch_up(
     struct idn_core *core, const struct idn_worker *worker, struct idn_job *job)
 {
-    const struct idn_job *other = idn_ranking_first(core);
-    bool is_new = idn_link_in(&job->in_unserved) && !job->restored;
+    bool is_new = idn_link_in(&job->in_unserved) && !job->restored, passed_over;
 
     if (!idn_policy_preempts(core))
         return;
-    while (other != NULL && (other == job || !has_work(core, other, worker)))
-        other = idn_ranking_next(core, other);
+    idn_policy_settle(core);
+    const struct idn_job *other = first_for(core, worker, job, &passed_over);
     if (other == NULL)
         return;
     uint32_t images =
-        images_in((uint64_t)core->workers * IDN_OWED_MS, worker, other, idn_job_total(other));
+        images_in((uint64_t)core->live * IDN_OWED_MS, worker, other, idn_job_total(other));
     int64_t lag = idn_policy_progress(core, other) - idn_policy_progress(core, job),
             most = is_new ? 0 : work(core, other, images);
     if (lag <= most)

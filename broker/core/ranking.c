@@ -33,13 +33,24 @@ static uint64_t height(const struct idn_core *core, uint32_t name)
     return x ^ x >> 31;
 }
 
+// The tree of a model; the last one is of those whose model this broker does not have.
+static uint32_t tree(int32_t model)
+{
+    return model < 0 ? IDN_MODELS_MAX : (uint32_t)model;
+}
+
+static uint32_t *root_of(struct idn_core *core, uint32_t name)
+{
+    return &core->ranking[tree(core->job[name - 1].model)];
+}
+
 // Where the one above names it.
 static uint32_t *place_of(struct idn_core *core, uint32_t name)
 {
     uint32_t up = node(core, name)->up;
 
     if (up == 0)
-        return &core->ranking;
+        return root_of(core, name);
     return node(core, up)->left == name ? &node(core, up)->left : &node(core, up)->right;
 }
 
@@ -66,7 +77,7 @@ static void rise(struct idn_core *core, uint32_t name)
 
 static void insert(struct idn_core *core, uint32_t name)
 {
-    uint32_t *place = &core->ranking, above = 0;
+    uint32_t *place = root_of(core, name), above = 0;
 
     while (*place != 0) {
         above = *place;
@@ -85,6 +96,7 @@ void idn_ranking_put(struct idn_core *core, struct idn_job *job, int64_t rank)
     idn_ranking_remove(core, job);
     job->ranked = (struct idn_ranked){.rank = rank, .in = true};
     insert(core, name_of(core, job));
+    core->ranked++;
 }
 
 void idn_ranking_remove(struct idn_core *core, struct idn_job *job)
@@ -99,6 +111,7 @@ void idn_ranking_remove(struct idn_core *core, struct idn_job *job)
     }
     *place_of(core, name) = 0;
     job->ranked = (struct idn_ranked){.in = false};
+    core->ranked--;
 }
 
 static struct idn_job *least(const struct idn_core *core, uint32_t name)
@@ -108,9 +121,9 @@ static struct idn_job *least(const struct idn_core *core, uint32_t name)
     return name == 0 ? NULL : &core->job[name - 1];
 }
 
-struct idn_job *idn_ranking_first(const struct idn_core *core)
+struct idn_job *idn_ranking_first(const struct idn_core *core, int32_t model)
 {
-    return least(core, core->ranking);
+    return least(core, core->ranking[tree(model)]);
 }
 
 struct idn_job *idn_ranking_next(const struct idn_core *core, const struct idn_job *job)

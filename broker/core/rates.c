@@ -82,7 +82,7 @@ static bool sum_needs(const struct idn_core *core, struct wanted *wanted)
 void idn_rates_want(const struct idn_core *core, const struct idn_job *oldest, uint32_t count,
     struct idn_rate_info *items)
 {
-    struct wanted wanted = {.workers = idn_shares_workers(core)};
+    struct wanted wanted = {.workers = core->live};
     uint32_t at = 0;
 
     if (count == 0 || wanted.workers == 0 || !sum_needs(core, &wanted))
@@ -110,7 +110,7 @@ void idn_rates_want(const struct idn_core *core, const struct idn_job *oldest, u
 void idn_rates_head(const struct idn_core *core, uint64_t now, struct idn_rates_page *page)
 {
     page->head = true;
-    page->workers = idn_shares_workers(core);
+    page->workers = core->live;
     page->hindered_by = idn_why_nobody_works(core, &page->present);
     page->changed_by = core->measures.changed_by;
     for (int i = 0; i < IDN_WINDOWS; i++) {

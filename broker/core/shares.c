@@ -91,21 +91,12 @@ static uint64_t usual_task_us(const struct idn_core *core, uint32_t *ret_unknown
     return known == 0 ? 1 : sum / known;
 }
 
-uint32_t idn_shares_workers(const struct idn_core *core)
-{
-    uint32_t count = 0;
-
-    IDN_EACH_CONST(link, &core->presence[IDN_PRESENCE_ALIVE])
-    count += idn_worker_is_live(IDN_ENTRY_CONST(link, struct idn_worker, in_presence));
-    return count;
-}
-
 // With more jobs than workers the oldest get one each.
 static void apportion(struct idn_core *core, uint64_t usual_us)
 {
     uint64_t need[IDN_WORKERS_MAX];
     uint16_t share[IDN_WORKERS_MAX];
-    uint32_t workers = idn_shares_workers(core), jobs = 0, at = 0;
+    uint32_t workers = core->live, jobs = 0, at = 0;
 
     IDN_EACH(link, &core->open)
     {

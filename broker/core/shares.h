@@ -18,8 +18,6 @@ void idn_shares_settle(struct idn_core *core);
 // The open job that the worker is set aside for, or NULL.
 struct idn_job *idn_shares_job(const struct idn_core *core, const struct idn_worker *worker);
 
-// How many workers there are to be shared: the live ones.
-uint32_t idn_shares_workers(const struct idn_core *core);
 // Adams' apportionment of `workers` among jobs with these needs (none 0, each below 2^50).
 void idn_shares_apportion(
     const uint64_t *need, uint32_t jobs, uint32_t workers, uint16_t *ret_share);

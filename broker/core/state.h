@@ -1,7 +1,7 @@
 // The broker core's whole state: every table and how they hang together. Private to broker/core.
 //
 //   core --- jobs (slab + index by key) --- images (pages of one pool)
-//     |        | open list in order of acceptance; those with pending images in a tree by rank
+//     |        | open list in order of acceptance; those with pending images in trees by rank
 //     |        '- leases of the job, watches of the job
 //     |--- workers (slab + index by nonce) --- at most two leases each
 //     |        | lists by silence: alive, suspected, dead, leaving; list of the idle ones
@@ -405,8 +405,8 @@ struct idn_core {
     uint32_t *job_index; // open addressing: 1 + slot, 0 empty
     uint32_t job_index_mask;
     struct idn_link known, open, free_jobs, changed, due;
-    uint32_t unranked;        // first of the open jobs that are to find their place in the ranking
-    uint32_t ranking;         // root of the tree of open jobs with pending images, by rank
+    uint32_t unranked; // first of the open jobs that are to find their place in the ranking
+    uint32_t ranked, ranking[IDN_MODELS_MAX + 1]; // jobs in it; the roots of its trees (ranking.c)
     struct idn_link unserved; // open jobs without a lease in this reign, as accepted
     struct idn_pages pages;
     struct idn_forgotten forgotten;
@@ -414,8 +414,8 @@ struct idn_core {
     struct idn_drained drained;
 
     struct idn_worker *worker;
-    uint32_t workers, workers_touched, bench_next; // bench_next: where its sweep goes on
-    uint32_t *worker_index;                        // likewise, by nonce
+    uint32_t workers, workers_touched, live, bench_next; // bench_next: where its sweep goes on
+    uint32_t *worker_index;                              // likewise, by nonce
     uint32_t worker_index_mask;
     struct idn_link *worker_names, *worker_peers; // worker_index_mask + 1 buckets each
     struct idn_link presence[IDN_PRESENCE_COUNT]; // by when last heard; FREE: returned slots

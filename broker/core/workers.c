@@ -232,6 +232,7 @@ void idn_worker_place(struct idn_core *core, struct idn_worker *worker)
     // What died elsewhere may have waited for this one to try it.
     if (worker->live && !live && core->suspects > 0)
         core->look = true;
+    core->live = core->live - worker->live + live;
     worker->live = live;
     if (idle == idn_link_in(&worker->in_idle))
         return;

@@ -164,13 +164,48 @@ static void test_a_worker_has_its_turn(void)
     rig_destroy(rig);
 }
 
+// Newcomers that worker 1 cannot serve, of two kinds by turns and more than are remembered, stand
+// before one that it can.
+static void test_a_newcomer_is_found_past_those_that_find_nobody(void)
+{
+    enum { UNABLE = 40 };
+    struct rig *rig = rig_with_long_tasks();
+
+    rig->config.open_jobs_max = rig->config.jobs_max = UNABLE + 2;
+    rig_boot(rig);
+    rig_begin_reign(rig);
+    struct idn_worker_message *hello = rig_hello_message(rig, 1);
+    hello->u.hello.models = 1; // alexnet
+    rig_say(rig, 1, hello);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    struct idn_order lease = granted(rig, 1);
+    report(rig, 1, 1, &lease, 0, 2, 50000);
+    for (unsigned i = 0; i < UNABLE; i++) {
+        struct idn_request request = rig_submission(2 + i, "resnet18", 0, 9);
+        snprintf(request.u.submit.dataset, IDN_NAME_SIZE, i % 2 == 0 ? "photos" : "many");
+        rig_request(rig, 1, request);
+    }
+    CHECK_INT(rig->core->ranked, UNABLE + 1);
+    rig_clear(rig);
+    rig_submit(rig, UNABLE + 2, "alexnet", 0, 9);
+    const struct idn_order *trim = rig_order(rig, 1, IDN_ORDER_TRIM);
+    CHECK(trim != NULL && idn_lease_equal(trim->u.trim.id, lease.u.lease.id));
+    struct idn_order next = granted(rig, 1);
+    struct idn_key key = rig_key(UNABLE + 2);
+    CHECK(idn_key_equal(&next.u.lease.job, &key));
+    rig_destroy(rig);
+}
+
 // Worker 2 has only the model of job 1, worker 1 that of both, and works for job 2. When that gets
-// its next lease, it is owed what all workers do of job 1 in IDN_OWED_MS.
+// its next lease, it is owed what all workers do of job 1 in IDN_OWED_MS. One that left does
+// nothing.
 static void test_what_nobody_could_do_is_not_owed(void)
 {
     struct rig *rig = rig_with_long_tasks();
     uint32_t images = 2 * IDN_OWED_MS / 100 + 1;
 
+    rig_hello(rig, 3);
+    rig_say(rig, 3, rig_message(rig, 3, IDN_WORKER_GOODBYE));
     rig_hello(rig, 1);
     rig_submit(rig, 2, "resnet18", 0, 199);
     struct idn_order other = granted(rig, 1);
@@ -439,6 +474,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_newcomer_waits_no_longer_than_it_must),
         CHECK_TEST(test_only_a_newcomer_begins_with_one_image),
         CHECK_TEST(test_a_worker_has_its_turn),
+        CHECK_TEST(test_a_newcomer_is_found_past_those_that_find_nobody),
         CHECK_TEST(test_what_nobody_could_do_is_not_owed),
         CHECK_TEST(test_the_tail_is_divided),
         CHECK_TEST(test_who_becomes_idle_steals_at_once),
