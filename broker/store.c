@@ -386,7 +386,7 @@ int idn_store_space(const struct idn_store *store, uint64_t *ret_free, uint64_t 
 static bool is_gone(
     const struct idn_store *store, const char *name, const struct idn_store_file *before)
 {
-    struct idn_store_file now;
+    struct idn_store_file now = {0};
     int error = find_file(store, name, &now);
 
     if (before->inode == 0 || (error < 0 && error != -ENOENT && error != -ENOTDIR))
