@@ -1,6 +1,7 @@
 #include "broker/core/measure.h"
 
 #include "broker/core/dispatch.h"
+#include "broker/core/workers.h"
 
 #define NOT_STEADY UINT64_MAX
 
@@ -324,12 +325,16 @@ bool idn_measure_gap(
     const struct idn_core *core, enum idn_window window, uint64_t now, struct idn_gap *ret)
 {
     double least = 0, most = 0, tasks;
+    struct idn_kinds kinds;
     uint32_t jobs = 0;
 
+    if (!idn_dispatch_is_open(core))
+        return false;
+    idn_workers_kinds(core, &kinds);
     IDN_EACH_CONST(link, &core->open)
     {
         const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
-        if (!pace(core, job, window, now, &tasks) || !idn_dispatch_can_serve(core, job))
+        if (!pace(core, job, window, now, &tasks) || !idn_kinds_can_serve(core, &kinds, job))
             continue;
         least = jobs == 0 || tasks < least ? tasks : least;
         most = jobs == 0 || tasks > most ? tasks : most;

@@ -308,6 +308,38 @@ bool idn_worker_can_serve(
     return idn_worker_hindrance_for(core, worker, job) == IDN_UNHINDERED;
 }
 
+static bool is_known_kind(const struct idn_kinds *kinds, const struct idn_worker *worker)
+{
+    for (uint32_t i = 0; i < kinds->count; i++)
+        if (kinds->one[i]->ability == worker->ability)
+            return true;
+    return false;
+}
+
+void idn_workers_kinds(const struct idn_core *core, struct idn_kinds *ret)
+{
+    *ret = (struct idn_kinds){.count = 0};
+    IDN_EACH_CONST(link, &core->presence[IDN_PRESENCE_ALIVE])
+    {
+        const struct idn_worker *worker = IDN_ENTRY_CONST(link, struct idn_worker, in_presence);
+        if (!idn_worker_is_live(worker) || is_known_kind(ret, worker))
+            continue;
+        if (ret->count < IDN_KINDS_MAX)
+            ret->one[ret->count++] = worker;
+        else
+            ret->more = true;
+    }
+}
+
+bool idn_kinds_can_serve(
+    const struct idn_core *core, const struct idn_kinds *kinds, const struct idn_job *job)
+{
+    for (uint32_t i = 0; i < kinds->count; i++)
+        if (idn_worker_can_serve(core, kinds->one[i], job))
+            return true;
+    return kinds->more;
+}
+
 static uint64_t add_to(uint64_t hash, uint64_t value)
 {
     hash = (hash ^ value) * 0x9e3779b97f4a7c15u;

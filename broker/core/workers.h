@@ -70,6 +70,20 @@ enum idn_hindrance idn_worker_hindrance_for(
 bool idn_worker_is_live(const struct idn_worker *worker); // without a hindrance
 bool idn_worker_can_serve(                                // likewise, for this job
     const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);
+// One live worker of each kind: what one of a kind cannot serve, none of it can. For questions
+// about many jobs.
+enum { IDN_KINDS_MAX = 16 };
+struct idn_kinds {
+    const struct idn_worker *one[IDN_KINDS_MAX];
+    uint32_t count;
+    bool more; // there are, than are told apart
+};
+void idn_workers_kinds(const struct idn_core *core, struct idn_kinds *ret);
+// Whether some live worker may be given images of the job; taken to be so when there are more
+// kinds.
+bool idn_kinds_can_serve(
+    const struct idn_core *core, const struct idn_kinds *kinds, const struct idn_job *job);
+
 bool idn_worker_can_serve_class(const struct idn_worker *worker, const struct idn_job *job);
 
 // After a change of its class, holdings or refusals.

@@ -1,5 +1,6 @@
 // Workers as the core sees them: introduction, silence, orders that get lost, reports that do not
 // fit.
+#include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
 static struct idn_worker_info worker(struct rig *rig, unsigned n)
@@ -334,6 +335,45 @@ static void test_a_report_that_will_not_come_again_is_not_waited_for(void)
     rig_destroy(rig);
 }
 
+// ---- kinds of workers
+
+static void hello_of_class(struct rig *rig, unsigned n, uint64_t class_hash)
+{
+    struct idn_worker_message *hello = rig_hello_message(rig, n);
+
+    hello->u.hello.class_hash = class_hash;
+    rig_say(rig, n, hello);
+}
+
+static void test_kinds(void)
+{
+    struct rig *rig = rig_new();
+    struct idn_kinds kinds;
+
+    rig->config.workers_max = 20;
+    rig_restart(rig);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    const struct idn_job *job = IDN_ENTRY(rig->core->open.next, struct idn_job, in_open);
+    idn_workers_kinds(rig->core, &kinds);
+    CHECK(kinds.count == 0 && !idn_kinds_can_serve(rig->core, &kinds, job));
+    for (unsigned n = 1; n <= 3; n++)
+        hello_of_class(rig, n, n == 3 ? 78 : 77);
+    idn_workers_kinds(rig->core, &kinds);
+    CHECK_INT(kinds.count, 2);
+    CHECK(idn_kinds_can_serve(rig->core, &kinds, job));
+    rig_step(rig, (struct idn_event){.type = IDN_EVENT_WORKER_GONE, .u.gone = {1}});
+    rig_step(rig, (struct idn_event){.type = IDN_EVENT_WORKER_GONE, .u.gone = {2}});
+    idn_workers_kinds(rig->core, &kinds);
+    CHECK(kinds.count == 1 && !kinds.more);
+    CHECK(!idn_kinds_can_serve(rig->core, &kinds, job)); // it is leased to the other class
+    for (unsigned n = 4; n <= 3 + IDN_KINDS_MAX; n++)
+        hello_of_class(rig, n, 78 + n);
+    idn_workers_kinds(rig->core, &kinds);
+    CHECK(kinds.count == IDN_KINDS_MAX && kinds.more);
+    CHECK(idn_kinds_can_serve(rig->core, &kinds, job)); // nobody knows
+    rig_destroy(rig);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -352,6 +392,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_goodbye),
         CHECK_TEST(test_another_protocol),
         CHECK_TEST(test_a_foreign_lease_is_not_adopted),
+        CHECK_TEST(test_kinds),
         CHECK_TEST(test_a_report_that_will_not_come_again_is_not_waited_for),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
