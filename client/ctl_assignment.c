@@ -10,6 +10,7 @@
 struct listing {
     struct idn_table *table; // or
     struct idn_json *json;
+    bool begun;
     uint32_t count;
 };
 
@@ -95,15 +96,27 @@ static void worker_rows(struct idn_table *table, const struct idn_assignment_inf
     }
 }
 
+// Not before the broker has answered: who is refused prints nothing that looks like an answer.
+static void begin_json(struct listing *listing)
+{
+    if (listing->begun)
+        return;
+    listing->begun = true;
+    idn_json_init(listing->json, stdout);
+    idn_json_array(listing->json, NULL);
+}
+
 static void list_worker(void *context, const struct idn_assignment_info *worker)
 {
     struct listing *listing = context;
 
     listing->count++;
-    if (listing->json != NULL)
-        worker_json(listing->json, worker);
-    else
+    if (listing->json == NULL) {
         worker_rows(listing->table, worker);
+        return;
+    }
+    begin_json(listing);
+    worker_json(listing->json, worker);
 }
 
 int idn_ctl_assignment(struct idn_ctl *ctl)
@@ -111,19 +124,17 @@ int idn_ctl_assignment(struct idn_ctl *ctl)
     struct idn_json json;
     struct listing listing = {.json = ctl->json ? &json : NULL};
 
-    if (ctl->json) {
-        idn_json_init(&json, stdout);
-        idn_json_array(&json, NULL);
-    } else {
+    if (!ctl->json)
         idn_table_new("WORKER|STATE|JOB|MODEL|IMAGES|>DONE|>SINCE|NOTE", &listing.table);
-    }
     enum idunno_code code = idn_call_assignment(ctl->idunno, list_worker, &listing);
-    if (code == IDUNNO_OK && ctl->json)
+    if (code == IDUNNO_OK && ctl->json) {
+        begin_json(&listing);
         idn_json_end(&json);
-    else if (code == IDUNNO_OK && listing.count == 0)
+    } else if (code == IDUNNO_OK && listing.count == 0) {
         (void)puts("no workers; start idunno-worker on the hosts that hold the images");
-    else if (code == IDUNNO_OK)
+    } else if (code == IDUNNO_OK) {
         idn_table_print(listing.table, stdout);
+    }
     idn_table_destroy(&listing.table);
     return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
 }

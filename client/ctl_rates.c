@@ -21,6 +21,7 @@ struct model {
 struct listing {
     struct idn_table *state, *rates; // or
     struct idn_json *json;
+    bool begun;
     uint32_t count;
     uint32_t unmeasured; // of them: no results have come in in this reign
     uint32_t resumed;    // of those: it had some before
@@ -45,6 +46,17 @@ static void known_json(struct idn_json *json, const char *name, uint64_t value)
         idn_json_u64(json, name, value);
     else
         idn_json_null(json, name);
+}
+
+// Not before the broker has answered: who is refused prints nothing that looks like an answer.
+static void begin_json(struct listing *listing)
+{
+    if (listing->begun)
+        return;
+    listing->begun = true;
+    idn_json_init(listing->json, stdout);
+    idn_json_object(listing->json, NULL);
+    idn_json_array(listing->json, "jobs");
 }
 
 static void job_json(struct idn_json *json, const struct idunno_rate *rate)
@@ -300,6 +312,7 @@ static bool list_job(void *context, const struct idunno_rate *rate)
     listing->unwanted +=
         rate->batch > 0 && rate->pending + rate->in_flight > 0 && !(rate->wanted_share > 0);
     if (listing->json != NULL) {
+        begin_json(listing);
         job_json(listing->json, rate);
         return true;
     }
@@ -314,11 +327,7 @@ int idn_ctl_rates(struct idn_ctl *ctl)
     struct listing listing = {.json = ctl->json ? &json : NULL};
     struct idunno_pace pace;
 
-    if (ctl->json) {
-        idn_json_init(&json, stdout);
-        idn_json_object(&json, NULL);
-        idn_json_array(&json, "jobs");
-    } else {
+    if (!ctl->json) {
         idn_table_new(
             "JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT",
             &listing.state);
@@ -326,6 +335,7 @@ int idn_ctl_rates(struct idn_ctl *ctl)
     }
     enum idunno_code code = idunno_rates(ctl->idunno, list_job, &listing, &pace);
     if (code == IDUNNO_OK && ctl->json) {
+        begin_json(&listing);
         idn_json_end(&json);
         idn_json_array(&json, "models");
         for (uint32_t i = 0; i < listing.models; i++)

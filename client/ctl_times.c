@@ -13,6 +13,7 @@ struct listing {
     const char *model;       // only this one, or NULL
     struct idn_table *table; // or
     struct idn_json *json;
+    bool begun; // the models
     uint32_t count;
 };
 
@@ -90,6 +91,17 @@ static bool is_wanted(const struct listing *listing, const char *model)
     return listing->model == NULL || strcmp(listing->model, model) == 0;
 }
 
+// Not before the broker has answered: who is refused prints nothing that looks like an answer.
+static void begin_json(struct listing *listing)
+{
+    if (listing->begun)
+        return;
+    listing->begun = true;
+    idn_json_init(listing->json, stdout);
+    idn_json_object(listing->json, NULL);
+    idn_json_array(listing->json, "models");
+}
+
 static bool list_model(void *context, const struct idunno_times *times)
 {
     struct listing *listing = context;
@@ -97,10 +109,12 @@ static bool list_model(void *context, const struct idunno_times *times)
     if (!is_wanted(listing, times->model))
         return true;
     listing->count++;
-    if (listing->json != NULL)
-        model_json(listing->json, times);
-    else
+    if (listing->json == NULL) {
         model_row(listing->table, times);
+        return true;
+    }
+    begin_json(listing);
+    model_json(listing->json, times);
     return true;
 }
 
@@ -123,14 +137,13 @@ static int print_json(struct idn_ctl *ctl)
     struct idn_json json;
     struct listing models = {.model = ctl->id, .json = &json}, jobs = models;
 
-    idn_json_init(&json, stdout);
-    idn_json_object(&json, NULL);
-    idn_json_array(&json, "models");
     enum idunno_code code = idunno_times(ctl->idunno, list_model, &models);
+    if (code != IDUNNO_OK)
+        return idn_ctl_fail(ctl, code);
+    begin_json(&models);
     idn_json_end(&json);
     idn_json_array(&json, "jobs");
-    if (code == IDUNNO_OK)
-        code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
+    code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
     idn_json_end(&json);

@@ -10,6 +10,7 @@
 static struct idn_rates_page rates; // its items are given a page each
 static struct idn_rate_info job[2];
 static struct idn_times_info model[2];
+static bool refused;
 static bool repeats; // a page of times leads to itself
 static struct idn_ctl ctl;
 static char out[8000], err[2000]; // of the last run
@@ -20,7 +21,11 @@ static bool answer(
     uint64_t at = request->u.page.cursor;
 
     (void)broker;
-    if (request->type == IDN_REQUEST_RATES) {
+    if (refused && request->type != IDN_REQUEST_HELLO) {
+        ret->type = IDN_REPLY_REFUSED;
+        ret->u.refused.code = IDN_REFUSED_SLOW_DOWN;
+        (void)snprintf(ret->u.refused.text, IDN_TEXT_SIZE, "not now");
+    } else if (request->type == IDN_REQUEST_RATES) {
         ret->type = IDN_REPLY_RATES;
         ret->u.rates = rates;
         ret->u.rates.head = rates.head && at == 0;
@@ -212,6 +217,21 @@ static void test_rates_for_programs(void)
                         "\"60s\":{\"window_ms\":59500,\"jobs\":0,\"gap\":null},");
 }
 
+static void test_who_is_refused_prints_no_answer(void)
+{
+    two_jobs();
+    refused = true;
+    CHECK_INT(run(idn_ctl_rates, NULL, true), IDN_EXIT_FAILURE);
+    CHECK_STRING(out, "");
+    CHECK_CONTAINS(err, "not now");
+    CHECK_INT(run(idn_ctl_times, NULL, true), IDN_EXIT_FAILURE);
+    CHECK_STRING(out, "");
+    refused = false;
+    rates.count = 0;
+    CHECK_INT(run(idn_ctl_rates, NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "{\"jobs\":[],\"models\":[],\"workers\":3,");
+}
+
 static void test_a_head_is_missing(void)
 {
     two_jobs();
@@ -317,10 +337,10 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {CHECK_TEST(test_rates_for_people),
         CHECK_TEST(test_jobs_of_one_model), CHECK_TEST(test_what_hinders_all),
         CHECK_TEST(test_results_that_have_not_come_yet), CHECK_TEST(test_rates_for_programs),
-        CHECK_TEST(test_a_head_is_missing), CHECK_TEST(test_times_for_people),
-        CHECK_TEST(test_times_for_programs), CHECK_TEST(test_no_such_model),
-        CHECK_TEST(test_a_listing_without_an_end), CHECK_TEST(test_times_as_people_read_them),
-        CHECK_TEST(test_a_callback_stops)};
+        CHECK_TEST(test_who_is_refused_prints_no_answer), CHECK_TEST(test_a_head_is_missing),
+        CHECK_TEST(test_times_for_people), CHECK_TEST(test_times_for_programs),
+        CHECK_TEST(test_no_such_model), CHECK_TEST(test_a_listing_without_an_end),
+        CHECK_TEST(test_times_as_people_read_them), CHECK_TEST(test_a_callback_stops)};
 
     ctl.signal_fd = idn_signals_open();
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
