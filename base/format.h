@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 // Writes at most size - 1 bytes and a NUL; what does not fit is cut. size >= 1.
 void idn_format(char *text, size_t size, const char *format, ...)
@@ -19,5 +20,11 @@ void idn_format_append(char *text, size_t size, const char *format, ...)
 
 // Copies a name or sentence, cut at size - 1 bytes.
 void idn_copy_text(char *text, size_t size, const char *from);
+
+// What a counted word ends in: "%lu fact%s".
+static inline const char *idn_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 #endif

@@ -24,7 +24,7 @@ struct idn_settings {
     const char *broker_state;  // state directory; borrowed from the configuration
     const char *broker_policy; // fair-time, fifo, static
     uint64_t broker_min_free;  // bytes
-    bool mirror_required;      // broker/mirror = required: accept nothing without a standby in sync
+    bool mirror_required;      // broker/mirror = required: no jobs without a standby in sync
     // worker
     const char *worker_name;      // "" : hostname/instance
     const char *worker_engine;    // onednn, darknet, replay

@@ -130,6 +130,16 @@ static int map_core(const struct idn_core_config *config, struct idn_core **ret,
     return 0;
 }
 
+// One that is too long to be told is not told.
+static void put_peer_address(const struct idn_settings *settings, char ret[static IDN_NAME_SIZE])
+{
+    const char *host = settings->host[settings->broker_letter == 'a' ? 1 : 0];
+
+    if (*host == '\0' ||
+        snprintf(ret, IDN_NAME_SIZE, "%s:%" PRIu32, host, settings->port_clients) >= IDN_NAME_SIZE)
+        *ret = '\0';
+}
+
 int idn_start_core(const struct idn_settings *settings, const struct idn_registry *registry,
     struct idn_core **ret, size_t *ret_bytes, struct idn_reason *reason)
 {
@@ -153,6 +163,7 @@ int idn_start_core(const struct idn_settings *settings, const struct idn_registr
     bool known = idn_policy_named(settings->broker_policy, &config.policy);
     IDN_ASSERT(known);
     name_broker(settings->broker_letter, config.broker);
+    put_peer_address(settings, config.peer_address);
     int error = idn_start_random(&config.seed, reason);
     if (error == 0)
         error = map_core(&config, ret, ret_bytes, reason);

@@ -37,6 +37,11 @@ static void notify(struct idunno *idunno, enum idunno_notice notice, const char 
         idunno->on_notice(idunno->context, notice, sentence);
 }
 
+static bool has_heard(const struct idunno *idunno, uint32_t broker)
+{
+    return (idunno->heard >> broker & 1) != 0;
+}
+
 // What is the matter with two brokers: both are silent, or one of them answers that it is not the
 // active one.
 static void put_lost_of_two(const struct idunno *idunno, char *sentence, size_t size)
@@ -45,17 +50,22 @@ static void put_lost_of_two(const struct idunno *idunno, char *sentence, size_t 
     const struct idn_session *session = &idunno->session;
     uint32_t silent = (session->silent & 1) != 0 ? 0 : 1;
 
-    if (!session->refused || session->silent == 3)
+    if ((!session->refused || session->silent == 3) && (idunno->heard == 0 || idunno->heard == 3))
         (void)snprintf(sentence, size, "%s %s and %s, trying again",
-            idunno->heard ? "lost the brokers at" : "no answer yet from", link->address[0],
+            idunno->heard != 0 ? "lost the brokers at" : "no answer yet from", link->address[0],
             link->address[1]);
+    else if (!session->refused || session->silent == 3)
+        (void)snprintf(sentence, size,
+            "lost the broker at %s, and no answer yet from %s, trying again",
+            link->address[has_heard(idunno, 0) ? 0 : 1],
+            link->address[has_heard(idunno, 0) ? 1 : 0]);
     else if (session->silent == 0)
         (void)snprintf(sentence, size, "no broker is active (%s), trying again",
             session->refusal.u.refused.text);
     else
         (void)snprintf(sentence, size,
             "%s the broker at %s, and the one at %s is not active (%s), trying again",
-            idunno->heard ? "lost" : "no answer yet from", link->address[silent],
+            has_heard(idunno, silent) ? "lost" : "no answer yet from", link->address[silent],
             link->address[1 - silent], session->refusal.u.refused.text);
 }
 
@@ -72,7 +82,7 @@ static void tell_lost(struct idunno *idunno)
             idunno->session.refusal.u.refused.text);
     else
         (void)snprintf(sentence, sizeof(sentence), "%s %s, trying again",
-            idunno->heard ? "lost the broker at" : "no answer yet from", link->address[0]);
+            has_heard(idunno, 0) ? "lost the broker at" : "no answer yet from", link->address[0]);
     notify(idunno, IDUNNO_LOST, sentence);
     idunno->said_lost = true;
 }
@@ -94,7 +104,6 @@ static void tell_answered(struct idunno *idunno)
     uint32_t broker = idunno->session.broker;
     bool served = is_served(idunno), moved = served && idunno->served && broker != idunno->server;
 
-    idunno->heard = true;
     if (served)
         idunno->server = broker;
     idunno->served |= served;
@@ -166,6 +175,7 @@ static enum outcome drain(struct idunno *idunno, uint32_t broker)
         struct idn_session_event event = {
             .type = IDN_SESSION_REPLY, .u.reply = {.broker = broker, .message = &reply}};
         int error = idn_decode_reply(idunno->codec, data, size, &reply, &reason);
+        idunno->heard |= (uint32_t)1 << broker;
         if (error == 0)
             outcome = step(idunno, &event);
         else

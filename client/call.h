@@ -18,7 +18,7 @@ struct idunno {
     int stop_fd;
     void (*on_notice)(void *context, enum idunno_notice notice, const char *sentence);
     void *context;
-    bool heard;       // any answer since the handle was opened
+    uint32_t heard;   // brokers that have said anything to this handle, a bit each
     bool said_lost;   // IDUNNO_LOST, and nothing of IDUNNO_BACK and IDUNNO_MOVED since
     bool served;      // `server` is known
     uint32_t server;  // the broker that answered last as the active one

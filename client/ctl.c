@@ -190,6 +190,8 @@ static int print_and_end(const struct line *line)
         (void)printf("%s %s\n", IDN_CTL, idunno_version());
     else if (line->command != NULL)
         idn_ctl_print_command_help(line->command);
+    else if (line->group != NULL)
+        idn_ctl_print_group_help(line->group);
     else
         idn_ctl_print_help();
     return idn_program_end(IDN_CTL, IDN_EXIT_OK);

@@ -1,6 +1,8 @@
 // idunno-ctl switch, bootstrap: what an operator tells a broker by hand.
 #include "client/ctl_brokers.h"
 
+#include "base/format.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -176,8 +178,9 @@ static int begin_reign(struct idn_ctl *ctl, struct idn_ctl_broker *learner)
     learner->code = idn_call(learner->idunno, &request, NULL);
     if (learner->code != IDUNNO_OK || refresh(learner) != IDUNNO_OK)
         return fail(ctl, learner);
-    (void)printf("broker %s begins with what it has: %" PRIu64 " facts, %u jobs; it is %s\n",
-        learner->status.broker, learner->status.facts, learner->status.jobs_known,
+    (void)printf("broker %s begins with what it has: %" PRIu64 " fact%s, %u job%s; it is %s\n",
+        learner->status.broker, learner->status.facts, idn_plural(learner->status.facts),
+        learner->status.jobs_known, idn_plural(learner->status.jobs_known),
         idn_role_name(learner->status.role));
     return IDN_EXIT_OK;
 }

@@ -43,13 +43,16 @@ static const struct idn_ctl_command commands[] = {
         "  broker version role epoch uptime_ms policy workers workers_busy jobs_open jobs_known\n"
         "  images_pending images_in_flight images_per_s facts store_bytes free_bytes disk_low\n"
         "  damaged_row  null, or the first row of its store that could not be read\n"
+        "  workers_drained refuses_jobs (mirror = required, and no standby is in sync)\n"
         "  peer     null, or how it sees the other broker: broker role epoch in_sight exchanged\n"
         "           in_sync silent_ms lag_facts\n"
+        "  remark   null, or what is wrong between two brokers that both answer\n"
         "  brokers  of each broker: address, problem (null, or why it does not answer), and the\n"
         "           members above\n"
-        "Exit status: 1 when no broker answers.\n"},
+        "An epoch 0- is none yet. Exit status: 1 when no broker answers.\n"},
     {"jobs", NULL, BIT(JSON) | BIT(ALL), false, idn_ctl_jobs,
         "open jobs; --all: the ended ones too",
+        "In the order of submission; WEIGHT is shown when one of them has another than 1.\n\n"
         "JSON: an array of objects with the members\n" JOB_FIELDS},
     {"job", "ID", BIT(JSON), false, idn_ctl_job, "one job in full", "JSON members:\n" JOB_FIELDS},
     {"why", "ID", BIT(JSON), false, idn_ctl_why, "why a job waits, or how fast it is",
@@ -63,9 +66,17 @@ static const struct idn_ctl_command commands[] = {
         "images_left\n"
         "state is uploading, and model null, while a list is uploaded and no job yet.\n"},
     {"workers", NULL, BIT(JSON), false, idn_ctl_workers, "workers, and what each is doing",
+        "  MODELS, DATA SETS  how many it holds the same as the broker, of those that the broker\n"
+        "                     has registered and can use; without a data set it can only work on\n"
+        "                     lists that clients upload\n"
+        "  draining           gets nothing new, finishes what it has begun; then drained\n"
+        "  drained, not here  names that are drained while no worker has them; in JSON their "
+        "state\n"
+        "                     is away, and all but name and note means nothing\n\n"
         "JSON: an array of objects with the members\n"
         "  name state threads class job lease_first lease_count lease_done leases images_done\n"
-        "  images_per_s silent_ms models_ready models_refused note\n"
+        "  images_per_s silent_ms models_ready models_lacking datasets_ready datasets_lacking\n"
+        "  note\n"
         "job is null for a worker without a lease.\n"},
     {"rates", NULL, BIT(JSON), false, idn_ctl_rates, "how fast open jobs get on, and how equally",
         "Images a second, and tasks (batches) a minute: over the last 10 s and 60 s; since the "
@@ -112,8 +123,10 @@ static const struct idn_ctl_command commands[] = {
         "taken\n"
         "back; alone: a process died with this image; returned: from a worker that fell silent.\n"},
     {"models", NULL, BIT(JSON), false, idn_ctl_models, "models that the cluster knows",
+        "FROM: what the batch comes from: the broker's configuration, or idunno-ctl batch (then\n"
+        "the configuration's in brackets; idunno-ctl batch MODEL default returns to it).\n\n"
         "JSON: an array of objects with the members\n"
-        "  name digest batch workers path problem\n"
+        "  name digest batch batch_configured batch_set workers path problem\n"
         "digest is null when there is a problem.\n"},
     {"datasets", NULL, BIT(JSON), false, idn_ctl_datasets, "data sets that the cluster knows",
         "JSON: an array of objects with the members\n"
@@ -145,17 +158,18 @@ static const struct idn_ctl_command commands[] = {
         "Of one job, or of all. JSON: an array of objects with the members\n"
         "  job model dataset images\n"
         "dataset is null for an uploaded list; images: their indexes.\n"},
-    {"quarantine retry", "ID", 0, false, idn_ctl_quarantine_retry,
+    {"quarantine retry", "ID", BIT(JSON), false, idn_ctl_quarantine_retry,
         "lets such images of a job be tried again",
         "For example when the file was repaired or the workers were. A job that had finished is\n"
-        "open again until these images have results.\n"},
+        "open again until these images have results. JSON members: job images (that left it).\n"},
     {"weight", "ID N", BIT(JSON), false, idn_ctl_weight, "sets a job's share, 1 to 1000",
         "A job of weight 2 completes two tasks while one of weight 1 completes one; usual is 1.\n"
         "It counts from now on. JSON members: job weight durable.\n"
         "durable: by how many brokers it is stored.\n"},
     {"batch", "MODEL [N]", BIT(JSON), false, idn_ctl_batch, "shows or sets the images a task",
-        "N, 1 to 10000, applies to tasks that are given out from now on, also of open jobs. Jobs\n"
-        "complete tasks at equal rates, so a smaller batch of a model makes its jobs slower.\n"
+        "N, 1 to 10000, or default (what the configuration says), applies to tasks that are given\n"
+        "out from now on, also of open jobs. Jobs complete tasks at equal rates, so a smaller\n"
+        "batch of a model makes its jobs slower.\n"
         "JSON members: model batch durable.\n"
         "durable: by how many brokers it is stored; null when it was only shown.\n"},
     {"drain", "WORKER", BIT(JSON), false, idn_ctl_drain, "gives a worker nothing new",
@@ -230,6 +244,19 @@ static bool is_group(const char *word)
         if (word_of(&commands[i], word) != NULL)
             return true;
     return false;
+}
+
+void idn_ctl_print_group_help(const char *group)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (word_of(&commands[i], group) != NULL) {
+            if (!first)
+                (void)putchar('\n');
+            first = false;
+            idn_ctl_print_command_help(&commands[i]);
+        }
 }
 
 void idn_ctl_list_group(const char *group, char *text, size_t size)

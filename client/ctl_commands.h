@@ -40,5 +40,6 @@ void idn_ctl_list_group(const char *group, char *text, size_t size);
 
 void idn_ctl_print_help(void);
 void idn_ctl_print_command_help(const struct idn_ctl_command *command);
+void idn_ctl_print_group_help(const char *group); // of each of its commands
 
 #endif

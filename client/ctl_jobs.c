@@ -4,8 +4,11 @@
 #include "client/human.h"
 #include "client/table.h"
 
+#include "base/assert.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WAIT_STEP_MS = 20000, AGAIN_MS = 1000 };
@@ -22,58 +25,84 @@ static const char *images_of(const struct idunno_info *info)
 
 // ---- jobs
 
+// All of them are kept until the last one came: the broker lists the newest first.
 struct listing {
-    struct idn_table *table; // or
-    struct idn_json *json;
-    uint32_t count;
+    struct idunno_info *job; // owned
+    size_t count, room;
+    bool weighted; // one of them has another weight than 1
 };
 
-static void list_job(void *context, const struct idn_job_info *job)
+static void keep(void *context, const struct idn_job_info *job)
 {
     struct listing *listing = context;
-    struct idunno_info info;
 
-    idn_call_info(job, &info);
-    listing->count++;
-    if (listing->json != NULL) {
-        idn_json_object(listing->json, NULL);
-        idn_job_json(listing->json, &info);
-        idn_json_end(listing->json);
-        return;
+    if (listing->count == listing->room) {
+        listing->room = 2 * listing->room + 16;
+        listing->job = realloc(listing->job, listing->room * sizeof(*listing->job));
+        IDN_ASSERT(listing->job != NULL);
     }
-    idn_table_cell(listing->table, "%.8s", info.job.id);
-    idn_table_cell(listing->table, "%s", idn_job_state_text(&info));
-    idn_table_cell(listing->table, "%s", info.model);
-    idn_table_cell(listing->table, "%s", images_of(&info));
-    idn_table_cell(listing->table, "%s", idn_human_count(idn_job_images(&info)).text);
-    idn_table_cell(listing->table, "%s", idn_human_count(done_of(&info)).text);
-    idn_table_cell(listing->table, "%s", idn_human_count(idn_job_failed(&info)).text);
-    idn_table_cell(listing->table, "%s",
-        idn_human_rate(info.state == IDUNNO_OPEN ? info.images_per_s : idn_job_rate(&info)).text);
-    idn_table_cell(listing->table, "%s", idn_human_duration(info.elapsed_ms).text);
-    idn_table_cell(listing->table, "%s", info.client);
+    idn_call_info(job, &listing->job[listing->count]);
+    listing->weighted |= listing->job[listing->count++].weight != 1;
+}
+
+static void job_row(struct idn_table *table, const struct idunno_info *info, bool weighted)
+{
+    idn_table_cell(table, "%.8s", info->job.id);
+    idn_table_cell(table, "%s", idn_job_state_text(info));
+    idn_table_cell(table, "%s", info->model);
+    idn_table_cell(table, "%s", images_of(info));
+    if (weighted)
+        idn_table_cell(table, "%" PRIu32, info->weight);
+    idn_table_cell(table, "%s", idn_human_count(idn_job_images(info)).text);
+    idn_table_cell(table, "%s", idn_human_count(done_of(info)).text);
+    idn_table_cell(table, "%s", idn_human_count(idn_job_failed(info)).text);
+    idn_table_cell(table, "%s",
+        idn_human_rate(info->state == IDUNNO_OPEN ? info->images_per_s : idn_job_rate(info)).text);
+    idn_table_cell(table, "%s", idn_human_duration(info->elapsed_ms).text);
+    idn_table_cell(table, "%s", info->client);
+}
+
+static void print_jobs(const struct listing *listing)
+{
+    struct idn_table *table;
+
+    idn_table_new(
+        listing->weighted
+            ? "JOB|STATE|MODEL|DATASET|>WEIGHT|>IMAGES|>DONE|>FAILED|>IMAGES/S|>TIME|CLIENT"
+            : "JOB|STATE|MODEL|DATASET|>IMAGES|>DONE|>FAILED|>IMAGES/S|>TIME|CLIENT",
+        &table);
+    for (size_t i = listing->count; i-- > 0;)
+        job_row(table, &listing->job[i], listing->weighted);
+    idn_table_print(table, stdout);
+    idn_table_destroy(&table);
+}
+
+static void jobs_json(const struct listing *listing)
+{
+    struct idn_json json;
+
+    idn_json_init(&json, stdout);
+    idn_json_array(&json, NULL);
+    for (size_t i = listing->count; i-- > 0;) {
+        idn_json_object(&json, NULL);
+        idn_job_json(&json, &listing->job[i]);
+        idn_json_end(&json);
+    }
+    idn_json_end(&json);
 }
 
 int idn_ctl_jobs(struct idn_ctl *ctl)
 {
-    struct idn_json json;
-    struct listing listing = {.json = ctl->json ? &json : NULL};
+    struct listing listing = {0};
+    enum idunno_code code = idn_call_jobs(ctl->idunno, ctl->all, keep, &listing);
 
-    if (ctl->json) {
-        idn_json_init(&json, stdout);
-        idn_json_array(&json, NULL);
-    } else {
-        idn_table_new(
-            "JOB|STATE|MODEL|DATASET|>IMAGES|>DONE|>FAILED|>IMAGES/S|>TIME|CLIENT", &listing.table);
-    }
-    enum idunno_code code = idn_call_jobs(ctl->idunno, ctl->all, list_job, &listing);
     if (code == IDUNNO_OK && ctl->json)
-        idn_json_end(&json);
+        jobs_json(&listing);
     else if (code == IDUNNO_OK && listing.count == 0)
         (void)puts(ctl->all ? "no jobs" : "no open jobs; --all lists those that have ended too");
     else if (code == IDUNNO_OK)
-        idn_table_print(listing.table, stdout);
-    idn_table_destroy(&listing.table);
+        print_jobs(&listing);
+    free(listing.job);
     return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
 }
 

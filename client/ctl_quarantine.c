@@ -134,6 +134,17 @@ int idn_ctl_quarantine_list(struct idn_ctl *ctl)
 
 // ---- retry
 
+static void retry_json(const struct idunno_info *info)
+{
+    struct idn_json json;
+
+    idn_json_init(&json, stdout);
+    idn_json_object(&json, NULL);
+    idn_json_string(&json, "job", info->job.id);
+    idn_json_u64(&json, "images", info->quarantined);
+    idn_json_end(&json);
+}
+
 int idn_ctl_quarantine_retry(struct idn_ctl *ctl)
 {
     struct idunno_info info;
@@ -143,7 +154,9 @@ int idn_ctl_quarantine_retry(struct idn_ctl *ctl)
         code = idunno_retry(ctl->idunno, &info.job);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
-    if (info.quarantined == 0)
+    if (ctl->json)
+        retry_json(&info);
+    else if (info.quarantined == 0)
         (void)printf("no image of job %.8s is in quarantine\n", info.job.id);
     else
         (void)printf("job %.8s: %s image%s left the quarantine and will be tried again\n",

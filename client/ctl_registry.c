@@ -9,12 +9,11 @@
 struct listing {
     struct idn_table *table; // or
     struct idn_json *json;
-    const char *count_name; // of the JSON member: "batch" or "images"
+    bool models; // or data sets
     uint32_t count;
 };
 
-static void entry_json(
-    struct idn_json *json, const char *count_name, const struct idn_entry_info *entry)
+static void entry_json(struct idn_json *json, bool is_model, const struct idn_entry_info *entry)
 {
     char digest[IDN_SHA256_HEX_SIZE];
 
@@ -25,7 +24,11 @@ static void entry_json(
         idn_json_string(json, "digest", digest);
     else
         idn_json_null(json, "digest");
-    idn_json_u64(json, count_name, entry->count);
+    idn_json_u64(json, is_model ? "batch" : "images", entry->count);
+    if (is_model) {
+        idn_json_u64(json, "batch_configured", entry->configured);
+        idn_json_bool(json, "batch_set", entry->is_set);
+    }
     idn_json_u64(json, "workers", entry->workers);
     idn_json_string(json, "path", entry->path);
     idn_json_string(json, "problem", entry->problem);
@@ -39,23 +42,27 @@ static void list_entry(void *context, const struct idn_entry_info *entry)
 
     listing->count++;
     if (listing->json != NULL) {
-        entry_json(listing->json, listing->count_name, entry);
+        entry_json(listing->json, listing->models, entry);
         return;
     }
     idn_sha256_to_hex(&entry->digest, digest);
     idn_table_cell(listing->table, "%s", entry->name);
     idn_table_cell(listing->table, "%s", idn_human_count(entry->count).text);
+    if (listing->models && entry->is_set)
+        idn_table_cell(listing->table, "set (%s)", idn_human_count(entry->configured).text);
+    else if (listing->models)
+        idn_table_cell(listing->table, "configured");
     idn_table_cell(listing->table, "%u", entry->workers);
     idn_table_cell(listing->table, "%.12s", entry->problem[0] == '\0' ? digest : "-");
     idn_table_cell(listing->table, "%s", entry->path);
     idn_table_cell(listing->table, "%s", entry->problem);
 }
 
-static int list_entries(struct idn_ctl *ctl, uint32_t type, const char *headings,
-    const char *count_name, const char *none)
+static int list_entries(struct idn_ctl *ctl, uint32_t type, const char *headings, const char *none)
 {
     struct idn_json json;
-    struct listing listing = {.json = ctl->json ? &json : NULL, .count_name = count_name};
+    struct listing listing = {
+        .json = ctl->json ? &json : NULL, .models = type == IDN_REQUEST_MODELS};
 
     if (ctl->json) {
         idn_json_init(&json, stdout);
@@ -76,12 +83,12 @@ static int list_entries(struct idn_ctl *ctl, uint32_t type, const char *headings
 
 int idn_ctl_models(struct idn_ctl *ctl)
 {
-    return list_entries(ctl, IDN_REQUEST_MODELS, "MODEL|>BATCH|>WORKERS|DIGEST|CFG|PROBLEM",
-        "batch", "no models; register one in the broker's configuration");
+    return list_entries(ctl, IDN_REQUEST_MODELS, "MODEL|>BATCH|FROM|>WORKERS|DIGEST|CFG|PROBLEM",
+        "no models; register one in the broker's configuration");
 }
 
 int idn_ctl_datasets(struct idn_ctl *ctl)
 {
     return list_entries(ctl, IDN_REQUEST_DATASETS, "DATASET|>IMAGES|>WORKERS|DIGEST|LIST|PROBLEM",
-        "images", "no data sets; register one in the broker's configuration");
+        "no data sets; register one in the broker's configuration");
 }

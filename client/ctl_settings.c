@@ -3,10 +3,20 @@
 #include "client/ctl.h"
 #include "client/human.h"
 
+#include "base/format.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
+
+// The end of a sentence about what was set; durable 0: nothing was.
+static int end_told(const struct idn_ctl *ctl, uint32_t durable)
+{
+    bool lacks = durable == 1 && ctl->cluster.brokers > 1;
+
+    (void)printf("%s\n", lacks ? " (stored by one broker only)" : "");
+    return IDN_EXIT_OK;
+}
 
 // ---- weight
 
@@ -36,10 +46,10 @@ static void tell_weight(const struct idunno_info *info, uint32_t before)
     const char *rest = info->state == IDUNNO_OPEN ? "" : "; it has ended, so that changes nothing";
 
     if (info->weight == before)
-        (void)printf("job %.8s has weight %s, as before%s\n", info->job.id,
+        (void)printf("job %.8s has weight %s, as before%s", info->job.id,
             idn_human_count(info->weight).text, rest);
     else
-        (void)printf("job %.8s has weight %s now, %s before%s\n", info->job.id,
+        (void)printf("job %.8s has weight %s now, %s before%s", info->job.id,
             idn_human_count(info->weight).text, idn_human_count(before).text, rest);
 }
 
@@ -59,11 +69,12 @@ int idn_ctl_weight(struct idn_ctl *ctl)
         code = idunno_find(ctl->idunno, info.job.id, &info);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
-    if (ctl->json)
+    if (ctl->json) {
         weight_json(&info, durable);
-    else
-        tell_weight(&info, before);
-    return IDN_EXIT_OK;
+        return IDN_EXIT_OK;
+    }
+    tell_weight(&info, before);
+    return end_told(ctl, durable);
 }
 
 // ---- batch
@@ -71,7 +82,8 @@ int idn_ctl_weight(struct idn_ctl *ctl)
 struct models {
     const char *names[IDN_MODELS_MAX];
     char name[IDN_MODELS_MAX][IDN_NAME_SIZE];
-    uint32_t batch[IDN_MODELS_MAX];
+    uint32_t batch[IDN_MODELS_MAX], configured[IDN_MODELS_MAX];
+    bool is_set[IDN_MODELS_MAX];
     size_t count;
 };
 
@@ -83,6 +95,8 @@ static void note_model(void *context, const struct idn_entry_info *entry)
         return;
     (void)snprintf(models->name[models->count], IDN_NAME_SIZE, "%s", entry->name);
     models->names[models->count] = models->name[models->count];
+    models->configured[models->count] = entry->configured;
+    models->is_set[models->count] = entry->is_set;
     models->batch[models->count++] = entry->count;
 }
 
@@ -119,21 +133,20 @@ static enum idunno_code set_batch(struct idn_ctl *ctl, uint32_t *ret_durable)
     return idn_call_set(ctl->idunno, NULL, key, ctl->value, ret_durable);
 }
 
-static int tell_batch(const struct idn_ctl *ctl, uint32_t before, uint64_t batch, uint32_t durable)
+static void tell_batch(
+    const struct idn_ctl *ctl, const struct models *models, size_t at, uint64_t batch)
 {
-    if (ctl->json) {
-        batch_json(ctl->id, batch, durable);
-        return IDN_EXIT_OK;
-    }
-    (void)printf(
-        "%s: %s image%s a task", ctl->id, idn_human_count(batch).text, batch == 1 ? "" : "s");
-    if (durable == 0)
-        (void)putchar('\n');
-    else if (batch == before)
-        (void)puts(", as before");
-    else
-        (void)printf(" from now on, %s before\n", idn_human_count(before).text);
-    return IDN_EXIT_OK;
+    uint32_t before = models->batch[at];
+
+    (void)printf("%s: %s image%s a task", ctl->id, idn_human_count(batch).text, idn_plural(batch));
+    if (ctl->value != NULL && batch == before)
+        (void)printf(", as before");
+    else if (ctl->value != NULL)
+        (void)printf(" from now on, %s before", idn_human_count(before).text);
+    else if (models->is_set[at])
+        (void)printf(", set by idunno-ctl batch; the configuration says %s, and idunno-ctl batch "
+                     "%s default returns to that",
+            idn_human_count(models->configured[at]).text, ctl->id);
 }
 
 int idn_ctl_batch(struct idn_ctl *ctl)
@@ -143,7 +156,10 @@ int idn_ctl_batch(struct idn_ctl *ctl)
     uint32_t durable = 0;
     size_t at = 0;
 
-    if (ctl->value != NULL && !take_number(ctl->value, "batch", IDN_BATCH_MAX, &batch))
+    bool by_default = ctl->value != NULL && strcmp(ctl->value, "default") == 0;
+
+    if (ctl->value != NULL && !by_default &&
+        !take_number(ctl->value, "batch", IDN_BATCH_MAX, &batch))
         return IDN_EXIT_USAGE;
     enum idunno_code code = idn_call_entries(ctl->idunno, IDN_REQUEST_MODELS, note_model, &models);
     while (at < models.count && strcmp(models.name[at], ctl->id) != 0)
@@ -154,8 +170,14 @@ int idn_ctl_batch(struct idn_ctl *ctl)
         code = set_batch(ctl, &durable);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
-    return tell_batch(
-        ctl, models.batch[at], ctl->value != NULL ? batch : models.batch[at], durable);
+    if (by_default || ctl->value == NULL)
+        batch = by_default ? models.configured[at] : models.batch[at];
+    if (ctl->json) {
+        batch_json(ctl->id, batch, durable);
+        return IDN_EXIT_OK;
+    }
+    tell_batch(ctl, &models, at, batch);
+    return end_told(ctl, durable);
 }
 
 // ---- drain, undrain
@@ -170,7 +192,8 @@ static void note_worker(void *context, const struct idn_worker_info *worker)
 {
     struct sought *sought = context;
 
-    if (strcmp(worker->name, sought->name) != 0 || worker->state == IDN_WORKER_DEAD)
+    if (strcmp(worker->name, sought->name) != 0 || worker->state == IDN_WORKER_DEAD ||
+        worker->state == IDN_WORKER_AWAY)
         return;
     sought->found = true;
     sought->leases = worker->leases;
@@ -216,12 +239,15 @@ static int set_drain(struct idn_ctl *ctl, bool drained)
         code = idn_call_workers(ctl->idunno, note_worker, &sought);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
-    if (ctl->json)
+    if (ctl->json) {
         drain_json(&sought, drained, durable);
-    else
-        (void)printf(
-            "worker %s %s\n", sought.name, drained ? drained_text(&sought) : "gets work again");
-    return IDN_EXIT_OK;
+        return IDN_EXIT_OK;
+    }
+    (void)printf("worker %s %s", sought.name,
+        drained        ? drained_text(&sought)
+        : sought.found ? "gets work again"
+                       : "gets work when it comes");
+    return end_told(ctl, durable);
 }
 
 int idn_ctl_drain(struct idn_ctl *ctl)

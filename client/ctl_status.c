@@ -3,8 +3,11 @@
 #include "client/ctl_brokers.h"
 #include "client/human.h"
 
+#include "base/format.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *role_text(uint32_t role)
 {
@@ -36,8 +39,8 @@ static void print_peer(const struct idn_peer_info *peer)
     }
     (void)snprintf(name, sizeof(name), "%s, %s", peer->broker, idn_role_name(peer->role));
     if (peer->lag_facts > 0)
-        (void)snprintf(
-            behind, sizeof(behind), ", %s facts behind", idn_human_count(peer->lag_facts).text);
+        (void)snprintf(behind, sizeof(behind), ", %s fact%s behind",
+            idn_human_count(peer->lag_facts).text, idn_plural(peer->lag_facts));
     if (!peer->in_sight)
         idn_ctl_line("peer", "%s when it was last heard, %s ago%s", name,
             idn_human_duration(peer->silent_ms).text, behind);
@@ -52,8 +55,18 @@ static void print_peer(const struct idn_peer_info *peer)
 static void print_work(const struct idn_status_info *status)
 {
     idn_ctl_line("policy", "%s", status->policy);
-    idn_ctl_line("workers", "%u, %u of them busy", status->workers, status->workers_busy);
-    idn_ctl_line("jobs", "%u open, %u known", status->jobs_open, status->jobs_known);
+    if (status->workers_drained == 0)
+        idn_ctl_line("workers", "%u, %u of them busy", status->workers, status->workers_busy);
+    else if (status->workers_drained < status->workers)
+        idn_ctl_line("workers", "%u, %u of them busy, %u drained", status->workers,
+            status->workers_busy, status->workers_drained);
+    else
+        idn_ctl_line(
+            "workers", "%u; all workers are drained, see idunno-ctl undrain", status->workers);
+    idn_ctl_line("jobs", "%u open, %u known%s", status->jobs_open, status->jobs_known,
+        status->refuses_jobs ? "; others are refused while no standby is in sync (mirror = "
+                               "required)"
+                             : "");
     idn_ctl_line("images", "%s waiting, %s being computed, %s/s in the last 10 s",
         idn_human_count(status->images_pending).text,
         idn_human_count(status->images_in_flight).text, idn_human_rate(status->images_per_s).text);
@@ -64,13 +77,14 @@ static void print_status(const struct idn_ctl_broker *broker)
     const struct idn_status_info *status = &broker->status;
 
     idn_ctl_line("broker", "%s (%s), %s", status->broker, status->version, role_text(status->role));
-    idn_ctl_line("running", "%s, epoch %s, at %s", idn_human_duration(status->uptime_ms).text,
-        idn_ctl_epoch(status->epoch).text, broker->address);
+    idn_ctl_line("running", "%s, %s%s, at %s", idn_human_duration(status->uptime_ms).text,
+        status->epoch.counter == 0 ? "no epoch yet" : "epoch ",
+        status->epoch.counter == 0 ? "" : idn_ctl_epoch(status->epoch).text, broker->address);
     print_peer(&status->peer);
     if (idn_ctl_reigns(broker))
         print_work(status);
     idn_ctl_line("store", "%s fact%s in %s; %s free on its disk%s",
-        idn_human_count(status->facts).text, status->facts == 1 ? "" : "s",
+        idn_human_count(status->facts).text, idn_plural(status->facts),
         idn_human_bytes(status->store_bytes).text, idn_human_bytes(status->free_bytes).text,
         status->disk_low ? ", which is too little: nothing is taken on" : "");
     if (status->damaged_row != 0)
@@ -80,8 +94,63 @@ static void print_status(const struct idn_ctl_broker *broker)
             status->damaged_row);
 }
 
-static void print_all(const struct idn_ctl_brokers *brokers)
+// ---- what neither broker can say
+
+// A broker's name is its host's, a slash and its letter, or its letter.
+static char letter_of(const char *broker)
 {
+    size_t length = strlen(broker);
+
+    return length == 0 ? '?' : broker[length - 1];
+}
+
+struct remark {
+    char text[300];
+};
+
+// Of two that both answer: what is wrong between them; "" when nothing is.
+static struct remark remark_on(const struct idn_ctl *ctl, const struct idn_ctl_brokers *brokers)
+{
+    const struct idn_ctl_broker *one = &brokers->item[0], *two = &brokers->item[1];
+    const char *first = one->status.broker, *second = two->status.broker;
+    struct remark remark = {""};
+    size_t size = sizeof(remark.text);
+
+    if (brokers->count < 2 || one->code != IDUNNO_OK || two->code != IDUNNO_OK)
+        return remark;
+    char letter = letter_of(first);
+    if (strcmp(first, second) == 0)
+        (void)snprintf(remark.text, size,
+            "both addresses answer as broker %s: they lead to one broker, or both have the letter "
+            "%c (one of two needs --letter b)",
+            first, letter);
+    else if (letter == letter_of(second))
+        (void)snprintf(remark.text, size,
+            "both call themselves %c: one of the two needs --letter %c", letter,
+            letter == 'a' ? 'b' : 'a');
+    else if (idn_ctl_reigns(one) && idn_ctl_reigns(two))
+        (void)snprintf(remark.text, size,
+            "two brokers reign: %s goes on when they hear each other again; see port_mirror (%u) "
+            "and firewalls",
+            idn_epoch_compare(one->status.epoch, two->status.epoch) > 0 ? first : second,
+            ctl->cluster.settings.port_mirror);
+    else if (!one->status.peer.configured || !two->status.peer.configured)
+        (void)snprintf(remark.text, size,
+            "both brokers answer, but %s knows of no other one: it needs cluster/b in its "
+            "configuration, and a restart",
+            one->status.peer.configured ? second : first);
+    else if (!one->status.peer.in_sight || !two->status.peer.in_sight)
+        (void)snprintf(remark.text, size,
+            "both brokers answer, but do not hear each other: see port_mirror (%u), letters and "
+            "firewalls",
+            ctl->cluster.settings.port_mirror);
+    return remark;
+}
+
+static void print_all(const struct idn_ctl *ctl, const struct idn_ctl_brokers *brokers)
+{
+    struct remark remark = remark_on(ctl, brokers);
+
     for (uint32_t i = 0; i < brokers->count; i++) {
         const struct idn_ctl_broker *broker = &brokers->item[i];
         if (i > 0)
@@ -91,6 +160,8 @@ static void print_all(const struct idn_ctl_brokers *brokers)
         else
             idn_ctl_line("broker", "%s", idunno_error(broker->idunno));
     }
+    if (remark.text[0] != '\0')
+        (void)printf("\n%s\n", remark.text);
 }
 
 // ---- for programs
@@ -139,6 +210,8 @@ static void put_members(struct idn_json *json, const struct idn_status_info *sta
         idn_json_u64(json, "damaged_row", status->damaged_row);
     else
         idn_json_null(json, "damaged_row");
+    idn_json_u64(json, "workers_drained", status->workers_drained);
+    idn_json_bool(json, "refuses_jobs", status->refuses_jobs);
     put_peer(json, &status->peer);
 }
 
@@ -155,14 +228,19 @@ static void put_broker(struct idn_json *json, const struct idn_ctl_broker *broke
     idn_json_end(json);
 }
 
-static void print_json(
-    const struct idn_ctl_brokers *brokers, const struct idn_ctl_broker *spokesman)
+static void print_json(const struct idn_ctl *ctl, const struct idn_ctl_brokers *brokers,
+    const struct idn_ctl_broker *spokesman)
 {
+    struct remark remark = remark_on(ctl, brokers);
     struct idn_json json;
 
     idn_json_init(&json, stdout);
     idn_json_object(&json, NULL);
     put_members(&json, &spokesman->status);
+    if (remark.text[0] == '\0')
+        idn_json_null(&json, "remark");
+    else
+        idn_json_string(&json, "remark", remark.text);
     idn_json_array(&json, "brokers");
     for (uint32_t i = 0; i < brokers->count; i++)
         put_broker(&json, &brokers->item[i]);
@@ -180,9 +258,9 @@ int idn_ctl_status(struct idn_ctl *ctl)
         if (spokesman == NULL)
             spokesman = brokers.item[0].code == IDUNNO_OK ? &brokers.item[0] : &brokers.item[1];
         if (ctl->json)
-            print_json(&brokers, spokesman);
+            print_json(ctl, &brokers, spokesman);
         else
-            print_all(&brokers);
+            print_all(ctl, &brokers);
     }
     idn_ctl_close_brokers(&brokers);
     return status;

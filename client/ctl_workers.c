@@ -4,13 +4,17 @@
 #include "client/human.h"
 #include "client/table.h"
 
+#include "base/assert.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+// All of them are kept until the last one came: they are shown in the order of their names.
 struct listing {
-    struct idn_table *table; // or
-    struct idn_json *json;
-    uint32_t count;
+    struct idn_worker_info *worker; // owned
+    size_t count, room;
 };
 
 static void worker_json(struct idn_json *json, const struct idn_worker_info *worker)
@@ -36,7 +40,9 @@ static void worker_json(struct idn_json *json, const struct idn_worker_info *wor
     idn_json_double(json, "images_per_s", worker->images_per_s);
     idn_json_u64(json, "silent_ms", worker->silent_ms);
     idn_json_u64(json, "models_ready", worker->models_ready);
-    idn_json_u64(json, "models_refused", worker->models_refused);
+    idn_json_u64(json, "models_lacking", worker->models_lacking);
+    idn_json_u64(json, "datasets_ready", worker->datasets_ready);
+    idn_json_u64(json, "datasets_lacking", worker->datasets_lacking);
     idn_json_string(json, "note", worker->note);
     idn_json_end(json);
 }
@@ -60,40 +66,108 @@ static void worker_row(struct idn_table *table, const struct idn_worker_info *wo
     idn_table_cell(table, "%s", idn_human_rate(worker->images_per_s).text);
     idn_table_cell(table, "%s", idn_human_duration(worker->silent_ms).text);
     idn_table_cell(
-        table, "%u of %u", worker->models_ready, worker->models_ready + worker->models_refused);
+        table, "%u of %u", worker->models_ready, worker->models_ready + worker->models_lacking);
+    idn_table_cell(table, "%u of %u", worker->datasets_ready,
+        worker->datasets_ready + worker->datasets_lacking);
     idn_table_cell(table, "%s", worker->note);
 }
 
-static void list_worker(void *context, const struct idn_worker_info *worker)
+static void keep(void *context, const struct idn_worker_info *worker)
 {
     struct listing *listing = context;
 
-    listing->count++;
-    if (listing->json != NULL)
-        worker_json(listing->json, worker);
+    if (listing->count == listing->room) {
+        listing->room = 2 * listing->room + 16;
+        listing->worker = realloc(listing->worker, listing->room * sizeof(*listing->worker));
+        IDN_ASSERT(listing->worker != NULL);
+    }
+    listing->worker[listing->count++] = *worker;
+}
+
+// Compares the numbers that both begin with, and steps behind them.
+static int order_of_numbers(const char **a, const char **b)
+{
+    *a += strspn(*a, "0");
+    *b += strspn(*b, "0");
+    size_t one = strspn(*a, "0123456789"), two = strspn(*b, "0123456789");
+    int order = one != two ? (one < two ? -1 : 1) : memcmp(*a, *b, one);
+    *a += one;
+    *b += two;
+    return order;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+// As people count: vm/2 comes before vm/10.
+static int order_of_names(const char *a, const char *b)
+{
+    const char *one = a, *two = b;
+    int order = 0;
+
+    while (order == 0 && (*one != '\0' || *two != '\0'))
+        if (is_digit(*one) && is_digit(*two))
+            order = order_of_numbers(&one, &two);
+        else
+            order = (unsigned char)*one++ - (unsigned char)*two++;
+    return order != 0 ? order : strcmp(a, b);
+}
+
+static int by_name(const void *one, const void *two)
+{
+    const struct idn_worker_info *a = one, *b = two;
+    bool away_a = a->state == IDN_WORKER_AWAY, away_b = b->state == IDN_WORKER_AWAY;
+
+    return away_a != away_b ? (int)away_a - (int)away_b : order_of_names(a->name, b->name);
+}
+
+static void print_json(const struct listing *listing)
+{
+    struct idn_json json;
+
+    idn_json_init(&json, stdout);
+    idn_json_array(&json, NULL);
+    for (size_t i = 0; i < listing->count; i++)
+        worker_json(&json, &listing->worker[i]);
+    idn_json_end(&json);
+}
+
+// Those that are away come last.
+static void print_table(const struct listing *listing)
+{
+    struct idn_table *table;
+    size_t here = 0;
+
+    idn_table_new(
+        "WORKER|STATE|>THREADS|JOB|LEASE|>IMAGES|>IMAGES/S|>HEARD|MODELS|DATA SETS|NOTE", &table);
+    for (; here < listing->count && listing->worker[here].state != IDN_WORKER_AWAY; here++)
+        worker_row(table, &listing->worker[here]);
+    if (here > 0)
+        idn_table_print(table, stdout);
     else
-        worker_row(listing->table, worker);
+        (void)puts("no workers; start idunno-worker on the hosts that hold the images");
+    idn_table_destroy(&table);
+    if (here == listing->count)
+        return;
+    (void)printf("\ndrained, not here: ");
+    for (size_t i = here; i < listing->count; i++)
+        (void)printf("%s%s", i == here ? "" : ", ", listing->worker[i].name);
+    (void)printf("\n");
 }
 
 int idn_ctl_workers(struct idn_ctl *ctl)
 {
-    struct idn_json json;
-    struct listing listing = {.json = ctl->json ? &json : NULL};
+    struct listing listing = {0};
+    enum idunno_code code = idn_call_workers(ctl->idunno, keep, &listing);
 
-    if (ctl->json) {
-        idn_json_init(&json, stdout);
-        idn_json_array(&json, NULL);
-    } else {
-        idn_table_new(
-            "WORKER|STATE|>THREADS|JOB|LEASE|>IMAGES|>IMAGES/S|>HEARD|MODELS|NOTE", &listing.table);
-    }
-    enum idunno_code code = idn_call_workers(ctl->idunno, list_worker, &listing);
+    if (listing.count > 1)
+        qsort(listing.worker, listing.count, sizeof(*listing.worker), by_name);
     if (code == IDUNNO_OK && ctl->json)
-        idn_json_end(&json);
-    else if (code == IDUNNO_OK && listing.count == 0)
-        (void)puts("no workers; start idunno-worker on the hosts that hold the images");
+        print_json(&listing);
     else if (code == IDUNNO_OK)
-        idn_table_print(listing.table, stdout);
-    idn_table_destroy(&listing.table);
+        print_table(&listing);
+    free(listing.worker);
     return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
 }

@@ -69,7 +69,9 @@ Idunno__WorkerInfo *idn_put_worker(struct idn_arena *arena, const struct idn_wor
     to->images_per_s = info->images_per_s;
     to->silent_ms = info->silent_ms;
     to->models_ready = info->models_ready;
-    to->models_refused = info->models_refused;
+    to->models_lacking = info->models_lacking;
+    to->datasets_ready = info->datasets_ready;
+    to->datasets_lacking = info->datasets_lacking;
     to->note = idn_put_text(arena, info->note);
     return to;
 }
@@ -78,8 +80,7 @@ void idn_take_worker(
     struct idn_check *check, const Idunno__WorkerInfo *from, struct idn_worker_info *to)
 {
     idn_take_name(check, "name", IDN_REQUIRED, from->name, to->name);
-    idn_take_enum(
-        check, "state", (int)from->state, IDN_WORKER_IDLE, IDN_WORKER_BENCHED, &to->state);
+    idn_take_enum(check, "state", (int)from->state, IDN_WORKER_IDLE, IDN_WORKER_AWAY, &to->state);
     to->threads = from->threads;
     idn_take_class(check, IDN_OPTIONAL, from->class_name, to->class_name);
     idn_take_key(check, "bytes of job", &from->job, &to->job);
@@ -92,7 +93,9 @@ void idn_take_worker(
     idn_take_rate(check, "images_per_s", from->images_per_s, &to->images_per_s);
     to->silent_ms = from->silent_ms;
     to->models_ready = from->models_ready;
-    to->models_refused = from->models_refused;
+    to->models_lacking = from->models_lacking;
+    to->datasets_ready = from->datasets_ready;
+    to->datasets_lacking = from->datasets_lacking;
     idn_take_text(check, "note", from->note, to->note, sizeof(to->note));
 }
 
@@ -106,6 +109,8 @@ Idunno__EntryInfo *idn_put_entry(struct idn_arena *arena, const struct idn_entry
     to->workers = info->workers;
     to->path = idn_put_text(arena, info->path);
     to->problem = idn_put_text(arena, info->problem);
+    to->configured = info->configured;
+    to->is_set = info->is_set;
     return to;
 }
 
@@ -118,4 +123,6 @@ void idn_take_entry(
     to->workers = from->workers;
     idn_take_text(check, "path", from->path, to->path, sizeof(to->path));
     idn_take_text(check, "problem", from->problem, to->problem, sizeof(to->problem));
+    to->configured = from->configured;
+    to->is_set = from->is_set;
 }

@@ -139,6 +139,8 @@ static void put_status(struct idn_arena *arena, const struct idn_reply *message,
     to->status->store_bytes = status->store_bytes;
     to->status->free_bytes = status->free_bytes;
     to->status->disk_low = status->disk_low;
+    to->status->workers_drained = status->workers_drained;
+    to->status->refuses_jobs = status->refuses_jobs;
     to->status->peer = put_peer(arena, &status->peer);
     to->status->damaged_row = status->damaged_row;
 }
@@ -291,6 +293,8 @@ static void take_status(struct idn_check *check, const Idunno__Reply *from, stru
     info->store_bytes = status->store_bytes;
     info->free_bytes = status->free_bytes;
     info->disk_low = status->disk_low;
+    info->workers_drained = status->workers_drained;
+    info->refuses_jobs = status->refuses_jobs;
     take_peer(check, status->peer, &info->peer);
     info->damaged_row = status->damaged_row;
 }

@@ -77,7 +77,7 @@ static void take_assigned(
 {
     idn_take_name(check, "name", IDN_REQUIRED, from->name, to->name);
     idn_take_enum(
-        check, "state", (int)from->state, IDN_WORKER_IDLE, IDN_WORKER_BENCHED, &to->state);
+        check, "state", (int)from->state, IDN_WORKER_IDLE, IDN_WORKER_DRAINED, &to->state);
     idn_check_range(check, "leases", from->n_lease, 0, IDN_WORKER_LEASES_MAX);
     if (check->failed)
         return;

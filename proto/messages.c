@@ -55,6 +55,8 @@ const char *idn_worker_state_name(unsigned state)
         [IDN_WORKER_DRAINING] = "draining",
         [IDN_WORKER_DEAD] = "dead",
         [IDN_WORKER_BENCHED] = "benched",
+        [IDN_WORKER_DRAINED] = "drained",
+        [IDN_WORKER_AWAY] = "away",
     };
     return NAME_OF(names, state);
 }

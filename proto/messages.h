@@ -193,7 +193,8 @@ struct idn_worker_info {
     uint64_t images_done; // since it said hello
     double images_per_s;
     uint64_t silent_ms; // since it was last heard
-    uint32_t models_ready, models_refused;
+    // Of what the broker's registry has and can use: what it holds the same of, and the others.
+    uint32_t models_ready, models_lacking, datasets_ready, datasets_lacking;
     char note[IDN_TEXT_SIZE]; // which model or list differs from the broker's, or ""
 };
 
@@ -201,10 +202,12 @@ enum idn_worker_state {
     IDN_WORKER_IDLE = 1,
     IDN_WORKER_BUSY = 2,
     IDN_WORKER_SUSPECTED = 3, // silent for IDN_SUSPECTED_MS; gets nothing new
-    IDN_WORKER_DRAINING = 4,  // drained, or said goodbye: gets nothing new
+    IDN_WORKER_DRAINING = 4,  // to be drained, or said goodbye: finishes what it has begun
     IDN_WORKER_DEAD = 5,
     IDN_WORKER_BENCHED =
         6, // its inference process died on too many tasks; gets nothing for a while
+    IDN_WORKER_DRAINED = 7, // gets nothing, and has nothing left to do
+    IDN_WORKER_AWAY = 8,    // none, but a name that is drained
 };
 const char *idn_worker_state_name(unsigned state);
 
@@ -214,6 +217,8 @@ struct idn_entry_info {
     struct idn_sha256 digest;
     uint32_t count;              // model: images a task; data set: images
     uint32_t workers;            // that hold the same
+    uint32_t configured;         // model: images a task by the configuration
+    bool is_set;                 // model: another count was set (SET batch/MODEL)
     char path[IDN_TEXT_SIZE];    // cfg or list file, shortened from the left
     char problem[IDN_TEXT_SIZE]; // why it cannot be used, or ""
 };
@@ -243,6 +248,8 @@ struct idn_status_info {
     double images_per_s;
     uint64_t facts, store_bytes, free_bytes;
     bool disk_low;
+    uint32_t workers_drained; // of workers
+    bool refuses_jobs;        // mirror = required, and no standby is in sync
     struct idn_peer_info peer;
     uint64_t damaged_row; // of the store, the first one found since the start; 0: none
 };

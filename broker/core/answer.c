@@ -7,6 +7,7 @@
 #include "broker/core/roles.h"
 #include "broker/core/uploads.h"
 #include "broker/core/why.h"
+#include "broker/core/workers.h"
 #include "proto/version.h"
 
 // A place in a listing of jobs is serial and slot of the job shown last: the slot finds it at once,
@@ -138,6 +139,21 @@ static void answer_jobs(const struct idn_core *core, uint64_t now,
         ret->u.jobs.cursor = 0;
 }
 
+// Names that are drained and stand for no worker, numbered from workers_max. Returns the next
+// number, 0: no more.
+static uint64_t answer_drained(
+    const struct idn_core *core, uint64_t at, union idn_core_items *items, uint32_t *count)
+{
+    uint64_t end = (uint64_t)core->workers_max + core->drained.count;
+
+    for (; at >= core->workers_max && at < end && *count < IDN_PAGE_WORKERS_MAX; at++) {
+        const struct idn_drained_name *name = &core->drained.name[at - core->workers_max];
+        if (name->drained && idn_workers_find_name(core, name->name) == NULL)
+            idn_drained_info_of(name, &items->worker[(*count)++]);
+    }
+    return at < end ? at : 0;
+}
+
 // Their cursor is the number of the next one, so never 0 but at the end.
 static void answer_workers(const struct idn_core *core, uint64_t now,
     const struct idn_request *request, union idn_core_items *items, struct idn_reply *ret)
@@ -150,7 +166,8 @@ static void answer_workers(const struct idn_core *core, uint64_t now,
         if (core->worker[at].presence != IDN_PRESENCE_FREE)
             idn_worker_info_of(
                 core, &core->worker[at], now, &items->worker[ret->u.workers.count++]);
-    ret->u.workers.cursor = at < core->workers_touched ? at : 0;
+    at = at < core->workers_touched || at > core->workers_max ? at : core->workers_max;
+    ret->u.workers.cursor = answer_drained(core, at, items, &ret->u.workers.count);
 }
 
 static void answer_assignment(const struct idn_core *core, uint64_t now,

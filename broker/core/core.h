@@ -47,8 +47,9 @@ const char *idn_policy_name(enum idn_policy policy); // "fair-time", ...
 bool idn_policy_named(const char *name, enum idn_policy *ret);
 
 struct idn_core_config {
-    char broker[IDN_NAME_SIZE]; // its name, for people
-    uint32_t letter;            // 'a' or 'b', for epochs
+    char broker[IDN_NAME_SIZE];       // its name, for people
+    char peer_address[IDN_NAME_SIZE]; // where clients find the other broker, for people, or ""
+    uint32_t letter;                  // 'a' or 'b', for epochs
     uint64_t seed;
     enum idn_policy policy;
     uint64_t min_free_bytes; // less on disk: submissions refused, dispatch pauses

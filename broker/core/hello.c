@@ -76,7 +76,6 @@ static bool compare(struct idn_worker *worker, const char *kind, const char *nam
         how = "is not offered there";
     else if (idn_sha256_equal(&holding->digest, &nothing))
         how = "cannot be used there";
-    worker->differing += holding != NULL;
     idn_format_append(worker->note, sizeof(worker->note), "%s%s %s %s",
         worker->note[0] == '\0' ? "" : "; ", kind, name, how);
     return false;
@@ -87,7 +86,6 @@ static void take_holdings(const struct idn_core *core, struct idn_worker *worker
 {
     worker->models = 0;
     memset(worker->datasets, 0, sizeof(worker->datasets));
-    worker->differing = 0;
     worker->note[0] = '\0';
     for (uint32_t i = 0; i < core->models; i++) {
         const struct idn_core_model *model = &core->model[i];
@@ -186,8 +184,10 @@ void idn_worker_hello(
     if (worker == NULL)
         return;
     if (worker->peer == 0 || worker->presence == IDN_PRESENCE_DEAD)
-        idn_tell(core, "worker %s joined: %s, %u threads, %u leases held", worker->name,
-            message->u.hello.class_name, message->u.hello.threads, message->u.hello.leases);
+        idn_tell(core, "worker %s joined: %s, %u thread%s, %u lease%s held", worker->name,
+            message->u.hello.class_name, message->u.hello.threads,
+            idn_plural(message->u.hello.threads), message->u.hello.leases,
+            idn_plural(message->u.hello.leases));
     idn_worker_set_peer(core, worker, peer);
     worker->bereft = false;
     idn_silence_broken(core);

@@ -3,6 +3,7 @@
 #include "broker/core/benched.h"
 #include "broker/core/measure.h"
 #include "broker/core/mirror.h"
+#include "broker/core/requests.h"
 #include "broker/core/roles.h"
 #include "broker/core/why.h"
 #include "broker/core/workers.h"
@@ -43,7 +44,7 @@ static uint32_t worker_state(const struct idn_worker *worker)
     };
 
     if (worker->presence == IDN_PRESENCE_ALIVE && worker->drained)
-        return IDN_WORKER_DRAINING;
+        return worker->leases > 0 ? IDN_WORKER_DRAINING : IDN_WORKER_DRAINED;
     if (worker->presence == IDN_PRESENCE_ALIVE && worker->benched)
         return IDN_WORKER_BENCHED;
     if (worker->presence == IDN_PRESENCE_ALIVE)
@@ -51,13 +52,20 @@ static uint32_t worker_state(const struct idn_worker *worker)
     return states[worker->presence];
 }
 
-static uint32_t count_bits(uint64_t bits)
+// Of what the broker's registry has and can use, which this worker holds and lacks.
+static void count_holdings(
+    const struct idn_core *core, const struct idn_worker *worker, struct idn_worker_info *ret)
 {
-    uint32_t count = 0;
-
-    for (; bits != 0; bits &= bits - 1)
-        count++;
-    return count;
+    for (uint32_t i = 0; i < core->models; i++) {
+        bool ready = worker->models >> i & 1;
+        ret->models_ready += ready;
+        ret->models_lacking += !ready && core->model[i].problem[0] == '\0';
+    }
+    for (uint32_t i = 0; i < core->datasets; i++) {
+        bool ready = worker->datasets[i / 64] >> i % 64 & 1;
+        ret->datasets_ready += ready;
+        ret->datasets_lacking += !ready && core->dataset[i].problem[0] == '\0';
+    }
 }
 
 static void put_note(const struct idn_worker *worker, uint64_t now, char *text, size_t size)
@@ -75,18 +83,16 @@ static void put_note(const struct idn_worker *worker, uint64_t now, char *text, 
 void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *worker, uint64_t now,
     struct idn_worker_info *ret)
 {
-    (void)core;
     *ret = (struct idn_worker_info){.state = worker_state(worker),
         .threads = worker->threads,
         .leases = worker->leases,
         .images_done = worker->images_done,
         .images_per_s = idn_rate_of(&worker->rate, now),
-        .silent_ms = now > worker->heard_ms ? now - worker->heard_ms : 0,
-        .models_ready = count_bits(worker->models),
-        .models_refused = worker->differing};
+        .silent_ms = now > worker->heard_ms ? now - worker->heard_ms : 0};
     idn_copy_text(ret->name, sizeof(ret->name), worker->name);
     idn_copy_text(ret->class_name, sizeof(ret->class_name), worker->class_name);
     put_note(worker, now, ret->note, sizeof(ret->note));
+    count_holdings(core, worker, ret);
     if (worker->leases == 0)
         return;
     const struct idn_lease *lease = worker->lease[0];
@@ -94,6 +100,13 @@ void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *wo
     ret->lease_first = lease->job->spec.first + lease->first;
     ret->lease_count = lease->count;
     ret->lease_done = lease->count - lease->left;
+}
+
+void idn_drained_info_of(const struct idn_drained_name *name, struct idn_worker_info *ret)
+{
+    *ret = (struct idn_worker_info){.state = IDN_WORKER_AWAY};
+    idn_copy_text(ret->name, sizeof(ret->name), name->name);
+    idn_copy_text(ret->note, sizeof(ret->note), "drained: it gets nothing when it comes");
 }
 
 static void lease_info_of(const struct idn_lease *lease, uint64_t now, struct idn_lease_info *ret)
@@ -127,7 +140,10 @@ void idn_model_info_of(const struct idn_core *core, uint32_t index, struct idn_e
 {
     const struct idn_core_model *model = &core->model[index];
 
-    *ret = (struct idn_entry_info){.digest = model->digest, .count = model->batch};
+    *ret = (struct idn_entry_info){.digest = model->digest,
+        .count = model->batch,
+        .configured = core->batch_configured[index],
+        .is_set = core->batch_value[index] != 0};
     idn_copy_text(ret->name, sizeof(ret->name), model->name);
     idn_copy_text(ret->path, sizeof(ret->path), model->path);
     idn_copy_text(ret->problem, sizeof(ret->problem), model->problem);
@@ -158,13 +174,16 @@ void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_st
         .images_per_s = idn_rate_of(&core->rate, now),
         .facts = core->facts,
         .free_bytes = core->free_bytes,
-        .disk_low = core->disk_low};
+        .disk_low = core->disk_low,
+        .refuses_jobs = core->active && idn_requests_lack_mirror(core)};
     idn_mirror_info(core, &ret->peer);
     idn_copy_text(ret->broker, sizeof(ret->broker), core->broker);
     idn_copy_text(ret->policy, sizeof(ret->policy), idn_policy_name(core->policy));
     for (uint32_t i = 0; i < core->workers_touched; i++) {
         uint32_t presence = core->worker[i].presence;
-        ret->workers += presence == IDN_PRESENCE_ALIVE || presence == IDN_PRESENCE_SUSPECTED;
+        bool here = presence == IDN_PRESENCE_ALIVE || presence == IDN_PRESENCE_SUSPECTED;
+        ret->workers += here;
+        ret->workers_drained += here && core->worker[i].drained;
         ret->workers_busy += core->worker[i].leases > 0;
     }
     IDN_EACH_CONST(link, &core->open)

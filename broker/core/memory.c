@@ -199,6 +199,7 @@ struct idn_core *idn_core_init(void *memory, const struct idn_core_config *confi
     cut_all(core, &cutter);
     init_lists(core);
     idn_copy_text(core->broker, sizeof(core->broker), config->broker);
+    idn_copy_text(core->peer_address, sizeof(core->peer_address), config->peer_address);
     core->letter = config->letter;
     core->policy = config->policy;
     idn_random_init(&core->mirror.random, config->seed, config->letter);
@@ -211,5 +212,7 @@ struct idn_core *idn_core_init(void *memory, const struct idn_core_config *confi
         memcpy(core->dataset, config->dataset, config->datasets * sizeof(*core->dataset));
     for (uint32_t i = 0; i < core->models; i++)
         IDN_ASSERT(core->model[i].batch > 0 && core->model[i].batch <= IDN_BATCH_MAX);
+    for (uint32_t i = 0; i < core->models; i++)
+        core->batch_configured[i] = core->model[i].batch;
     return core;
 }

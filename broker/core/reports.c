@@ -153,7 +153,8 @@ static void say_goodbye(struct idn_core *core, struct idn_worker *worker)
 {
     if (worker->presence == IDN_PRESENCE_LEAVING)
         return;
-    idn_tell(core, "worker %s left, with %u leases", worker->name, worker->leases);
+    idn_tell(core, "worker %s left, with %u lease%s", worker->name, worker->leases,
+        idn_plural(worker->leases));
     idn_worker_set_presence(core, worker, IDN_PRESENCE_LEAVING);
     idn_leases_close_all(core, worker);
 }

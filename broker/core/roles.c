@@ -5,6 +5,7 @@
 #include "broker/core/actions.h"
 #include "broker/core/mirror.h"
 #include "broker/core/reign.h"
+#include "broker/core/requests.h"
 #include "broker/core/switch.h"
 #include "broker/core/voters.h"
 
@@ -395,6 +396,19 @@ static void get_out_of_the_way(struct idn_core *core)
     idn_core_exit(core, text);
 }
 
+// Once when it begins and once when it ends: whoever wonders why nothing is accepted looks here.
+static void tell_refusing(struct idn_core *core)
+{
+    bool refuses = core->active && idn_requests_lack_mirror(core);
+
+    if (core->active && refuses && !core->said_no_mirror)
+        idn_tell(
+            core, "mirror = required, and no standby is in sync: jobs are refused until one is");
+    else if (core->active && !refuses && core->said_no_mirror)
+        idn_tell(core, "a standby is in sync: jobs are accepted again");
+    core->said_no_mirror = refuses;
+}
+
 void idn_roles_settle(struct idn_core *core)
 {
     take_stored_reign(core);
@@ -407,6 +421,7 @@ void idn_roles_settle(struct idn_core *core)
         settle_standby(core);
     else if (core->roles.stage == IDN_STAGE_LEARNER)
         settle_learner(core);
+    tell_refusing(core);
 }
 
 // When a time that is still to come makes a difference. Beats make a step each IDN_BEAT_MS anyway.

@@ -24,6 +24,7 @@ struct setting {
 struct kind {
     const char *key;
     uint32_t least, most;
+    const char *none; // the word for 0, which nothing is set by; NULL: there is none
     // The stamp of what is set; NULL: nothing can be. *ret_value: what it is now.
     struct idn_stamp *(*find)(
         struct idn_core *core, const struct setting *setting, uint32_t *ret_value);
@@ -50,7 +51,7 @@ static struct idn_stamp *find_batch(
 
     if (model == IDN_NONE)
         return NULL;
-    *ret_value = core->model[model].batch;
+    *ret_value = core->batch_value[model];
     return &core->batch_set[model];
 }
 
@@ -68,11 +69,13 @@ static void for_jobs_of(
 static void apply_batch(struct idn_core *core, const struct setting *setting)
 {
     int32_t model = model_named(core, setting->name);
+    uint32_t batch = setting->value == 0 ? core->batch_configured[model] : setting->value;
 
-    if (core->model[model].batch == setting->value)
+    core->batch_value[model] = setting->value;
+    if (core->model[model].batch == batch)
         return;
     for_jobs_of(core, model, idn_policy_uncharge);
-    core->model[model].batch = setting->value;
+    core->model[model].batch = batch;
     for_jobs_of(core, model, idn_policy_charge);
     idn_measure_batch(core, (uint32_t)model);
 }
@@ -167,9 +170,9 @@ static void refuse_worker(
             names[count++] = core->worker[i].name;
     nearest = idn_nearest(name, names, count);
     idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_UNKNOWN_WORKER), IDN_TEXT_SIZE,
-        "no worker is named %s%s%s", name,
+        "no worker is named %s%s%s%s", name,
         nearest == NULL ? "; idunno-ctl workers lists them" : "; did you mean ",
-        nearest == NULL ? "" : nearest);
+        nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
 }
 
 static bool check_drain(struct idn_core *core, idn_peer peer, const struct idn_request *request,
@@ -194,9 +197,9 @@ static bool check_drain(struct idn_core *core, idn_peer peer, const struct idn_r
 // ---- all of them
 
 static const struct kind kinds[] = {
-    {"batch/", 1, IDN_BATCH_MAX, find_batch, apply_batch, check_batch},
-    {"weight", 1, IDN_WEIGHT_MAX, find_weight, apply_weight, check_weight},
-    {"drain/", 0, 1, find_drain, apply_drain, check_drain},
+    {"batch/", 1, IDN_BATCH_MAX, "default", find_batch, apply_batch, check_batch},
+    {"weight", 1, IDN_WEIGHT_MAX, NULL, find_weight, apply_weight, check_weight},
+    {"drain/", 0, 1, NULL, find_drain, apply_drain, check_drain},
 };
 
 static const struct kind *kind_of(const char *key, const char **ret_name)
@@ -216,6 +219,10 @@ static bool take_value(const struct kind *kind, const char *text, uint32_t *ret)
 {
     uint64_t value;
 
+    if (kind->none != NULL && strcmp(text, kind->none) == 0) {
+        *ret = 0;
+        return true;
+    }
     if (idn_parse_u64(text, kind->most, &value) != 0 || value < kind->least)
         return false;
     *ret = (uint32_t)value;
@@ -251,7 +258,10 @@ static void commit(
     struct idn_fact *fact = idn_commit(core, IDN_FACT_SETTING, &setting->job);
 
     memcpy(fact->u.setting.key, request->u.set.key, sizeof(fact->u.setting.key));
-    idn_format(fact->u.setting.value, sizeof(fact->u.setting.value), "%u", setting->value);
+    if (setting->value == 0 && setting->kind->none != NULL)
+        idn_copy_text(fact->u.setting.value, sizeof(fact->u.setting.value), setting->kind->none);
+    else
+        idn_format(fact->u.setting.value, sizeof(fact->u.setting.value), "%u", setting->value);
     bool folded = idn_settings_fold(core, fact);
     IDN_ASSERT(folded);
 }
@@ -291,8 +301,9 @@ void idn_settings_request(struct idn_core *core, idn_peer peer, const struct idn
     }
     if (!take_value(setting.kind, value, &setting.value)) {
         idn_format(idn_refuse(core, peer, request->id, IDN_REFUSED_VALUE), IDN_TEXT_SIZE,
-            "%s = '%s' is not a whole number from %u to %u", key, value, setting.kind->least,
-            setting.kind->most);
+            "%s = '%s' is not a whole number from %u to %u%s%s", key, value, setting.kind->least,
+            setting.kind->most, setting.kind->none == NULL ? "" : ", or ",
+            setting.kind->none == NULL ? "" : setting.kind->none);
         return;
     }
     if (setting.kind->check(core, peer, request, &setting))

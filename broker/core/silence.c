@@ -86,8 +86,8 @@ static struct idn_worker *silent(
 
 static void declare_dead(struct idn_core *core, struct idn_worker *worker)
 {
-    idn_tell(core, "worker %s died: silent for %lu ms, with %u leases", worker->name,
-        core->now - worker->heard_ms, worker->leases);
+    idn_tell(core, "worker %s died: silent for %lu ms, with %u lease%s", worker->name,
+        core->now - worker->heard_ms, worker->leases, idn_plural(worker->leases));
     idn_worker_set_presence(core, worker, IDN_PRESENCE_DEAD);
     give_up(core, worker, true);
     idn_poison_host_died(core, worker);

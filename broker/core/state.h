@@ -152,7 +152,7 @@ struct idn_worker {
     uint64_t models;                          // bits: holds what the broker's registry has
     uint64_t datasets[IDN_DATASETS_MAX / 64]; // likewise
     struct idn_refused_pair refused[IDN_REFUSED_PAIRS_MAX];
-    uint32_t refused_count, differing; // differing: holdings stated that are not the broker's
+    uint32_t refused_count;
     uint64_t heard_ms, progress_ms;
     bool live, bereft; // as placed last; SUSPECTED, its leases went to others: it must say hello
     uint64_t hello_asked_ms;
@@ -360,17 +360,17 @@ struct idn_roles {
 
 struct idn_core {
     // Configuration.
-    char broker[IDN_NAME_SIZE];
+    char broker[IDN_NAME_SIZE], peer_address[IDN_NAME_SIZE];
     uint32_t letter;
     enum idn_policy policy;
     void (*tell)(void *context, const char *line);
     void *tell_context;
-    bool has_peer, mirror_required;
+    bool has_peer, mirror_required, said_no_mirror;
     uint64_t min_free_bytes, open_images_max;
-    uint32_t models, datasets, workers_max, jobs_max, open_jobs_max, forgotten_max;
-    uint32_t drained_max;
-    struct idn_core_model *model;               // batch: as it is now
-    struct idn_stamp batch_set[IDN_MODELS_MAX]; // of the SETTING facts that count; all zero: none
+    uint32_t models, datasets, workers_max, jobs_max, open_jobs_max, forgotten_max, drained_max;
+    uint32_t batch_configured[IDN_MODELS_MAX], batch_value[IDN_MODELS_MAX]; // value 0: not set
+    struct idn_core_model *model;                                           // batch: as it is now
+    struct idn_stamp batch_set[IDN_MODELS_MAX]; // by these SETTING facts; all zero: never
     struct idn_core_dataset *dataset;
 
     // Time: now is monotonic less stalled.

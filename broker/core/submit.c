@@ -266,7 +266,7 @@ static bool check_mirror(const struct submission *s)
     if (!idn_requests_lack_mirror(s->core))
         return true;
     idn_format(refuse(s, IDN_REFUSED_NO_MIRROR), IDN_TEXT_SIZE,
-        "no standby is in sync, and this broker is to accept nothing without one (mirror = "
+        "no standby is in sync, and this broker is to accept no job without one (mirror = "
         "required); submit again when idunno-ctl status says in sync");
     return false;
 }

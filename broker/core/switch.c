@@ -26,8 +26,8 @@ static void refuse_without_standby(struct idn_core *core, idn_peer peer, uint64_
             "the other broker is out of sight; hand over when idunno-ctl status says in sync");
     else
         idn_format(text, IDN_TEXT_SIZE,
-            "the other broker lacks %lu facts; hand over when idunno-ctl status says in sync",
-            info.lag_facts);
+            "the other broker lacks %lu fact%s; hand over when idunno-ctl status says in sync",
+            info.lag_facts, idn_plural(info.lag_facts));
 }
 
 void idn_roles_switch(struct idn_core *core, idn_peer peer, const struct idn_request *request)
@@ -151,9 +151,12 @@ void idn_roles_why(const struct idn_core *core, char *text, size_t size)
 {
     const struct idn_roles *roles = &core->roles;
     struct idn_peer_info peer;
+    char name[2 * IDN_NAME_SIZE + 8];
 
     idn_mirror_info(core, &peer);
-    const char *name = peer.broker[0] != '\0' ? peer.broker : "the other broker";
+    idn_format(name, sizeof(name), "%s%s%s",
+        peer.broker[0] != '\0' ? peer.broker : "the other broker",
+        core->peer_address[0] != '\0' ? " at " : "", core->peer_address);
     if (roles->stage == IDN_STAGE_YIELDING)
         idn_format(text, size, "this broker is handing its reign over; ask %s", name);
     else if (roles->stage == IDN_STAGE_LEARNER && peer.in_sight)

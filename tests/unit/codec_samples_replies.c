@@ -40,7 +40,9 @@ static void worker_info(struct idn_worker_info *to)
     to->images_per_s = next() + 0.25;
     to->silent_ms = next_wide();
     to->models_ready = next();
-    to->models_refused = next();
+    to->models_lacking = next();
+    to->datasets_ready = next();
+    to->datasets_lacking = next();
     NAME(to->note);
 }
 
@@ -52,6 +54,8 @@ static void entry_info(struct idn_entry_info *to)
     to->workers = next();
     NAME(to->path);
     NAME(to->problem);
+    to->configured = next();
+    to->is_set = true;
 }
 
 static void status_info(struct idn_status_info *to)
@@ -74,6 +78,8 @@ static void status_info(struct idn_status_info *to)
     to->free_bytes = next_wide();
     to->disk_low = true;
     to->damaged_row = next_wide();
+    to->workers_drained = next();
+    to->refuses_jobs = true;
     to->peer = (struct idn_peer_info){.configured = true,
         .in_sight = true,
         .exchanged = true,

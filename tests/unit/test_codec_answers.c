@@ -47,8 +47,8 @@ static void refuse(const Idunno__Reply *reply, const char *part)
 static void test_assignments(void)
 {
     REPLY(IDN_REPLY_ASSIGNMENT, m->assignment->item[15]->name = spaced, "ASSIGNMENT: name is not");
-    REPLY(IDN_REPLY_ASSIGNMENT, m->assignment->item[3]->state = (Idunno__WorkerState)7,
-        "state is 7, must be 1 to 6");
+    REPLY(IDN_REPLY_ASSIGNMENT, m->assignment->item[3]->state = (Idunno__WorkerState)8,
+        "state is 8, must be 1 to 7");
     REPLY(IDN_REPLY_ASSIGNMENT, m->assignment->item[0]->in_child = IDN_CHILD_IMAGES_MAX + 1,
         "in_child is 65, must be 0 to 64");
     REPLY(IDN_REPLY_ASSIGNMENT, m->assignment->item[0]->note = control, "note has a control");

@@ -332,7 +332,7 @@ static void test_infos(void)
     REPLY(IDN_REPLY_JOB, m->job->images_per_s = (double)NAN, "images_per_s is not a rate");
     REPLY(IDN_REPLY_JOB, m->job->why = control, "why has a control character");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[3]->name = empty, "WORKERS: name is not");
-    REPLY(IDN_REPLY_WORKERS, m->workers->item[15]->state = (Idunno__WorkerState)7, "state is 7");
+    REPLY(IDN_REPLY_WORKERS, m->workers->item[15]->state = (Idunno__WorkerState)9, "state is 9");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->class_name = control,
         "class_name has a control character");
     REPLY(IDN_REPLY_WORKERS, m->workers->item[0]->job.len = 17, "bytes of job");

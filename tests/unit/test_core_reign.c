@@ -411,6 +411,16 @@ static void test_a_higher_reign_ends_the_doubt_otherwise(void)
 
 // ---- answers
 
+static bool refuses_jobs(int which)
+{
+    struct idn_request request = {.type = IDN_REQUEST_STATUS};
+    static union idn_core_items items;
+    struct idn_reply reply;
+
+    idn_core_answer(pair->side[which].core, pair->now, &request, &items, &reply);
+    return reply.u.status.refuses_jobs;
+}
+
 static void test_a_required_mirror_is_required(void)
 {
     begin_empty();
@@ -421,8 +431,12 @@ static void test_a_required_mirror_is_required(void)
     CHECK(reigns(A));
     pair_submit(pair, A, 7);
     check_refused(A, IDN_REFUSED_NO_MIRROR, "mirror = required");
+    CHECK_CONTAINS(pair->side[A].told, "mirror = required, and no standby is in sync: jobs are");
+    CHECK(refuses_jobs(A));
     pair_boot(pair, B);
     pair_pass(pair, 500);
+    CHECK_CONTAINS(pair->side[A].told, "a standby is in sync: jobs are accepted again");
+    CHECK(!refuses_jobs(A) && !refuses_jobs(B));
     pair_submit(pair, A, 7);
     pair_settle(pair);
     CHECK_INT(pair_accepted(pair, A, 7)->u.accepted.durable, 2);

@@ -71,6 +71,27 @@ static struct idn_worker_info worker(struct rig *rig, unsigned n)
     return items.worker[0];
 }
 
+static struct idn_status_info status(struct rig *rig)
+{
+    struct idn_request request = {.type = IDN_REQUEST_STATUS};
+    union idn_core_items items;
+    struct idn_reply reply;
+
+    idn_core_answer(rig->core, rig->now, &request, &items, &reply);
+    return reply.u.status;
+}
+
+static struct idn_entry_info model(struct rig *rig, uint32_t index)
+{
+    struct idn_request request = {.type = IDN_REQUEST_MODELS};
+    static union idn_core_items items;
+    struct idn_reply reply;
+
+    idn_core_answer(rig->core, rig->now, &request, &items, &reply);
+    CHECK(index < reply.u.entries.count);
+    return items.entry[index];
+}
+
 static struct idn_order granted(struct rig *rig, unsigned n)
 {
     const struct idn_order *lease = rig_order(rig, n, IDN_ORDER_LEASE);
@@ -105,11 +126,11 @@ static void test_bad_settings_are_refused_with_a_sentence(void)
     refuse(rig, 0, "batch/alexnt", "7", IDN_REFUSED_UNKNOWN_MODEL,
         "no model is named alexnt; did you mean alexnet?");
     refuse(rig, 0, "batch/alexnet", "0", IDN_REFUSED_VALUE,
-        "batch/alexnet = '0' is not a whole number from 1 to 10000");
+        "batch/alexnet = '0' is not a whole number from 1 to 10000, or default");
     refuse(rig, 0, "batch/alexnet", "10001", IDN_REFUSED_VALUE,
-        "batch/alexnet = '10001' is not a whole number from 1 to 10000");
+        "batch/alexnet = '10001' is not a whole number from 1 to 10000, or default");
     refuse(rig, 0, "batch/alexnet", "", IDN_REFUSED_VALUE,
-        "batch/alexnet = '' is not a whole number from 1 to 10000");
+        "batch/alexnet = '' is not a whole number from 1 to 10000, or default");
     refuse(rig, 1, "weight", "1001", IDN_REFUSED_VALUE,
         "weight = '1001' is not a whole number from 1 to 1000");
     refuse(rig, 1, "weight", "-1", IDN_REFUSED_VALUE,
@@ -121,7 +142,7 @@ static void test_bad_settings_are_refused_with_a_sentence(void)
     refuse(rig, 0, "drain/w1", "2", IDN_REFUSED_VALUE,
         "drain/w1 = '2' is not a whole number from 0 to 1");
     refuse(rig, 0, "drain/w2", "1", IDN_REFUSED_UNKNOWN_WORKER,
-        "no worker is named w2; did you mean w1");
+        "no worker is named w2; did you mean w1?");
     refuse(rig, 0, "drain/elsewhere", "0", IDN_REFUSED_UNKNOWN_WORKER,
         "no worker is named elsewhere; idunno-ctl workers lists them");
     rig_destroy(rig);
@@ -264,6 +285,28 @@ static void test_a_weight_does_not_make_another_job(void)
     rig_destroy(rig);
 }
 
+static void test_a_batch_returns_to_the_configurations(void)
+{
+    struct rig *rig = rig_new();
+
+    CHECK(!model(rig, 0).is_set && model(rig, 0).count == 10);
+    set(rig, 0, "batch/alexnet", "25");
+    CHECK(model(rig, 0).is_set && model(rig, 0).count == 25 && model(rig, 0).configured == 10);
+    set(rig, 0, "batch/alexnet", "default");
+    CHECK(!model(rig, 0).is_set && model(rig, 0).count == 10);
+    CHECK_INT(rig_count(rig, IDN_ACTION_COMMIT, IDN_FACT_SETTING), 1);
+    set(rig, 0, "batch/alexnet", "default"); // a lost reply is asked for again
+    CHECK_INT(rig_count(rig, IDN_ACTION_COMMIT, IDN_FACT_SETTING), 0);
+    rig->model[0].batch = 12; // what the configuration says at the next start is what counts
+    rig_restart(rig);
+    CHECK(!model(rig, 0).is_set && model(rig, 0).count == 12);
+    told(rig, 9, 1, 0, "batch/alexnet", "7");
+    CHECK(model(rig, 0).is_set && model(rig, 0).count == 7);
+    refuse(rig, 1, "weight", "default", IDN_REFUSED_VALUE,
+        "weight = 'default' is not a whole number from 1 to 1000");
+    rig_destroy(rig);
+}
+
 // ---- drain
 
 static void test_a_drained_worker_keeps_what_it_has_begun(void)
@@ -284,7 +327,11 @@ static void test_a_drained_worker_keeps_what_it_has_begun(void)
     rig_say(rig, 1, rig_report(rig, 1, 1, &lease, lease.u.lease.first, 2, IDN_END_DONE));
     CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
     CHECK_STRING(worker(rig, 1).note, "drained: it has nothing to do, until idunno-ctl undrain");
+    CHECK_INT(worker(rig, 1).state, IDN_WORKER_DRAINED);
+    CHECK_INT(status(rig).workers, 2);
+    CHECK_INT(status(rig).workers_drained, 1);
     set(rig, 0, "drain/w1", "0");
+    CHECK_INT(status(rig).workers_drained, 0);
     CHECK_INT(worker(rig, 1).state, IDN_WORKER_BUSY);
     CHECK_INT(granted(rig, 1).u.lease.count, 8); // what was taken back
     rig_destroy(rig);
@@ -312,9 +359,45 @@ static void test_a_drain_outlives_worker_and_broker(void)
     rig_step(rig, (struct idn_event){.type = IDN_EVENT_TICK});
     rig_hello(rig, 1);
     rig_hello(rig, 2);
-    CHECK_INT(worker(rig, 1).state, IDN_WORKER_DRAINING);
+    CHECK_INT(worker(rig, 1).state, IDN_WORKER_DRAINED);
     CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
     CHECK(rig_order(rig, 2, IDN_ORDER_LEASE) != NULL);
+    rig_destroy(rig);
+}
+
+// Names without a worker follow the workers in their listing, over as many pages as it takes.
+static void test_drained_names_without_a_worker_are_listed(void)
+{
+    struct rig *rig = rig_new();
+    struct idn_request request = {.type = IDN_REQUEST_WORKERS};
+    union idn_core_items items;
+    struct idn_reply reply;
+    char key[IDN_SETTING_SIZE];
+    uint32_t away = 0, pages = 0;
+
+    rig_hello(rig, 1);
+    for (unsigned i = 1; i <= 40; i++) {
+        snprintf(key, sizeof(key), "drain/w%u", i);
+        told(rig, 1, i, 0, key, i == 7 ? "0" : "1");
+    }
+    CHECK_INT(worker(rig, 1).state, IDN_WORKER_DRAINED);
+    do {
+        idn_core_answer(rig->core, rig->now, &request, &items, &reply);
+        for (uint32_t i = 0; i < reply.u.workers.count; i++) {
+            away += items.worker[i].state == IDN_WORKER_AWAY;
+            CHECK(strcmp(items.worker[i].name, "w7") != 0);
+        }
+        request.u.page.cursor = reply.u.workers.cursor;
+        pages++;
+    } while (reply.u.workers.cursor != 0);
+    CHECK_INT(away, 38); // without w1, which is there, and w7, which is not drained
+    CHECK_INT(pages, 3);
+    CHECK_INT(status(rig).workers, status(rig).workers_drained);
+    for (uint64_t cursor = 1; cursor != 0; cursor *= 2) { // whatever a client makes up
+        request.u.page.cursor = cursor;
+        idn_core_answer(rig->core, rig->now, &request, &items, &reply);
+        CHECK(reply.u.workers.cursor == 0 || reply.u.workers.cursor > cursor);
+    }
     rig_destroy(rig);
 }
 
@@ -361,7 +444,7 @@ static void test_the_highest_setting_counts(void)
     told(rig, 1, 1, 0, "drain/w1", "0");
     told(rig, 1, 2, 0, "drain/w1", "1");
     told(rig, 0, 3, 0, "drain/w1", "0");
-    CHECK_INT(worker(rig, 1).state, IDN_WORKER_DRAINING);
+    CHECK_INT(worker(rig, 1).state, IDN_WORKER_DRAINING); // what it has begun is on its way
     told(rig, 1, 7, 0, "batch/alexnet", "77");
     told(rig, 1, 6, 0, "batch/alexnet", "66");
     CHECK_INT(rig_job(rig, 1).batch, 77);
@@ -402,7 +485,9 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_heavier_job_gets_the_worker_more_often),
         CHECK_TEST(test_a_weight_does_not_make_another_job),
         CHECK_TEST(test_a_drained_worker_keeps_what_it_has_begun),
+        CHECK_TEST(test_a_batch_returns_to_the_configurations),
         CHECK_TEST(test_a_drain_outlives_worker_and_broker),
+        CHECK_TEST(test_drained_names_without_a_worker_are_listed),
         CHECK_TEST(test_a_drained_worker_brings_its_lease_to_another_reign),
         CHECK_TEST(test_the_highest_setting_counts),
         CHECK_TEST(test_what_is_not_understood_changes_nothing),

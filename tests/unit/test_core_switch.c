@@ -37,6 +37,11 @@ static void test_a_switch_needs_a_standby_in_sync(void)
     begin();
     request_of(B, IDN_REQUEST_SWITCH, 0);
     check_refused(B, IDN_REFUSED_NOT_ACTIVE, "this broker is the standby; ask a");
+    (void)snprintf(pair->side[B].config.peer_address, IDN_NAME_SIZE, "10.0.0.1:5570");
+    pair_boot(pair, B);
+    pair_pass(pair, 500);
+    request_of(B, IDN_REQUEST_SWITCH, 0);
+    check_refused(B, IDN_REFUSED_NOT_ACTIVE, "this broker is the standby; ask a at 10.0.0.1:5570");
     cut(true);
     pair_pass(pair, 1200);
     request_of(A, IDN_REQUEST_SWITCH, 0);

@@ -124,7 +124,9 @@ static void test_only_what_it_holds(void)
     CHECK_CONTAINS(info.note, "model resnet18 is not offered there");
     CHECK(strstr(info.note, "broken") == NULL); // the broker cannot use that one itself
     CHECK_INT(info.models_ready, 0);
-    CHECK_INT(info.models_refused, 1);
+    CHECK_INT(info.models_lacking, 2); // of those that the broker can use
+    CHECK_INT(info.datasets_ready, 2);
+    CHECK_INT(info.datasets_lacking, 0);
     CHECK_CONTAINS(rig_job(rig, 1).why, "1 worker does not hold the job's model alexnet (w1)");
     rig_destroy(rig);
 }

@@ -1,0 +1,318 @@
+// idunno-ctl against two brokers in threads: what it says of clusters that are set up wrongly, what
+// is listed of workers, jobs and models, and what is said of settings.
+#include "client/ctl.h"
+#include "client/ctl_commands.h"
+#include "tests/lib/check.h"
+#include "tests/lib/fake_broker.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct part {
+    struct fake_broker broker;
+    struct idn_status_info status;
+};
+static struct part part[2];
+static struct idn_worker_info worker[8];
+static struct idn_entry_info model;
+static struct idn_job_info job[3];
+static uint32_t workers, jobs, durable;
+static struct idn_ctl ctl;
+static char out[8000];
+
+static bool answer(
+    struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
+{
+    if (request->type == IDN_REQUEST_HELLO) {
+        ret->type = IDN_REPLY_WELCOME;
+        ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
+        ret->u.welcome.role = IDN_ROLE_ACTIVE;
+        ret->u.welcome.broker[0] = 'x';
+    } else if (request->type == IDN_REQUEST_STATUS) {
+        ret->type = IDN_REPLY_STATUS;
+        ret->u.status = broker == &part[0].broker ? part[0].status : part[1].status;
+    } else if (request->type == IDN_REQUEST_WORKERS) {
+        ret->type = IDN_REPLY_WORKERS;
+        ret->u.workers.count = workers;
+        ret->u.workers.item = worker;
+    } else if (request->type == IDN_REQUEST_MODELS) {
+        ret->type = IDN_REPLY_MODELS;
+        ret->u.entries.count = 1;
+        ret->u.entries.item = &model;
+    } else if (request->type == IDN_REQUEST_JOBS) {
+        ret->type = IDN_REPLY_JOBS;
+        ret->u.jobs.count = jobs;
+        ret->u.jobs.item = job;
+    } else if (request->type == IDN_REQUEST_JOB) {
+        ret->type = IDN_REPLY_JOB;
+        ret->u.job = job[0];
+    } else {
+        ret->type = IDN_REPLY_ACCEPTED;
+        ret->u.accepted.durable = durable;
+    }
+    return true;
+}
+
+static void read_back(FILE *file, int kept)
+{
+    (void)fflush(stdout);
+    CHECK(dup2(kept, STDOUT_FILENO) >= 0);
+    (void)close(kept);
+    rewind(file);
+    out[fread(out, 1, sizeof(out) - 1, file)] = '\0';
+    (void)fclose(file);
+}
+
+// brokers: how many are configured, all of them up.
+static void run(int (*command)(struct idn_ctl *ctl), uint32_t brokers, const char *id,
+    const char *value, bool json)
+{
+    FILE *file = tmpfile();
+    int signal_fd = ctl.signal_fd;
+
+    ctl = (struct idn_ctl){.signal_fd = signal_fd, .id = id, .value = value, .json = json};
+    ctl.cluster.brokers = brokers;
+    ctl.cluster.settings.port_mirror = 46574;
+    for (uint32_t i = 0; i < brokers; i++) {
+        fake_broker_start(&part[i].broker, answer);
+        memcpy(ctl.cluster.address[i], part[i].broker.address, sizeof(part[i].broker.address));
+    }
+    struct idunno_options options = {.brokers = {ctl.cluster.address[0]}, .client = "test"};
+    CHECK_INT(idunno_connect(&options, &ctl.idunno), IDUNNO_OK);
+    (void)fflush(stdout);
+    int kept = dup(STDOUT_FILENO);
+    CHECK(file != NULL && dup2(fileno(file), STDOUT_FILENO) >= 0);
+    int status = command(&ctl);
+    read_back(file, kept);
+    CHECK_INT(status, IDN_EXIT_OK);
+    idunno_close(&ctl.idunno);
+    for (uint32_t i = 0; i < brokers; i++)
+        fake_broker_stop(&part[i].broker);
+}
+
+static void put_status(uint32_t which, const char *name, uint32_t role, uint64_t epoch, bool sight)
+{
+    memset(&part[which], 0, sizeof(part[which]));
+    part[which].status = (struct idn_status_info){.role = role,
+        .epoch = {epoch, epoch == 0 ? 0 : 'a'},
+        .version = "0.1.0",
+        .policy = "fair-time",
+        .facts = 1,
+        .workers = 2,
+        .peer = {.configured = true,
+            .in_sight = sight,
+            .exchanged = sight,
+            .in_sync = sight,
+            .role = IDN_ROLE_STANDBY}};
+    (void)snprintf(part[which].status.broker, IDN_NAME_SIZE, "%s", name);
+    (void)snprintf(part[which].status.peer.broker, IDN_NAME_SIZE, "peer");
+}
+
+// ---- status
+
+static void test_two_that_do_not_hear_each_other(void)
+{
+    put_status(0, "vm/a", IDN_ROLE_ALONE, 3, false);
+    put_status(1, "vm2/b", IDN_ROLE_LEARNER, 0, false);
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK_CONTAINS(out, "\n\nboth brokers answer, but do not hear each other: see port_mirror "
+                        "(46574), letters and firewalls\n");
+    CHECK_CONTAINS(out, "0 ms, epoch 3a, at");
+    CHECK_CONTAINS(out, "0 ms, no epoch yet, at");
+    CHECK_CONTAINS(out, "store      1 fact in ");
+    put_status(1, "vm2/b", IDN_ROLE_ALONE, 4, false);
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK_CONTAINS(out, "\ntwo brokers reign: vm2/b goes on when they hear each other again; see "
+                        "port_mirror (46574) and firewalls\n");
+    run(idn_ctl_status, 2, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"remark\":\"two brokers reign: vm2/b goes on");
+    put_status(1, "vm2/b", IDN_ROLE_STANDBY, 3, true);
+    part[1].status.peer.configured = false;
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK_CONTAINS(out, "both brokers answer, but vm2/b knows of no other one: it needs cluster/b");
+}
+
+static void test_two_of_one_letter(void)
+{
+    put_status(0, "vm/a", IDN_ROLE_ALONE, 3, false);
+    put_status(1, "vm2/a", IDN_ROLE_ALONE, 3, false);
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK_CONTAINS(out, "\nboth call themselves a: one of the two needs --letter b\n");
+    put_status(1, "vm/a", IDN_ROLE_ALONE, 3, false);
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK_CONTAINS(out, "\nboth addresses answer as broker vm/a: they lead to one broker, or both "
+                        "have the letter a (one of two needs --letter b)\n");
+}
+
+static void test_two_that_are_well(void)
+{
+    put_status(0, "vm/a", IDN_ROLE_ACTIVE, 3, true);
+    put_status(1, "vm2/b", IDN_ROLE_STANDBY, 3, true);
+    part[0].status.peer.lag_facts = 1;
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK(strstr(out, "port_mirror") == NULL && strstr(out, "\n\n\n") == NULL);
+    CHECK_CONTAINS(out, ", 1 fact behind;");
+    run(idn_ctl_status, 2, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"remark\":null");
+}
+
+static void test_what_holds_a_broker_back(void)
+{
+    put_status(0, "vm/a", IDN_ROLE_ALONE, 3, false);
+    run(idn_ctl_status, 1, NULL, NULL, false);
+    CHECK_CONTAINS(out, "workers    2, 0 of them busy\n");
+    CHECK_CONTAINS(out, "jobs       0 open, 0 known\n");
+    part[0].status.workers_drained = 1;
+    part[0].status.refuses_jobs = true;
+    run(idn_ctl_status, 1, NULL, NULL, false);
+    CHECK_CONTAINS(out, "workers    2, 0 of them busy, 1 drained\n");
+    CHECK_CONTAINS(out, "jobs       0 open, 0 known; others are refused while no standby is in "
+                        "sync (mirror = required)\n");
+    part[0].status.workers_drained = 2;
+    run(idn_ctl_status, 1, NULL, NULL, false);
+    CHECK_CONTAINS(out, "workers    2; all workers are drained, see idunno-ctl undrain\n");
+    run(idn_ctl_status, 1, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"workers_drained\":2,\"refuses_jobs\":true");
+}
+
+// ---- listings
+
+static void put_worker(const char *name, uint32_t state)
+{
+    worker[workers] = (struct idn_worker_info){.state = state, .models_ready = 1};
+    (void)snprintf(worker[workers++].name, IDN_NAME_SIZE, "%s", name);
+}
+
+static void test_workers_in_order(void)
+{
+    static const char *const order[] = {
+        "vm/1 ", "vm/2 ", "vm/10 ", "vm/x ", "w ", "drained, not here: vm/3, vm/20"};
+    const char *at = out;
+
+    workers = 0;
+    put_worker("vm/20", IDN_WORKER_AWAY);
+    put_worker("w", IDN_WORKER_IDLE);
+    put_worker("vm/10", IDN_WORKER_IDLE);
+    put_worker("vm/3", IDN_WORKER_AWAY);
+    put_worker("vm/x", IDN_WORKER_IDLE);
+    put_worker("vm/2", IDN_WORKER_DRAINED);
+    put_worker("vm/1", IDN_WORKER_IDLE);
+    worker[6].models_lacking = 1;
+    worker[6].datasets_lacking = 3;
+    run(idn_ctl_workers, 1, NULL, NULL, false);
+    for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+        at = strstr(at, order[i]);
+        CHECK(at != NULL);
+    }
+    CHECK_CONTAINS(out, "MODELS  DATA SETS");
+    CHECK_CONTAINS(out, "1 of 2  0 of 3"); // vm/1 lacks a model, and has no data set at all
+    run(idn_ctl_workers, 1, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"name\":\"vm/3\",\"state\":\"away\"");
+    CHECK_CONTAINS(out, "\"models_ready\":1,\"models_lacking\":1,\"datasets_ready\":0,"
+                        "\"datasets_lacking\":3");
+    workers = 0;
+    put_worker("vm/9", IDN_WORKER_AWAY);
+    run(idn_ctl_workers, 1, NULL, NULL, false);
+    CHECK_STRING(out, "no workers; start idunno-worker on the hosts that hold the images\n\n"
+                      "drained, not here: vm/9\n");
+}
+
+static void put_job(uint32_t i, uint32_t weight)
+{
+    job[i] = (struct idn_job_info){.key = {{(uint8_t)(3 - i)}},
+        .spec = {.model = "tiny", .client = "me", .last = 9, .weight = weight},
+        .state = IDN_JOB_FINISHED,
+        .version = 1};
+}
+
+static void test_jobs_in_the_order_of_submission(void)
+{
+    jobs = 3; // the broker lists the newest first
+    for (uint32_t i = 0; i < 3; i++)
+        put_job(i, 1);
+    run(idn_ctl_jobs, 1, NULL, NULL, false);
+    CHECK(strstr(out, "04000000") < strstr(out, "08000000"));
+    CHECK(strstr(out, "08000000") < strstr(out, "0c000000"));
+    CHECK(strstr(out, "WEIGHT") == NULL);
+    put_job(1, 7);
+    run(idn_ctl_jobs, 1, NULL, NULL, false);
+    CHECK_CONTAINS(out, "WEIGHT");
+    run(idn_ctl_jobs, 1, NULL, NULL, true);
+    CHECK(strstr(out, "04000000") < strstr(out, "0c000000"));
+}
+
+static void test_where_a_batch_comes_from(void)
+{
+    model = (struct idn_entry_info){.name = "tiny", .count = 50, .configured = 50};
+    run(idn_ctl_models, 1, NULL, NULL, false);
+    CHECK_CONTAINS(out, "MODEL  BATCH  FROM");
+    CHECK_CONTAINS(out, "tiny      50  configured");
+    model.count = 1;
+    model.is_set = true;
+    run(idn_ctl_models, 1, NULL, NULL, false);
+    CHECK_CONTAINS(out, "tiny       1  set (50)");
+    run(idn_ctl_models, 1, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"batch\":1,\"batch_configured\":50,\"batch_set\":true");
+    run(idn_ctl_batch, 1, "tiny", NULL, false);
+    CHECK_STRING(out, "tiny: 1 image a task, set by idunno-ctl batch; the configuration says 50, "
+                      "and idunno-ctl batch tiny default returns to that\n");
+    durable = 2;
+    run(idn_ctl_batch, 2, "tiny", "default", false);
+    CHECK_STRING(out, "tiny: 50 images a task from now on, 1 before\n");
+}
+
+static void test_a_setting_that_only_one_broker_stored(void)
+{
+    durable = 1;
+    model = (struct idn_entry_info){.name = "tiny", .count = 50, .configured = 50};
+    run(idn_ctl_batch, 2, "tiny", "7", false);
+    CHECK_STRING(out, "tiny: 7 images a task from now on, 50 before (stored by one broker only)\n");
+    workers = 0;
+    put_worker("w1", IDN_WORKER_DRAINED);
+    run(idn_ctl_drain, 2, "w1", NULL, false);
+    CHECK_STRING(out, "worker w1 gets nothing new, and has nothing left to do (stored by one "
+                      "broker only)\n");
+    worker[0].state = IDN_WORKER_AWAY;
+    run(idn_ctl_undrain, 1, "w1", NULL, false); // there is no other broker
+    CHECK_STRING(out, "worker w1 gets work when it comes\n");
+}
+
+static void test_what_left_the_quarantine_for_programs(void)
+{
+    put_job(0, 1);
+    job[0].quarantined = 2;
+    run(idn_ctl_quarantine_retry, 1, "0c000000", NULL, true);
+    CHECK_STRING(out, "{\"job\":\"0c000000000000000000000000\",\"images\":2}\n");
+}
+
+static void test_help_of_a_group(void)
+{
+    FILE *file = tmpfile();
+    int kept = dup(STDOUT_FILENO);
+
+    (void)fflush(stdout);
+    CHECK(file != NULL && dup2(fileno(file), STDOUT_FILENO) >= 0);
+    idn_ctl_print_group_help("quarantine");
+    read_back(file, kept);
+    CHECK(strstr(out, "usage: idunno-ctl quarantine list [ID] [--json]\n") == out);
+    CHECK_CONTAINS(out, "\n\nusage: idunno-ctl quarantine retry ID [--json]\n");
+    CHECK(strstr(out, "COMMAND") == NULL);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct check_test tests[] = {
+        CHECK_TEST(test_two_that_do_not_hear_each_other),
+        CHECK_TEST(test_two_of_one_letter),
+        CHECK_TEST(test_two_that_are_well),
+        CHECK_TEST(test_what_holds_a_broker_back),
+        CHECK_TEST(test_workers_in_order),
+        CHECK_TEST(test_jobs_in_the_order_of_submission),
+        CHECK_TEST(test_where_a_batch_comes_from),
+        CHECK_TEST(test_a_setting_that_only_one_broker_stored),
+        CHECK_TEST(test_what_left_the_quarantine_for_programs),
+        CHECK_TEST(test_help_of_a_group),
+    };
+    ctl.signal_fd = -1;
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
+}
