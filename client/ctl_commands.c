@@ -102,7 +102,7 @@ static const struct idn_ctl_command commands[] = {
         "               a younger job are over that time\n"
         "  workers      that can be given work, of those present; hindered_by: why none can, or "
         "null\n"
-        "  gaps         of each window: window_ms jobs (0: fewer than two) gap (0 to 1, or null)\n"
+        "  gaps         of each window: window_ms jobs (0: no gap is known) gap (0 to 1, or null)\n"
         "The windows are 10s 60s change shared. null: not known. failed includes quarantined.\n"},
     {"times", "[MODEL]", BIT(JSON), false, idn_ctl_times, "how long the tasks of models take",
         "Of all models, or of one, and of its open jobs. A task's time is the sum of the times "

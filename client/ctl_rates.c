@@ -137,8 +137,8 @@ static void state_row(struct idn_table *table, const struct idunno_rate *rate)
 {
     idn_table_cell(table, "%.8s", rate->job.id);
     idn_table_cell(table, "%s", rate->model);
-    idn_table_cell(table, "%u", rate->weight);
-    idn_table_cell(table, "%u", rate->workers);
+    idn_table_cell(table, "%s", idn_human_count(rate->weight).text);
+    idn_table_cell(table, "%s", idn_human_count(rate->workers).text);
     wanted_cell(table, rate);
     idn_table_cell(table, "%s", idn_human_count(rate->ok).text);
     idn_table_cell(table, "%s", idn_human_count((uint64_t)rate->failed + rate->quarantined).text);

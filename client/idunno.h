@@ -143,7 +143,7 @@ struct idunno_rate { // how fast an open job gets on
 
 struct idunno_gap { // 1 - least / most task rate for a unit of weight, of jobs with work left
     uint64_t window_ms;
-    uint32_t jobs; // that it is of; 0: there were fewer than two, and no gap
+    uint32_t jobs; // that it is of; 0: no gap is known
     double gap;
 };
 

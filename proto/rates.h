@@ -36,7 +36,7 @@ enum idn_window {
 // before the window and images that nobody held all through it.
 struct idn_gap_info {
     uint64_t window_ms; // how long the window is until now
-    uint32_t jobs;      // that it is of; 0: there were fewer than two
+    uint32_t jobs;      // that it is of; 0: no gap is known
     double gap;
 };
 

@@ -5,6 +5,8 @@
 
 #define NOT_STEADY UINT64_MAX
 
+enum { GAP_MS_MIN = 1000 }; // before that it says only who got the first slice
+
 static uint32_t second_of(uint64_t ms)
 {
     return (uint32_t)(ms / 1000) + 1; // never 0, which means no event yet
@@ -328,7 +330,7 @@ bool idn_measure_gap(
     struct idn_kinds kinds;
     uint32_t jobs = 0;
 
-    if (!idn_dispatch_is_open(core))
+    if (now - idn_measure_begin(core, window, now) < GAP_MS_MIN || !idn_dispatch_is_open(core))
         return false;
     idn_workers_kinds(core, &kinds);
     IDN_EACH_CONST(link, &core->open)

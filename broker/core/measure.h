@@ -56,7 +56,7 @@ struct idn_gap {
     double gap;
     uint32_t jobs; // that it is of
 };
-// False: fewer than two jobs, or none of them got on.
+// False: fewer than two jobs, or none of them got on, or the window is shorter than a second.
 bool idn_measure_gap(
     const struct idn_core *core, enum idn_window window, uint64_t now, struct idn_gap *ret);
 

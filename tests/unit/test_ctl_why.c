@@ -118,6 +118,11 @@ static void test_why_for_people(void)
     CHECK_CONTAINS(out, "\n- it shares 1 worker\n- 1 worker is drained (w2)\n");
     CHECK_CONTAINS(out, "08000000  resnet18       3   75 %        1        13           10\n");
     CHECK_CONTAINS(out, "and 1 more\n");
+    why.share[0].share = 0.001, why.share[1].share = 0.999;
+    why.share[1].weight = 1000;
+    CHECK_INT(run(idn_ctl_why, "04000000", false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "alexnet        1   <1 %  ");
+    CHECK_CONTAINS(out, "resnet18   1,000  >99 %  ");
 }
 
 static void test_why_for_programs(void)
