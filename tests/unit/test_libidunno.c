@@ -409,6 +409,35 @@ static void test_silence_is_told_and_survived(void)
     stop();
 }
 
+static char lost[IDN_REASON_MAX];
+
+static void keep_notice(void *context, enum idunno_notice notice, const char *sentence)
+{
+    (void)context;
+    if (notice == IDUNNO_LOST)
+        (void)snprintf(lost, sizeof(lost), "%s", sentence);
+    first.answer = answer_well;
+}
+
+// What was never there is not lost.
+static void test_only_who_was_heard_is_lost(void)
+{
+    char wanted[300];
+
+    memset(&first, 0, sizeof(first));
+    fake_broker_start(&first, answer_never);
+    struct idunno_options options = {
+        .brokers = {"tcp://127.0.0.3:1", first.address}, .on_notice = keep_notice};
+    CHECK_INT(idunno_connect(&options, &idunno), IDUNNO_OK);
+    CHECK_INT(idunno_submit(idunno, &photos, &job, NULL), IDUNNO_OK);
+    (void)snprintf(wanted, sizeof(wanted),
+        "lost the broker at %.64s, and no answer yet from tcp://127.0.0.3:1, trying again",
+        first.address);
+    CHECK_STRING(lost, wanted);
+    fake_broker_stop(&first);
+    idunno_close(&idunno);
+}
+
 static void test_a_broker_that_restarts(void)
 {
     start(answer_well, 20000);
@@ -466,6 +495,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_answers_that_are_no_messages),
         CHECK_TEST(test_a_late_answer_is_not_the_next_one),
         CHECK_TEST(test_silence_is_told_and_survived),
+        CHECK_TEST(test_only_who_was_heard_is_lost),
         CHECK_TEST(test_a_broker_that_restarts),
         CHECK_TEST(test_the_other_broker_is_asked),
         CHECK_TEST(test_a_stop_interrupts),
