@@ -83,7 +83,7 @@ static void free_images(struct idn_core *core, struct idn_lease *lease, uint32_t
     }
 }
 
-void idn_lease_claim(struct idn_core *core, struct idn_lease *lease)
+static void claim_anew(struct idn_core *core, struct idn_lease *lease)
 {
     struct idn_job *job = lease->job;
     uint32_t claim = idn_policy_claim(lease);
@@ -93,6 +93,12 @@ void idn_lease_claim(struct idn_core *core, struct idn_lease *lease)
     job->claim = job->claim - lease->claim + claim;
     lease->claim = claim;
     idn_policy_changed(core, job);
+}
+
+void idn_leases_claim(struct idn_core *core, struct idn_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->leases; i++)
+        claim_anew(core, worker->lease[i]);
 }
 
 static void fill_lease_order(struct idn_order *order, const struct idn_lease *lease)
@@ -146,7 +152,7 @@ struct idn_lease *idn_lease_grant(struct idn_core *core, struct idn_worker *work
     lease->first_slice = first_slice;
     lease_images(core, lease);
     IDN_ASSERT(lease->left == count && (!alone || count == 1));
-    idn_lease_claim(core, lease);
+    idn_leases_claim(core, worker);
     send_orders(core, lease);
     return lease;
 }
@@ -187,7 +193,7 @@ bool idn_lease_adopt(
     lease->confirmed = true;
     lease->first_slice = 1;
     lease_images(core, lease);
-    idn_lease_claim(core, lease);
+    idn_leases_claim(core, worker);
     return true;
 }
 
@@ -253,7 +259,7 @@ void idn_lease_trimmed(struct idn_core *core, struct idn_lease *lease, uint32_t 
     if (kept < lease->count) {
         free_images(core, lease, lease->first + kept);
         lease->count = kept;
-        idn_lease_claim(core, lease);
+        idn_leases_claim(core, lease->worker);
         idn_jobs_touch(core, job);
     }
     if (lease->left == 0)
@@ -267,7 +273,7 @@ void idn_lease_close(struct idn_core *core, struct idn_lease *lease)
 
     free_images(core, lease, lease->first);
     IDN_ASSERT(lease->left == 0);
-    idn_lease_claim(core, lease);
+    idn_leases_claim(core, worker);
     stop_trimming(core, lease);
     if (worker->lease[0] == lease && worker->leases == 2) {
         worker->lease[0] = worker->lease[1];

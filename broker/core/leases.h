@@ -21,8 +21,9 @@ struct idn_lease *idn_lease_grant(struct idn_core *core, struct idn_worker *work
 bool idn_lease_adopt(
     struct idn_core *core, struct idn_worker *worker, const struct idn_held_lease *held);
 
-// After a change of what is left of it, or of its worker's speed: what the policy counts of it.
-void idn_lease_claim(struct idn_core *core, struct idn_lease *lease);
+// After a change of what is left of one of them, or of the worker's speed: what the policy counts
+// of each.
+void idn_leases_claim(struct idn_core *core, struct idn_worker *worker);
 
 struct idn_lease *idn_lease_find(const struct idn_worker *worker, struct idn_lease_id id);
 

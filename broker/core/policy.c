@@ -282,7 +282,15 @@ static uint32_t images_in(
 
 uint32_t idn_policy_claim(const struct idn_lease *lease)
 {
-    return images_in(IDN_SHARE_MS, lease->worker, lease->job, lease->left);
+    const struct idn_worker *worker = lease->worker;
+    const struct idn_lease *first = worker->lease[0];
+    uint64_t first_ms = 0;
+
+    if (lease != first)
+        first_ms = first->left * idn_worker_likely_us(worker, first->job) / 1000;
+    if (first_ms >= IDN_SHARE_MS)
+        return 0;
+    return images_in(IDN_SHARE_MS - first_ms, worker, lease->job, lease->left);
 }
 
 bool idn_policy_outranks(

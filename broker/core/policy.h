@@ -25,7 +25,8 @@ const struct idn_job *idn_policy_scan(const struct idn_core *core, const struct 
 // Asserts that the index is what a look at all open jobs says, and chooses likewise.
 void idn_policy_check(const struct idn_core *core);
 
-// Images of the lease that its worker will have done in IDN_SHARE_MS.
+// Images of the lease that its worker will have done in IDN_SHARE_MS, its first lease before its
+// second.
 uint32_t idn_policy_claim(const struct idn_lease *lease);
 // Whether the worker's lease should be cut short in favour of what idn_policy_choose says now;
 // asked of the lease that it works on.

@@ -122,7 +122,7 @@ static void take_report(
     if (job != NULL) {
         fold_report(core, worker, job, lease, message);
         if (lease != NULL)
-            idn_lease_claim(core, lease);
+            idn_leases_claim(core, worker);
         end_lease(core, worker, job, lease, message);
     }
     idn_ack_when_stored(core, worker, number);

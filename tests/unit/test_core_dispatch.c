@@ -73,6 +73,28 @@ static void test_the_next_lease_comes_before_the_current_one_runs_out(void)
     rig_destroy(rig);
 }
 
+// Whatever it holds, it does no more in that time.
+static void test_what_a_worker_will_have_done_is_counted_once(void)
+{
+    struct rig *rig = rig_with_long_tasks();
+    uint32_t soon = IDN_SHARE_MS / 10 + 1; // of images that take 10 ms
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 199);
+    struct idn_order lease = granted(rig, 1);
+    CHECK_INT(job_of(rig, 1)->claim, 100); // nothing is known of its speed
+    rig_clear(rig);
+    report(rig, 1, 1, &lease, 0, 60, 10000);
+    struct idn_order next = granted(rig, 1);
+    CHECK_INT(next.u.lease.first, 100);
+    CHECK_INT(job_of(rig, 1)->claim, soon); // 40 of the first one, the rest of the second
+    struct idn_worker_message *message = rig_report(rig, 1, 2, &lease, 60, 40, IDN_END_DONE);
+    message->u.report.compute_us = 40 * 10000;
+    rig_say(rig, 1, message);
+    CHECK_INT(job_of(rig, 1)->claim, soon);
+    rig_destroy(rig);
+}
+
 static void test_a_newcomer_gets_its_lease_with_the_trim(void)
 {
     struct rig *rig = rig_with_long_tasks();
@@ -470,6 +492,7 @@ int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_the_next_lease_comes_before_the_current_one_runs_out),
+        CHECK_TEST(test_what_a_worker_will_have_done_is_counted_once),
         CHECK_TEST(test_a_newcomer_gets_its_lease_with_the_trim),
         CHECK_TEST(test_a_newcomer_waits_no_longer_than_it_must),
         CHECK_TEST(test_only_a_newcomer_begins_with_one_image),
