@@ -81,11 +81,12 @@ enum {
     IDN_ORDER_MS = 1000,             // a lease or trim that the worker never mentions is re-sent
     IDN_REFILL_MS = 500,             // a worker with less work than this gets its next lease
     IDN_STEAL_MS = 1000,             // half of a lease worth more than this goes to an idle worker
-    IDN_SHARE_MS = 500,              // jobs are compared by what they will have done by then
-    IDN_TURN_MS = 200,               // a worker stays with a job for at least so long
-    IDN_OWED_MS = 2 * 1000,          // a job is owed no more than what all workers do in so long
-    IDN_UPLOAD_MS = 60 * 60 * 1000,  // an upload without its submit is forgotten
-    IDN_CLOSED_MS = 60 * 1000,       // with another broker, at least so long after it was closed
+    // Of fair-time; docs/FAIRNESS.md says what other values come to.
+    IDN_SHARE_MS = 500,             // jobs are compared by what they will have done by then
+    IDN_TURN_MS = 200,              // a worker stays with a job for at least so long
+    IDN_OWED_MS = 2 * 1000,         // a job is owed no more than what all workers do in so long
+    IDN_UPLOAD_MS = 60 * 60 * 1000, // an upload without its submit is forgotten
+    IDN_CLOSED_MS = 60 * 1000,      // with another broker, at least so long after it was closed
     IDN_UNAVAILABLE_MS =
         60 * 1000, // what a worker could not have it is not asked for again so long
     IDN_DEAD_SHOWN_MS = 10 * 60 * 1000, // a dead worker is listed this long

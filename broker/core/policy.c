@@ -12,8 +12,9 @@
 //                                                             workers, else of all open ones; not
 //                                                             behind what its first worker could
 //                                                             do instead
-//   how far behind may a job be         done                  by what all workers do in IDN_OWED_MS
-//                                                             of what its worker could do instead
+//   how far behind may a job be         done                  by what all live workers do in
+//                                                             IDN_OWED_MS of what its worker could
+//                                                             do instead
 //   a reign begins                      done                  every open job at the same V: what
 //                                                             they did before is not charged
 //   a batch or weight is set            done                  V goes on from where it is
@@ -21,7 +22,7 @@
 // What is counted beyond the images done is a prediction: with n workers on one job and m on
 // another, the ranks are equal when both are going to complete tasks at the same rate. So workers
 // are divided as the rates demand at once, not only when one job has fallen behind. A lease as a
-// whole says nothing, for it can be trimmed.
+// whole says nothing, for it can be trimmed; and a worker's second one comes after its first.
 //
 // A job that is behind because few workers can serve it is not owed all of that: else it would get
 // every worker of those that join, for as long as it takes, and a newcomer would begin as far
@@ -42,6 +43,8 @@
 
 #include <string.h>
 
+// Of all its images at once, so nothing is lost by rounding. 2^43 tasks fit: 28 years of 10,000 a
+// second without a moment at which no job is open, and in one reign.
 static int64_t work(const struct idn_core *core, const struct idn_job *job, uint32_t images)
 {
     uint32_t batch = job->model >= 0 ? core->model[job->model].batch : 1;
