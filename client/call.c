@@ -286,14 +286,14 @@ enum idunno_code idn_call_set(struct idunno *idunno, const struct idunno_job *jo
     const char *value, uint32_t *ret_durable)
 {
     struct idn_request request = {.type = IDN_REQUEST_SET};
-    const struct idn_reply *reply;
+    const struct idn_reply *reply = NULL;
 
     (void)snprintf(request.u.set.key, sizeof(request.u.set.key), "%s", key);
     (void)snprintf(request.u.set.value, sizeof(request.u.set.value), "%s", value);
     if (job != NULL)
         request.job = idn_call_job(job);
     enum idunno_code code = idn_call(idunno, &request, &reply);
-    if (code == IDUNNO_OK)
+    if (code == IDUNNO_OK && reply != NULL)
         *ret_durable = reply->u.accepted.durable;
     return code;
 }

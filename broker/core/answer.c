@@ -231,7 +231,7 @@ static void answer_rates(const struct idn_core *core, uint64_t now,
         idn_rate_info_of(core, job, now, &items->rate[page->count++]);
         last = job;
     }
-    page->cursor = job == NULL ? 0 : cursor_of(core, last);
+    page->cursor = job == NULL || last == NULL ? 0 : cursor_of(core, last);
     idn_rates_want(core, last, page->count, items->rate);
     if (request->u.page.cursor == 0)
         idn_rates_head(core, now, page);
