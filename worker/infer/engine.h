@@ -3,7 +3,7 @@
 //   onednn    the network that libdarknet parsed, compiled into oneDNN's primitives: fast
 //   replay    computes nothing: answers after a stated time an image with what follows from a seed
 //             and the image's index; for tests of many workers on few cores. A model's own time
-//             stands in its cfg: replay_us=N in section [net]
+//             stands in its cfg, if there is one: replay_us=N in section [net]
 // A further engine adds its struct idn_engine_ops to the table in engine.c; one that compiles
 // networks itself takes what darknet_network.h parsed.
 #ifndef IDN_WORKER_INFER_ENGINE_H

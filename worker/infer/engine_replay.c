@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { REPLAY_CLASSES = 1000, REPLAY_US_MAX = 60 * 1000 * 1000 };
 
@@ -48,13 +49,16 @@ static void replay_close(struct idn_engine *engine)
     free((struct replay *)engine);
 }
 
-// A key replay_us of [net] stands before the option, so that models may differ.
+// A key replay_us of [net] stands before the option, so that models may differ. No cfg is needed.
 static int read_us(
     const struct replay *replay, const char *cfg, uint32_t *ret, struct idn_reason *reason)
 {
     struct idn_cfg_text text;
-    int error = idn_cfg_text_read(cfg, &text, reason);
 
+    *ret = (uint32_t)replay->us;
+    if (access(cfg, F_OK) != 0)
+        return 0;
+    int error = idn_cfg_text_read(cfg, &text, reason);
     if (error != 0)
         return error;
     error = idn_cfg_number(
