@@ -324,14 +324,25 @@ static void take_unknown(struct sim *sim, uint32_t client, struct sim_task *task
         sim_fail(sim, "client %u: job %d was acknowledged, and is unknown now", client, task->job);
 }
 
-// No room for one more job: one of those that are over goes.
-static void make_room(const struct sim *sim, struct sim_client *of)
+static bool give_room(const struct sim *sim, struct sim_client *of)
 {
-    for (uint32_t i = 0; i < of->tasks; i++)
-        if (of->task[i].state == SIM_TASK_OVER && !sim->job[of->task[i].job].forget_asked) {
-            of->task[i].state = SIM_TASK_FETCHED;
-            return;
+    for (uint32_t i = 0; i < of->tasks; i++) {
+        struct sim_task *task = &of->task[i];
+        if (task->state == SIM_TASK_OVER && (task->stays || !sim->job[task->job].forget_asked)) {
+            task->state = SIM_TASK_FETCHED;
+            task->stays = false;
+            return true;
         }
+    }
+    return false;
+}
+
+// No room for one more job: one of those that are over goes, another client's if it must be.
+static void make_room(struct sim *sim, uint32_t client)
+{
+    for (uint32_t i = 0; i < SIM_CLIENTS; i++)
+        if (give_room(sim, &sim->client[(client + i) % SIM_CLIENTS]))
+            return;
 }
 
 static void take_refusal(
@@ -351,10 +362,11 @@ static void take_refusal(
     case IDN_REFUSED_NO_MIRROR:
         return;
     case IDN_REFUSED_HISTORY_FULL:
-        if (sim->client[client].request.type == IDN_REQUEST_FORGET)
+        task->stays = sim->client[client].request.type == IDN_REQUEST_FORGET;
+        if (task->stays)
             is_over(task);
         else
-            make_room(sim, &sim->client[client]);
+            make_room(sim, client);
         return;
     case IDN_REFUSED_INCOMPLETE:
         task->uploaded = 0;

@@ -210,6 +210,7 @@ struct sim_task {
     uint32_t next, rows; // of the pages
     bool finished;       // as last seen
     bool wants_cancel, wants_forget;
+    bool stays; // there was no room for its key among the forgotten ones
 };
 
 struct sim_client {
