@@ -457,12 +457,12 @@ void sim_fault_next(struct sim *sim)
     if (sim->phase != SIM_SAFETY)
         return;
     sim_fault_plan(sim);
-    for (int i = 0; i < SIM_FAULTS; i++)
+    for (unsigned i = 0; i < SIM_FAULTS; i++)
         all += sim->plan.brokers == 1 && is_for_two(i) ? 0 : sim->plan.weight[i];
     if (all == 0)
         return;
     uint32_t at = idn_random_below(&sim->fault_random, all);
-    for (int i = 0; i < SIM_FAULTS; i++) {
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
         uint32_t weight = sim->plan.brokers == 1 && is_for_two(i) ? 0 : sim->plan.weight[i];
         if (at < weight) {
             sim_ledger_change(sim);

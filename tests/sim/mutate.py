@@ -60,7 +60,7 @@ def changed(source, name, mutants, path):
         for change in mutant['changes']:
             if change['file'] != name:
                 continue
-            new = re.sub(r'\bMUTANT\b', f'(idn_sim_mutant == {number})', ' '.join(change['new']))
+            new = re.sub(r'\bMUTANT\b', f'!!(idn_sim_mutant == {number})', ' '.join(change['new']))
             places.append((*place_of(source, change, path), new, change['line']))
     places.sort(reverse=True)
     for later, earlier in zip(places, places[1:]):

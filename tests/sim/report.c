@@ -17,8 +17,8 @@ void sim_stats_add(struct sim_stats *sum, const struct sim_stats *stats)
     sum->settings += stats->settings;
     for (int i = 0; i < IDN_REFUSED_COUNT; i++)
         sum->refused[i] += stats->refused[i];
-    for (int i = 0; i < SIM_FAULTS; i++)
-        for (int k = 0; k < SIM_ROLES; k++)
+    for (unsigned i = 0; i < SIM_FAULTS; i++)
+        for (unsigned k = 0; k < SIM_ROLES; k++)
             sum->met[i][k] += stats->met[i][k];
 }
 
@@ -26,8 +26,8 @@ static uint64_t count_faults(const struct sim_stats *stats)
 {
     uint64_t sum = 0;
 
-    for (int i = 0; i < SIM_FAULTS; i++)
-        for (int k = 0; k < SIM_ROLES; k++)
+    for (unsigned i = 0; i < SIM_FAULTS; i++)
+        for (unsigned k = 0; k < SIM_ROLES; k++)
             sum += stats->met[i][k];
     return sum;
 }
@@ -121,8 +121,8 @@ static uint64_t least_met(const struct sim_stats *stats)
 {
     uint64_t least = UINT64_MAX;
 
-    for (int i = 0; i < SIM_FAULTS; i++)
-        for (int k = 0; k < SIM_ROLES; k++)
+    for (unsigned i = 0; i < SIM_FAULTS; i++)
+        for (unsigned k = 0; k < SIM_ROLES; k++)
             if (can_meet(i, k) && stats->met[i][k] < least)
                 least = stats->met[i][k];
     return least;
@@ -131,12 +131,12 @@ static uint64_t least_met(const struct sim_stats *stats)
 void sim_report_coverage(const struct sim_stats *stats)
 {
     (void)printf("%-20s", "fault met by role");
-    for (int k = 0; k < SIM_ROLES; k++)
+    for (unsigned k = 0; k < SIM_ROLES; k++)
         (void)printf(" %8s", sim_role_name(k));
     (void)printf("\n");
-    for (int i = 0; i < SIM_FAULTS; i++) {
+    for (unsigned i = 0; i < SIM_FAULTS; i++) {
         (void)printf("%-20s", sim_fault_name(i));
-        for (int k = 0; k < SIM_ROLES; k++) {
+        for (unsigned k = 0; k < SIM_ROLES; k++) {
             if (stats->met[i][k] > 0)
                 (void)printf(" %8" PRIu64, stats->met[i][k]);
             else
@@ -152,8 +152,8 @@ uint32_t sim_report_gaps(const struct sim_stats *stats, uint64_t least)
 {
     uint32_t gaps = 0;
 
-    for (int i = 0; i < SIM_FAULTS; i++)
-        for (int k = 0; k < SIM_ROLES; k++) {
+    for (unsigned i = 0; i < SIM_FAULTS; i++)
+        for (unsigned k = 0; k < SIM_ROLES; k++) {
             if (!can_meet(i, k) || stats->met[i][k] >= least)
                 continue;
             (void)printf("the fault \"%s\" met the role \"%s\" %" PRIu64 " times, not %" PRIu64

@@ -39,7 +39,7 @@ static struct rig *rig_with_tasks_of_100(void)
 
 static void beat(struct rig *rig, unsigned n)
 {
-    rig_beat(rig, n, (struct idn_lease_id){NO_LEASE});
+    rig_beat(rig, n, (struct idn_lease_id){{NO_LEASE}});
 }
 
 // So long that nobody has to come back from anything.
