@@ -2,7 +2,7 @@
 #include "weights/cfg.h"
 
 #include "base/assert.h"
-#include "weights/cfg_section.h"
+#include "weights/cfg_hazards.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,10 +11,11 @@
 
 // Far beyond any classifier, and small enough that no product below overflows.
 enum { SIDE_MAX = 1 << 14, CHANNELS_MAX = 1 << 20, KERNEL_MAX = 256 };
-#define FLOATS_MAX (1ull << 32)
+#define FLOATS_MAX        ((uint64_t)INT32_MAX) // of a layer: libdarknet counts in int
+#define WEIGHTS_BYTES_MAX (16ull << 30)
 
 struct parser {
-    struct idn_cfg_text text;
+    const struct idn_cfg_text *text;
     struct idn_cfg *cfg;
     const struct idn_cfg_section *section; // the current one
     struct idn_cfg_layer *layer;           // the current one
@@ -25,7 +26,7 @@ struct parser {
 
 static int refuse(const struct parser *parser, const char *why)
 {
-    return idn_reason_set(parser->reason, -EINVAL, "%s:%u: [%.40s] %s", parser->text.file,
+    return idn_reason_set(parser->reason, -EINVAL, "%s:%u: [%.40s] %s", parser->text->file,
         parser->section->line, parser->section->type, why);
 }
 
@@ -33,7 +34,7 @@ static int number(const struct parser *parser, const char *key, int64_t fallback
     int64_t most, uint32_t *ret)
 {
     return idn_cfg_number(
-        &parser->text, parser->section, key, fallback, least, most, ret, parser->reason);
+        parser->text, parser->section, key, fallback, least, most, ret, parser->reason);
 }
 
 static int set_out(struct parser *parser, uint64_t c, uint64_t h, uint64_t w)
@@ -57,7 +58,7 @@ static int same_out(struct parser *parser)
 static void take_activation(struct parser *parser, const char *fallback)
 {
     const struct idn_cfg_option *option =
-        idn_cfg_find(&parser->text, parser->section, "activation");
+        idn_cfg_find(parser->text, parser->section, "activation");
     (void)snprintf(parser->layer->activation, sizeof(parser->layer->activation), "%s",
         option == NULL ? fallback : option->value);
 }
@@ -157,7 +158,7 @@ static int parse_local(struct parser *parser)
     layer->biases = places * filters;
     layer->weights = (uint64_t)layer->size * layer->size * layer->in_c * filters;
     if (layer->weights > FLOATS_MAX / places)
-        return refuse(parser, "has more weights than a file of 16 GiB holds");
+        return refuse(parser, "has more weights than libdarknet can count");
     layer->weights *= places;
     return 0;
 }
@@ -204,7 +205,7 @@ static int parse_activation(struct parser *parser)
 static int parse_shortcut(struct parser *parser)
 {
     struct idn_cfg_layer *layer = parser->layer;
-    int error = idn_cfg_layers(&parser->text, parser->section, "from", parser->cfg->layers, 1,
+    int error = idn_cfg_layers(parser->text, parser->section, "from", parser->cfg->layers, 1,
         layer->from, &layer->from_count, parser->reason);
 
     take_activation(parser, "linear");
@@ -214,7 +215,7 @@ static int parse_shortcut(struct parser *parser)
 static int parse_route(struct parser *parser)
 {
     struct idn_cfg_layer *layer = parser->layer;
-    int error = idn_cfg_layers(&parser->text, parser->section, "layers", parser->cfg->layers,
+    int error = idn_cfg_layers(parser->text, parser->section, "layers", parser->cfg->layers,
         IDN_CFG_FROM_MAX, layer->from, &layer->from_count, parser->reason);
     uint64_t channels = 0;
 
@@ -306,8 +307,8 @@ static int check_types(struct parser *parser)
     static const char *const recurrent[] = {"rnn", "gru", "lstm", "crnn", NULL};
     static const char *const detection[] = {"detection", "region", "yolo", "iseg", NULL};
 
-    for (size_t i = 1; i < parser->text.sections; i++) {
-        parser->section = &parser->text.section[i];
+    for (size_t i = 1; i < parser->text->sections; i++) {
+        parser->section = &parser->text->section[i];
         const char *type = parser->section->type;
         if (is_one_of(type, recurrent))
             return refuse(parser, "is a recurrent layer; only image classifiers are supported");
@@ -323,16 +324,16 @@ static int parse_net(struct parser *parser)
 {
     struct idn_cfg *cfg = parser->cfg;
 
-    if (parser->text.sections == 0)
+    if (parser->text->sections == 0)
         return idn_reason_set(parser->reason, -EINVAL,
-            "the network %s has no section; it must begin with [net]", parser->text.file);
-    parser->section = &parser->text.section[0];
+            "the network %s has no section; it must begin with [net]", parser->text->file);
+    parser->section = &parser->text->section[0];
     if (strcmp(parser->section->type, "net") != 0 && strcmp(parser->section->type, "network") != 0)
         return refuse(parser, "is the first section; a network begins with [net]");
-    if (parser->text.sections == 1)
+    if (parser->text->sections == 1)
         return refuse(parser, "is the only section; a network needs layers");
     int error = check_types(parser);
-    parser->section = &parser->text.section[0];
+    parser->section = &parser->text->section[0];
     if (error == 0)
         error = number(parser, "height", 0, 1, SIDE_MAX, &cfg->input_h);
     if (error == 0)
@@ -344,9 +345,20 @@ static int parse_net(struct parser *parser)
     return error;
 }
 
-static bool writes_picture(enum idn_cfg_kind kind)
+// Whether libdarknet gives the output a height and a width.
+static bool gives_picture(const struct parser *parser, enum idn_cfg_kind kind)
 {
-    return kind != IDN_CFG_SOFTMAX && kind != IDN_CFG_COST;
+    const struct idn_cfg_layer *layer = parser->layer;
+    bool all = true;
+
+    if (kind == IDN_CFG_SOFTMAX || kind == IDN_CFG_COST)
+        return false;
+    if (kind == IDN_CFG_DROPOUT || kind == IDN_CFG_ACTIVATION || kind == IDN_CFG_LOGISTIC ||
+        kind == IDN_CFG_L2NORM)
+        return parser->c > 0; // they hand on what they get
+    for (uint32_t i = 0; kind == IDN_CFG_ROUTE && i < layer->from_count; i++)
+        all = all && parser->cfg->layer[layer->from[i]].picture;
+    return all;
 }
 
 // Keys that make darknet load a file of another size than it saves.
@@ -386,11 +398,11 @@ static int parse_layer(struct parser *parser)
     if (error < 0)
         return error;
     if (layer->weights > FLOATS_MAX || layer->biases > FLOATS_MAX)
-        return refuse(parser, "has more weights than a file of 16 GiB holds");
-    bool picture = writes_picture(rule->kind);
-    parser->c = picture ? layer->out_c : 0;
-    parser->h = picture ? layer->out_h : 0;
-    parser->w = picture ? layer->out_w : 0;
+        return refuse(parser, "has more weights than libdarknet can count");
+    layer->picture = gives_picture(parser, rule->kind);
+    parser->c = layer->picture ? layer->out_c : 0;
+    parser->h = layer->picture ? layer->out_h : 0;
+    parser->w = layer->picture ? layer->out_w : 0;
     parser->inputs = (uint64_t)layer->out_c * layer->out_h * layer->out_w;
     return 0;
 }
@@ -403,15 +415,15 @@ static int parse_layers(struct parser *parser)
     parser->h = cfg->input_h;
     parser->w = cfg->input_w;
     parser->inputs = (uint64_t)parser->c * parser->h * parser->w;
-    cfg->layer = calloc(parser->text.sections, sizeof(*cfg->layer));
+    cfg->layer = calloc(parser->text->sections, sizeof(*cfg->layer));
     IDN_ASSERT(cfg->layer != NULL);
-    for (size_t i = 1; i < parser->text.sections; i++, cfg->layers++) {
-        parser->section = &parser->text.section[i];
+    for (size_t i = 1; i < parser->text->sections; i++, cfg->layers++) {
+        parser->section = &parser->text->section[i];
         parser->layer = &cfg->layer[i - 1];
         int error = parse_layer(parser);
         if (error < 0)
             return error;
-        if (idn_cfg_weights_bytes(cfg) > 4 * FLOATS_MAX)
+        if (idn_cfg_weights_bytes(cfg) > WEIGHTS_BYTES_MAX)
             return refuse(parser, "makes the weights larger than 16 GiB");
     }
     if (parser->inputs > CHANNELS_MAX)
@@ -420,25 +432,36 @@ static int parse_layers(struct parser *parser)
     return 0;
 }
 
-int idn_cfg_read(const char *path, struct idn_cfg **ret, struct idn_reason *reason)
+int idn_cfg_parse(
+    const struct idn_cfg_text *text, struct idn_cfg **ret, struct idn_reason *reason)
 {
-    struct parser parser = {.reason = reason};
-    int error = idn_cfg_text_read(path, &parser.text, reason);
+    struct parser parser = {.text = text, .reason = reason};
 
-    if (error < 0)
-        return error;
     parser.cfg = calloc(1, sizeof(*parser.cfg));
     IDN_ASSERT(parser.cfg != NULL);
-    error = parse_net(&parser);
+    int error = parse_net(&parser);
     if (error == 0)
         error = parse_layers(&parser);
-    idn_cfg_text_fini(&parser.text);
+    if (error == 0)
+        error = idn_cfg_check_hazards(text, parser.cfg, reason);
     if (error < 0) {
         idn_cfg_destroy(&parser.cfg);
         return error;
     }
     *ret = parser.cfg;
     return 0;
+}
+
+int idn_cfg_read(const char *path, struct idn_cfg **ret, struct idn_reason *reason)
+{
+    struct idn_cfg_text text;
+    int error = idn_cfg_text_read(path, &text, reason);
+
+    if (error < 0)
+        return error;
+    error = idn_cfg_parse(&text, ret, reason);
+    idn_cfg_text_fini(&text);
+    return error;
 }
 
 void idn_cfg_destroy(struct idn_cfg **cfg)

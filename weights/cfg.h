@@ -7,6 +7,7 @@
 #define IDN_WEIGHTS_CFG_H
 
 #include "base/error.h"
+#include "weights/cfg_section.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,7 @@ struct idn_cfg_layer {
     char activation[IDN_CFG_ACTIVATION_SIZE];    // its name in the cfg, "" where there is none
     uint32_t from_count, from[IDN_CFG_FROM_MAX]; // shortcut, route: indices of other layers
     bool batch_normalize;
+    bool picture;             // has height and width; [softmax] and [cost] give mere numbers
     uint64_t biases, weights; // floats; batch norm adds 3 * biases between the two for
                               // convolutional, after the weights for connected; a [batchnorm]
                               // layer has its 3 * out_c in weights
@@ -59,8 +61,11 @@ struct idn_cfg {
 
 // Errors: -errno of reading; -EINVAL with the section and line of what is not a classifier we can
 // size (an unknown layer type, a recurrent or detection layer, a missing [net], a value out of
-// range).
+// range), or that libdarknet would come to harm with (cfg_hazards.h).
 int idn_cfg_read(const char *path, struct idn_cfg **ret, struct idn_reason *reason);
+// Likewise, of a text that was read already; nothing of it is kept.
+int idn_cfg_parse(
+    const struct idn_cfg_text *text, struct idn_cfg **ret, struct idn_reason *reason);
 void idn_cfg_destroy(struct idn_cfg **cfg);
 
 // Bytes of the .weights file as darknet's save_weights writes it: 20 byte header (major 0, minor 2)

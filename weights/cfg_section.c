@@ -189,7 +189,9 @@ int idn_cfg_layers(const struct idn_cfg_text *text, const struct idn_cfg_section
         long long value = strtoll(at, &end, 10);
         if (value < 0)
             value += (long long)index;
-        good = end != at && count < max && value >= 0 && value < (long long)index;
+        // Nothing but a comma may follow: darknet counts commas, not numbers.
+        good = end != at && (*end == ',' || *end == '\0') && count < max && value >= 0 &&
+               value < (long long)index;
         if (good)
             ret_from[count++] = (uint32_t)value;
         more = *end == ',';

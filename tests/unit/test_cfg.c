@@ -141,11 +141,68 @@ static void test_values(void)
         "numload");
 }
 
+// What would make libdarknet crash, or compute with what lies behind its buffers.
+static void test_hazards(void)
+{
+    static const struct {
+        const char *layers, *refusal;
+    } cases[] = {
+        {"[conv]\nsize=1\npadding=1\n",
+            ":5: [conv] has padding around a kernel of 1x1; remove padding"},
+        {"[conv]\nfilters=3\ngroups=3\nflipped=1\n",
+            ":5: [conv] has flipped weights in groups; libdarknet flips only one group"},
+        {"[local]\npad=1\n",
+            ":5: [local] has padding around a window that is not 3x3; use size=3 or pad=0"},
+        {"[local]\npad=1\nsize=5\n",
+            ":5: [local] has padding around a window that is not 3x3; use size=3 or pad=0"},
+        {"[soft]\ngroups=0\n",
+            ":6: [soft] groups = '0' is not a whole number from 1 to 2147483647"},
+        {"[soft]\ngroups=7\n", ":5: [soft] has groups that do not divide its classes"},
+        {"[soft]\ntree=9k.tree\n",
+            ":5: [soft] has its classes in a tree, which is not supported; list them flat"},
+        {"[lrn]\nsize=8\n", ":6: [lrn] size = '8' is not a whole number from 1 to 7"},
+        {"[lrn]\nsize=-7\n", ":6: [lrn] size = '-7' is not a whole number from 1 to 7"},
+        {"[reorg]\nextra=9\n", ":6: [reorg] extra = '9' is not a whole number from 0 to 0"},
+        {"[reorg]\nstride=2\n", ":5: [reorg] has fewer channels than its stride squared"},
+        {"[max]\nsize=2\n[soft]\n[route]\nlayers=0\n[shortcut]\nfrom=1\n",
+            ":10: [shortcut] adds a layer that does not give a picture"},
+        {"[crop]\ncrop_height=4\ncrop_width=8\n[upsample]\n[shortcut]\nfrom=0\n", NULL},
+        {"[crop]\ncrop_height=4\ncrop_width=8\n[crop]\ncrop_height=4\ncrop_width=4\n"
+         "[shortcut]\nfrom=0\n",
+            ":11: [shortcut] adds a layer that is not larger or smaller than it by the same factor "
+            "in height and in width"},
+        {"[dropout]\n", ":5: [dropout] is the first layer, with nothing to drop"},
+        {"[cost]\n", ":5: [cost] is the first layer, with no answer to judge"},
+        {"[avg]\n[cost]\n[soft]\n",
+            ":6: [cost] gives nothing to the layer after it; it belongs at the end"},
+        {"[avg]\n[soft]\n[cost]\n", NULL},
+        {"[avg]\ntruth=1\n[soft]\n",
+            ":5: [avg] is the truth for other layers, which is for training; remove truth"},
+        {"[avg]\n[route]\nlayers=-1x,99\n",
+            ":7: [route] layers = '-1x,99' is not a list of at most 16 layers before this one"},
+        {"[avg]\n[dropout]\n[soft]\n[logistic]\n[conv]\n",
+            ":9: [conv] follows a layer that does not give a picture"},
+        {"[conv]\nsize=255\npad=1\n[upsample]\nstride=250\n[conv]\nsize=255\npad=1\n",
+            ":10: [conv] has more values in all its windows than libdarknet can count"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text), NET "%s", cases[i].layers);
+        struct idn_cfg *cfg = cases[i].refusal == NULL ? parse(text) : NULL;
+        if (cases[i].refusal == NULL)
+            CHECK(cfg != NULL);
+        else
+            CHECK_STRING(refusal(text), cases[i].refusal);
+        idn_cfg_destroy(&cfg);
+    }
+}
+
 static void test_too_large(void)
 {
     CHECK_CONTAINS(refusal("[net]\nheight=16384\nwidth=16384\nchannels=3\n"
                            "[connected]\noutput=1048576\n"),
-        ":5: [connected] has more weights than a file of 16 GiB holds");
+        ":5: [connected] has more weights than libdarknet can count");
     CHECK_CONTAINS(refusal("[net]\nheight=16384\nwidth=16384\nchannels=3\n"
                            "[convolutional]\nfilters=1048576\n"),
         ":5: [convolutional] would have an output that is too large");
@@ -202,6 +259,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_missing),
         CHECK_TEST(test_text),
         CHECK_TEST(test_values),
+        CHECK_TEST(test_hazards),
         CHECK_TEST(test_too_large),
         CHECK_TEST(test_weights_size),
     };
