@@ -57,8 +57,7 @@ static int same_out(struct parser *parser)
 
 static void take_activation(struct parser *parser, const char *fallback)
 {
-    const struct idn_cfg_option *option =
-        idn_cfg_find(parser->text, parser->section, "activation");
+    const struct idn_cfg_option *option = idn_cfg_find(parser->text, parser->section, "activation");
     (void)snprintf(parser->layer->activation, sizeof(parser->layer->activation), "%s",
         option == NULL ? fallback : option->value);
 }
@@ -342,7 +341,10 @@ static int parse_net(struct parser *parser)
         error = number(parser, "channels", 0, 1, CHANNELS_MAX, &cfg->input_c);
     if (error == 0 && cfg->input_c != 3)
         error = refuse(parser, "must have channels=3: pictures are given as red, green and blue");
-    return error;
+    if (error != 0)
+        return error;
+    int64_t size = (int64_t)cfg->input_c * cfg->input_h * cfg->input_w;
+    return number(parser, "inputs", size, size, size, &(uint32_t){0});
 }
 
 // Whether libdarknet gives the output a height and a width.
@@ -432,8 +434,7 @@ static int parse_layers(struct parser *parser)
     return 0;
 }
 
-int idn_cfg_parse(
-    const struct idn_cfg_text *text, struct idn_cfg **ret, struct idn_reason *reason)
+int idn_cfg_parse(const struct idn_cfg_text *text, struct idn_cfg **ret, struct idn_reason *reason)
 {
     struct parser parser = {.text = text, .reason = reason};
 

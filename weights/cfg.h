@@ -64,8 +64,7 @@ struct idn_cfg {
 // range), or that libdarknet would come to harm with (cfg_hazards.h).
 int idn_cfg_read(const char *path, struct idn_cfg **ret, struct idn_reason *reason);
 // Likewise, of a text that was read already; nothing of it is kept.
-int idn_cfg_parse(
-    const struct idn_cfg_text *text, struct idn_cfg **ret, struct idn_reason *reason);
+int idn_cfg_parse(const struct idn_cfg_text *text, struct idn_cfg **ret, struct idn_reason *reason);
 void idn_cfg_destroy(struct idn_cfg **cfg);
 
 // Bytes of the .weights file as darknet's save_weights writes it: 20 byte header (major 0, minor 2)

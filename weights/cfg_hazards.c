@@ -60,10 +60,9 @@ static int check_local(const struct place *place)
     const struct idn_cfg_layer *layer = place->layer;
     uint32_t h = layer->in_h + 2, w = layer->in_w + 2;
 
-    if (layer->pad == 1 &&
-        (h < layer->size || w < layer->size ||
-            (h - layer->size) / layer->stride + 1 != layer->out_h ||
-            (w - layer->size) / layer->stride + 1 != layer->out_w))
+    if (layer->pad == 1 && (h < layer->size || w < layer->size ||
+                               (h - layer->size) / layer->stride + 1 != layer->out_h ||
+                               (w - layer->size) / layer->stride + 1 != layer->out_w))
         return refuse(place, "has padding around a window that is not 3x3; use size=3 or pad=0");
     return check_columns(place);
 }

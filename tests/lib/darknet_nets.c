@@ -77,7 +77,7 @@ network *nets_parse(uint32_t h, uint32_t w, const char *text, uint64_t seed)
         fd, "[net]\nbatch=1\nsubdivisions=1\nheight=%u\nwidth=%u\nchannels=3\n%s", h, w, text);
     network *net = parse_file(fd);
     (void)close(fd);
-    idn_darknet_widen_workspace(net);
+    idn_darknet_mend(net);
     for (int i = 0; i < net->n; i++) {
         layer *l = &net->layers[i];
         if (l->type == CONVOLUTIONAL || l->type == CONNECTED || l->type == LOCAL ||

@@ -117,6 +117,8 @@ static void test_text(void)
     CHECK_STRING(refusal(NET), ":1: [net] is the only section; a network needs layers");
     CHECK_STRING(refusal("[net]\nheight=8\nchannels=3\n[softmax]\n"),
         ":1: [net] width = '' is not a whole number from 1 to 16384");
+    CHECK_STRING(refusal(NET "inputs=9\n[softmax]\n"),
+        ":5: [net] inputs = '9' is not a whole number from 192 to 192");
 }
 
 static void test_values(void)
@@ -182,7 +184,8 @@ static void test_hazards(void)
             ":7: [route] layers = '-1x,99' is not a list of at most 16 layers before this one"},
         {"[avg]\n[dropout]\n[soft]\n[logistic]\n[conv]\n",
             ":9: [conv] follows a layer that does not give a picture"},
-        {"[conv]\nsize=255\npad=1\n[upsample]\nstride=250\n[conv]\nsize=255\npad=1\n",
+        {"[conv]\nsize=255\npad=1\n[upsample]\nstride=250\n[conv]\nsize=255\npad=1\n"
+         "[avg]\n[soft]\n",
             ":10: [conv] has more values in all its windows than libdarknet can count"},
     };
 

@@ -1,57 +1,41 @@
-// The cfg that darknet is given: the user's, with buffers for one image. A cfg written for training
-// says batch=128 or so, and darknet would allocate for that many.
-#include "base/error.h"
+// The cfg that libdarknet is given: the text that was checked and nothing else, since libdarknet
+// reads files by rules of its own (a carriage return is part of a name, "[conv]x" no section).
 #include "worker/infer/darknet_network.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static bool is_net_section(const char *line)
-{
-    while (isspace((unsigned char)*line))
-        line++;
-    return strncmp(line, "[net]", 5) == 0 || strncmp(line, "[network]", 9) == 0;
-}
+// Before the user's own keys of [net]: libdarknet takes the first of several equal ones. A cfg
+// written for training asks for batch=128 or so, time_steps multiplies that, and adam keeps twice
+// the weights beside them.
+static const char for_one_image[] = "batch=1\nsubdivisions=1\ntime_steps=1\nadam=0\n";
 
-// darknet takes the first of several equal keys, so ours go right behind the section's head.
-static int copy_with_batch(FILE *from, FILE *to)
+static int write_text(const struct idn_cfg_text *text, int fd)
 {
-    char *line = NULL;
-    size_t room = 0;
-    bool done = false;
-
-    while (getline(&line, &room, from) >= 0) {
-        (void)fputs(line, to);
-        if (!done && is_net_section(line)) {
-            (void)fputs("\nbatch=1\nsubdivisions=1\n", to);
-            done = true;
-        }
+    for (size_t i = 0; i < text->sections; i++) {
+        const struct idn_cfg_section *section = &text->section[i];
+        if (dprintf(fd, "[%s]\n%s", section->type, i == 0 ? for_one_image : "") < 0)
+            return -errno;
+        for (size_t k = section->first; k < section->first + section->options; k++)
+            if (dprintf(fd, "%s=%s\n", text->option[k].key, text->option[k].value) < 0)
+                return -errno;
     }
-    free(line);
-    return ferror(from) || fflush(to) != 0 || ferror(to) ? -EIO : 0;
+    return 0;
 }
 
-int idn_darknet_cfg_open(const char *path, int *ret_fd, struct idn_reason *reason)
+int idn_darknet_cfg_open(const struct idn_cfg_text *text, int *ret_fd, struct idn_reason *reason)
 {
-    FILE *from = fopen(path, "re");
-
-    if (from == NULL)
-        return idn_reason_set(reason, -errno, "%s: %s", path, strerror(errno));
     int fd = memfd_create("idunno.cfg", MFD_CLOEXEC);
-    FILE *to = fd < 0 ? NULL : fdopen(dup(fd), "w");
-    int error = to == NULL ? -errno : copy_with_batch(from, to);
-    if (to != NULL)
-        (void)fclose(to);
-    (void)fclose(from);
+    int error = fd < 0 ? -errno : write_text(text, fd);
+
     if (error != 0) {
         if (fd >= 0)
             (void)close(fd);
-        return idn_reason_set(reason, error, "%s: %s", path, strerror(-error));
+        return idn_reason_set(
+            reason, error, "cannot copy the network %s: %s", text->file, strerror(-error));
     }
     *ret_fd = fd;
     return 0;

@@ -47,7 +47,8 @@ static void free_training_buffers(network *net)
     }
 }
 
-void idn_darknet_widen_workspace(network *net)
+// [local] states its workspace in floats where bytes are meant, and would write past its end.
+static void widen_workspace(network *net)
 {
     size_t size = 0;
 
@@ -64,6 +65,24 @@ void idn_darknet_widen_workspace(network *net)
     IDN_ASSERT(net->workspace != NULL);
 }
 
+// [batchnorm] copies its input into an x that only a convolution's batch norm has.
+static void give_batchnorm_x(network *net)
+{
+    for (int i = 0; i < net->n; i++) {
+        layer *l = &net->layers[i];
+        if (l->type != BATCHNORM || l->x != NULL)
+            continue;
+        l->x = calloc((size_t)l->outputs, sizeof(*l->x));
+        IDN_ASSERT(l->x != NULL);
+    }
+}
+
+void idn_darknet_mend(network *net)
+{
+    widen_workspace(net);
+    give_batchnorm_x(net);
+}
+
 static float **shared_field(layer *l, int field)
 {
     float **const fields[] = {
@@ -77,6 +96,8 @@ static void share_weights(network *to, network *from)
 {
     for (int i = 0; i < to->n; i++) {
         float **mine;
+        if (to->layers[i].type == L2NORM) // what it calls scales is written in the forward pass
+            continue;
         for (int field = 0; (mine = shared_field(&to->layers[i], field)) != NULL; field++) {
             if (from != NULL)
                 free(*mine);
@@ -85,38 +106,51 @@ static void share_weights(network *to, network *from)
     }
 }
 
-static int parse(const char *cfg, const char *weights, network **ret, struct idn_reason *reason)
+// weights: NULL: none are read.
+static network *parse(int cfg, const char *weights)
 {
-    IDN_CLEANUP(idn_closep) int fd = -1;
-    char parsed[32], *weights_copy = NULL;
+    char path[32], *weights_copy = NULL;
     struct idn_hush hush;
 
-    int error = idn_darknet_cfg_open(cfg, &fd, reason);
-    if (error != 0)
-        return error;
-    (void)snprintf(parsed, sizeof(parsed), "/proc/self/fd/%d", fd);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", cfg);
     if (weights != NULL) // darknet's prototype lacks the const
         weights_copy = strdup(weights);
     idn_hush_begin(&hush);
-    network *net = parse_network_cfg(parsed);
+    network *net = parse_network_cfg(path);
     if (weights_copy != NULL)
         load_weights(net, weights_copy);
     idn_hush_end(&hush);
     free(weights_copy);
     free_training_buffers(net);
-    idn_darknet_widen_workspace(net);
-    *ret = net;
-    return 0;
+    idn_darknet_mend(net);
+    return net;
 }
 
-static int check_files(const char *cfg_path, const char *weights, struct idn_reason *reason)
+static int check_weights(
+    const struct idn_cfg_text *text, const char *weights, struct idn_reason *reason)
 {
     struct idn_cfg *cfg = NULL;
-    int error = idn_cfg_read(cfg_path, &cfg, reason);
+    int error = idn_cfg_parse(text, &cfg, reason);
 
     if (error == 0)
         error = idn_cfg_check_weights(cfg, weights, reason);
     idn_cfg_destroy(&cfg);
+    return error;
+}
+
+// The file is read once, so that what is parsed is what was checked.
+static int open_checked(
+    const char *cfg, const char *weights, int *ret_fd, struct idn_reason *reason)
+{
+    struct idn_cfg_text text;
+    int error = idn_cfg_text_read(cfg, &text, reason);
+
+    if (error != 0)
+        return error;
+    error = check_weights(&text, weights, reason);
+    if (error == 0)
+        error = idn_darknet_cfg_open(&text, ret_fd, reason);
+    idn_cfg_text_fini(&text);
     return error;
 }
 
@@ -129,35 +163,28 @@ static int check_network(network *net, const char *cfg, struct idn_reason *reaso
             "%s: its last layer gives no probabilities; a classifier ends in [softmax] or "
             "[logistic]",
             cfg);
-    if (net->hierarchy != NULL)
-        return idn_reason_set(reason, -EINVAL,
-            "%s: classes in a tree (\"tree = ...\") are not supported; list them flat", cfg);
-    if (net->inputs != net->w * net->h * net->c || net->w < 1 || net->h < 1 || net->outputs < 1)
-        return idn_reason_set(reason, -EINVAL,
-            "%s: its input or output has no shape; width, height, channels are needed", cfg);
     return 0;
 }
 
 int idn_darknet_load(const char *cfg, const char *weights, uint32_t copies, network **ret_networks,
     struct idn_reason *reason)
 {
-    int error = check_files(cfg, weights, reason);
+    IDN_CLEANUP(idn_closep) int fd = -1;
+    int error = open_checked(cfg, weights, &fd, reason);
 
     if (error != 0)
         return error;
-    error = parse(cfg, weights, &ret_networks[0], reason);
-    if (error != 0)
-        return error;
+    ret_networks[0] = parse(fd, weights);
     error = check_network(ret_networks[0], cfg, reason);
-    uint32_t parsed = 1;
-    while (error == 0 && parsed < copies) {
-        error = parse(cfg, NULL, &ret_networks[parsed], reason);
-        if (error == 0)
-            share_weights(ret_networks[parsed++], ret_networks[0]);
+    if (error != 0) {
+        idn_darknet_unload(ret_networks, 1);
+        return error;
     }
-    if (error != 0)
-        idn_darknet_unload(ret_networks, parsed);
-    return error;
+    for (uint32_t i = 1; i < copies; i++) {
+        ret_networks[i] = parse(fd, NULL);
+        share_weights(ret_networks[i], ret_networks[0]);
+    }
+    return 0;
 }
 
 void idn_darknet_unload(network **networks, uint32_t copies)

@@ -7,25 +7,27 @@
 #define IDN_WORKER_INFER_DARKNET_NETWORK_H
 
 #include "base/error.h"
+#include "weights/cfg_section.h"
 
 #include <darknet.h>
 #include <stdint.h>
 
 // `copies` networks with the same weights in memory once, each with buffers of its own (batch 1),
-// so that each may run in a thread of its own. Checked: both files exist, the weights have exactly
-// the size that the cfg asks for, the input has three channels, the output is probabilities
-// ([softmax] or [logistic]). ret_networks has room for `copies`; -errno or -EINVAL with a sentence.
-// Main thread only, and while no other thread uses stdout or stderr.
+// so that each may run in a thread of its own. Checked: the cfg is that of a classifier which
+// libdarknet can bear (weights/cfg.h), the weights have exactly the size that it asks for, the
+// output is probabilities ([softmax] or [logistic]). ret_networks has room for `copies`; they are
+// the caller's, until idn_darknet_unload. -errno or -EINVAL with a sentence. Main thread only, and
+// while no other thread uses stdout or stderr.
 int idn_darknet_load(const char *cfg, const char *weights, uint32_t copies, network **ret_networks,
     struct idn_reason *reason);
 void idn_darknet_unload(network **networks, uint32_t copies);
 
-// libdarknet's [local] states its workspace in floats where bytes are meant, and would write past
-// its end.
-void idn_darknet_widen_workspace(network *net);
+// Enlarges what libdarknet allocates too little of.
+void idn_darknet_mend(network *net);
 
-// A copy of the cfg in memory that asks for batch 1, to be parsed as /proc/self/fd/FD.
-int idn_darknet_cfg_open(const char *path, int *ret_fd, struct idn_reason *reason);
+// A copy of the cfg in memory that asks for batch 1, to be parsed as /proc/self/fd/FD, more than
+// once if need be. The caller closes it.
+int idn_darknet_cfg_open(const struct idn_cfg_text *text, int *ret_fd, struct idn_reason *reason);
 
 // First 8 hexadecimal digits of the build id of the libdarknet in this process, "unknown" without:
 // two builds of the same version may round differently.
