@@ -4,6 +4,7 @@
 #include "worker/infer/hush.h"
 
 #include <errno.h>
+#include <oneapi/dnnl/dnnl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -184,9 +185,32 @@ static void test_engines_by_name(void)
     CHECK_INT(idn_engine_open(idn_engine_find("darknet"), &options, &engine, &reason), 0);
     CHECK_CONTAINS(engine->class_name, "darknet-20180914 build=");
     CHECK(strstr(engine->class_name, "unknown") == NULL);
+    CHECK_CONTAINS(engine->class_name, " libm=");
     CHECK_CONTAINS(engine->class_name, " jpeg=turbo-");
+    CHECK_CONTAINS(engine->class_name, " rev=");
     CHECK(strstr(engine->class_name, "fast") == NULL);
     CHECK_INT(idn_pool_threads(engine->pool), 2);
+    idn_engine_close(&engine);
+}
+
+// Whatever can change the bits is in the class name, or does not change them.
+static void test_the_fast_engines_class(void)
+{
+    struct idn_engine_options options = {.threads = 1, .decode_fast = true, .direct = true};
+    dnnl_fpmath_mode_t mode;
+    struct idn_engine *engine;
+    struct idn_reason reason;
+
+    (void)setenv("ONEDNN_DEFAULT_FPMATH_MODE", "BF16", 1);
+    CHECK_INT(idn_engine_open(idn_engine_find("onednn"), &options, &engine, &reason), 0);
+    CHECK_INT(dnnl_get_default_fpmath_mode(&mode), dnnl_success);
+    CHECK_INT(mode, dnnl_fpmath_mode_strict);
+    (void)printf("  %s\n", engine->class_name);
+    CHECK(strncmp(engine->class_name, "onednn-", 7) == 0);
+    CHECK_CONTAINS(engine->class_name, " direct kernels=");
+    CHECK_CONTAINS(engine->class_name, " darknet=");
+    CHECK_CONTAINS(engine->class_name, " libm=");
+    CHECK_CONTAINS(engine->class_name, " rev=1 decode=fast"); // all of it
     idn_engine_close(&engine);
 }
 
@@ -248,6 +272,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_hush),
         CHECK_TEST(test_an_end_while_hushed_is_told),
         CHECK_TEST(test_engines_by_name),
+        CHECK_TEST(test_the_fast_engines_class),
         CHECK_TEST(test_fast_decoding_is_another_class),
         CHECK_TEST(test_a_replayed_model_may_say_its_time),
     };

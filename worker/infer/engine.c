@@ -2,7 +2,9 @@
 
 #include "base/assert.h"
 
+#include <gnu/libc-version.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct idn_engine_ops *const engines[] = {
@@ -21,17 +23,44 @@ const char *idn_engine_names(void)
     return "darknet, onednn, replay";
 }
 
+// libm picks its exp() and pow() by CPU: they may differ in the last bit with and without FMA.
+static const char *libm_variant(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("fma") ? "fma" : "sse2";
+#else
+    return "generic";
+#endif
+}
+
+// A name that was cut could be that of another class.
+static void append_to_class(struct idn_engine *engine, const char *text)
+{
+    size_t length = strlen(engine->class_name);
+
+    IDN_ASSERT(length + strlen(text) < sizeof(engine->class_name));
+    (void)strcpy(engine->class_name + length, text);
+}
+
+void idn_engine_set_class(struct idn_engine *engine, const char *own)
+{
+    char shared[IDN_CLASS_SIZE];
+
+    (void)snprintf(shared, sizeof(shared), " libm=%s/%s jpeg=turbo-%s rev=%d",
+        gnu_get_libc_version(), libm_variant(), IDN_TURBOJPEG_VERSION, IDN_NUMERICS);
+    engine->class_name[0] = '\0';
+    append_to_class(engine, own);
+    append_to_class(engine, shared);
+}
+
 int idn_engine_open(const struct idn_engine_ops *ops, const struct idn_engine_options *options,
     struct idn_engine **ret, struct idn_reason *reason)
 {
-    static const char fast[] = " decode=fast";
     int error = ops->open(options, ret, reason);
 
     if (error != 0 || !options->decode_fast)
         return error;
-    size_t length = strlen((*ret)->class_name);
-    IDN_ASSERT(length + sizeof(fast) <= IDN_CLASS_SIZE);
-    memcpy((*ret)->class_name + length, fast, sizeof(fast));
+    append_to_class(*ret, " decode=fast");
     (*ret)->decode_fast = true;
     return 0;
 }

@@ -16,8 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// The version of our own part in the numbers (decoding, cropping, folding, steps, kernels), part of
+// the class name: to be raised with every change after which any image may get other bits, so that
+// two versions of the program never share a job.
+enum { IDN_NUMERICS = 1 };
+
 struct idn_engine_options {
-    uint32_t threads; // wanted
+    uint32_t threads; // that compute, 1 to IDN_POOL_THREADS_MAX
     bool decode_fast; // large JPEGs at a smaller scale; part of the class name
     uint64_t replay_us, replay_seed;
     bool direct; // onednn: no Winograd
@@ -66,6 +71,10 @@ const char *idn_engine_names(void);
 int idn_engine_open(const struct idn_engine_ops *ops, const struct idn_engine_options *options,
     struct idn_engine **ret, struct idn_reason *reason);
 void idn_engine_close(struct idn_engine **engine); // NULL-safe
+
+// For the engines: the class name becomes `own`, then what it shares with the others' that compute:
+// libm and which of its variants, the JPEG decoder, IDN_NUMERICS.
+void idn_engine_set_class(struct idn_engine *engine, const char *own);
 
 // Looks at the files itself before darknet may (which exits on a missing one and reads past the end
 // of a short one). The reason is a sentence that names file and trouble.

@@ -4,7 +4,6 @@
 #include "worker/infer/darknet_network.h"
 #include "worker/infer/engine.h"
 
-#include <gnu/libc-version.h>
 #include <string.h>
 
 struct darknet {
@@ -18,30 +17,19 @@ struct model {
     network *net[IDN_POOL_THREADS_MAX]; // one a thread, owned
 };
 
-// libm picks its exp() by CPU: a softmax may differ in the last bit with and without FMA.
-static const char *instruction_set(void)
-{
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("fma") ? "fma" : "sse2";
-#else
-    return "generic";
-#endif
-}
-
 static int darknet_open(
     const struct idn_engine_options *options, struct idn_engine **ret, struct idn_reason *reason)
 {
     struct darknet *darknet = calloc(1, sizeof(*darknet));
-    char build[IDN_DARKNET_BUILD_SIZE];
+    char build[IDN_DARKNET_BUILD_SIZE], own[IDN_CLASS_SIZE];
 
     IDN_ASSERT(darknet != NULL);
     struct idn_engine *engine = &darknet->engine;
     darknet->logits = options->logits;
     engine->ops = &idn_engine_darknet;
     idn_darknet_build(build);
-    (void)snprintf(engine->class_name, sizeof(engine->class_name),
-        "darknet-20180914 build=%s libm=%s/%s jpeg=turbo-%s", build, gnu_get_libc_version(),
-        instruction_set(), IDN_TURBOJPEG_VERSION);
+    (void)snprintf(own, sizeof(own), "darknet-20180914 build=%s", build);
+    idn_engine_set_class(engine, own);
     int error = idn_pool_new(options->threads, &engine->pool);
     if (error != 0) {
         free(darknet);

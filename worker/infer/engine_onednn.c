@@ -5,7 +5,6 @@
 #include "worker/infer/engine.h"
 #include "worker/infer/onednn_plan.h"
 
-#include <gnu/libc-version.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,14 +31,14 @@ struct model {
 static void set_class(struct onednn *onednn)
 {
     const dnnl_version_t *version = dnnl_version();
-    char build[IDN_DARKNET_BUILD_SIZE];
+    char build[IDN_DARKNET_BUILD_SIZE], own[IDN_CLASS_SIZE];
 
     idn_darknet_build(build);
-    (void)snprintf(onednn->engine.class_name, sizeof(onednn->engine.class_name),
-        "onednn-%d.%d.%d/%s %s kernels=%s/%s%d darknet=%s libm=%s jpeg=turbo-%s", version->major,
-        version->minor, version->patch, idn_dnnl_isa(), onednn->winograd ? "auto" : "direct",
-        idn_kernels_choose()->name, COMPILER, COMPILER_VERSION, build, gnu_get_libc_version(),
-        IDN_TURBOJPEG_VERSION);
+    (void)snprintf(own, sizeof(own), "onednn-%d.%d.%d/%s %s kernels=%s/%s%d darknet=%s",
+        version->major, version->minor, version->patch, idn_dnnl_isa(),
+        onednn->winograd ? "auto" : "direct", idn_kernels_choose()->name, COMPILER,
+        COMPILER_VERSION, build);
+    idn_engine_set_class(&onednn->engine, own);
 }
 
 static void onednn_close(struct idn_engine *engine)

@@ -41,6 +41,8 @@ int idn_dnnl_init(struct idn_dnnl *dnnl, uint32_t threads, struct idn_reason *re
 {
     *dnnl = (struct idn_dnnl){.threads = threads};
     idn_dnnl_one_thread();
+    // The environment may ask for products of fewer bits (ONEDNN_DEFAULT_FPMATH_MODE).
+    IDN_ASSERT(dnnl_set_default_fpmath_mode(dnnl_fpmath_mode_strict) == dnnl_success);
     if (dnnl_engine_create(&dnnl->engine, dnnl_cpu, 0) != dnnl_success)
         return idn_reason_set(reason, -ENOTSUP, "oneDNN finds no CPU that it can compute on");
     dnnl->stream = calloc(threads, sizeof(dnnl_stream_t));
