@@ -4,11 +4,17 @@
 #include "worker/infer/hush.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -163,12 +169,71 @@ static void test_hush(void)
     CHECK_STRING(text, "before after");
 }
 
+// Nothing can be put in stdout's place: it is left alone, and is there afterwards.
+static void chatter_without_descriptors(void)
+{
+    (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 3});
+    chatter_between();
+}
+
+static void test_hush_without_descriptors(void)
+{
+    char text[256];
+
+    CHECK_INT(run_apart(chatter_without_descriptors, text, sizeof(text)), 0);
+    CHECK_CONTAINS(text, "before ");
+    CHECK_CONTAINS(text, "after");
+}
+
 static void test_an_end_while_hushed_is_told(void)
 {
     char text[256];
 
     CHECK_INT(run_apart(leave_while_hushed, text, sizeof(text)), 1);
     CHECK_STRING(text, "idunno-infer: libdarknet ended the program while it loaded a model\n");
+}
+
+// As systemd's MemoryDenyWriteExecute=yes does it. false: this system has no such filters.
+static bool deny_executable_memory(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof(code) / sizeof(*code), .filter = code};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+static void open_without_executable_memory(void)
+{
+    struct idn_engine_options options = {.threads = 1};
+    struct idn_engine *engine;
+    struct idn_reason reason = {""};
+
+    (void)dnnl_set_primitive_cache_capacity(0); // what tests before this one made
+    if (!deny_executable_memory()) {
+        (void)printf("oneDNN may not: not tried here");
+        return;
+    }
+    if (idn_engine_open(&idn_engine_onednn, &options, &engine, &reason) != 0)
+        (void)printf("%s", reason.text);
+}
+
+static void test_no_executable_memory_is_told(void)
+{
+    char text[512];
+
+    CHECK_INT(run_apart(open_without_executable_memory, text, sizeof(text)), 0);
+#if defined(__x86_64__)
+    CHECK_CONTAINS(text, "oneDNN may not");
+#endif
 }
 
 static void test_engines_by_name(void)
@@ -270,7 +335,9 @@ int main(int argc, char **argv)
         CHECK_TEST(test_pool_does_each_item_once),
         CHECK_TEST(test_pool_spare_work_is_done_during_a_run),
         CHECK_TEST(test_hush),
+        CHECK_TEST(test_hush_without_descriptors),
         CHECK_TEST(test_an_end_while_hushed_is_told),
+        CHECK_TEST(test_no_executable_memory_is_told),
         CHECK_TEST(test_engines_by_name),
         CHECK_TEST(test_the_fast_engines_class),
         CHECK_TEST(test_fast_decoding_is_another_class),

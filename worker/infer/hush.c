@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +20,33 @@ static void on_exit_while_hushed(void)
     _exit(1);
 }
 
+// Returns the real one, -1 when it is closed, `number` itself when there is no descriptor left for
+// it: better noise than a terminal that is lost.
+static int keep(int number)
+{
+    int real = fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+    return real >= 0 || errno == EBADF ? real : number;
+}
+
+static void divert(int real, int number, int null)
+{
+    if (real != number)
+        (void)dup2(null, number);
+}
+
+static void put_back(int real, int number)
+{
+    if (real == number)
+        return;
+    if (real < 0) {
+        (void)close(number);
+        return;
+    }
+    (void)dup2(real, number);
+    (void)close(real);
+}
+
 void idn_hush_begin(struct idn_hush *ret)
 {
     static bool registered = false;
@@ -27,25 +55,15 @@ void idn_hush_begin(struct idn_hush *ret)
     if (!registered)
         registered = atexit(on_exit_while_hushed) == 0;
     (void)fflush(NULL);
-    ret->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    ret->err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    ret->out = keep(STDOUT_FILENO);
+    ret->err = keep(STDERR_FILENO);
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (null >= 0) {
-        (void)dup2(null, STDOUT_FILENO);
-        (void)dup2(null, STDERR_FILENO);
+        divert(ret->out, STDOUT_FILENO, null);
+        divert(ret->err, STDERR_FILENO, null);
         (void)close(null);
     }
     active = ret;
-}
-
-static void put_back(int real, int number)
-{
-    if (real < 0) {
-        (void)close(number); // it was closed before
-        return;
-    }
-    (void)dup2(real, number);
-    (void)close(real);
 }
 
 void idn_hush_end(struct idn_hush *hush)

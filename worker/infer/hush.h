@@ -5,7 +5,7 @@
 #define IDN_WORKER_INFER_HUSH_H
 
 struct idn_hush {
-    int out, err; // the real ones, -1 when they were closed
+    int out, err; // the real ones; -1: it was closed; 1, 2: it stayed, for want of descriptors
 };
 
 // Not nested; main thread only.

@@ -37,6 +37,27 @@ const char *idn_dnnl_isa(void)
     return "generic";
 }
 
+// oneDNN writes machine code and runs it, for which the kernel may refuse the memory.
+static bool can_compile(const struct idn_dnnl *dnnl)
+{
+    dnnl_memory_desc_t shape;
+    dnnl_eltwise_desc_t desc;
+    dnnl_primitive_desc_t relu;
+    dnnl_primitive_t primitive;
+
+    if (dnnl_memory_desc_init_by_tag(&shape, 1, (dnnl_dims_t){16}, dnnl_f32, dnnl_x) !=
+            dnnl_success ||
+        dnnl_eltwise_forward_desc_init(
+            &desc, dnnl_forward_inference, dnnl_eltwise_relu, &shape, 0, 0) != dnnl_success ||
+        dnnl_primitive_desc_create(&relu, &desc, NULL, dnnl->engine, NULL) != dnnl_success)
+        return false;
+    bool can = dnnl_primitive_create(&primitive, relu) == dnnl_success;
+    if (can)
+        (void)dnnl_primitive_destroy(primitive);
+    (void)dnnl_primitive_desc_destroy(relu);
+    return can;
+}
+
 int idn_dnnl_init(struct idn_dnnl *dnnl, uint32_t threads, struct idn_reason *reason)
 {
     *dnnl = (struct idn_dnnl){.threads = threads};
@@ -45,6 +66,11 @@ int idn_dnnl_init(struct idn_dnnl *dnnl, uint32_t threads, struct idn_reason *re
     IDN_ASSERT(dnnl_set_default_fpmath_mode(dnnl_fpmath_mode_strict) == dnnl_success);
     if (dnnl_engine_create(&dnnl->engine, dnnl_cpu, 0) != dnnl_success)
         return idn_reason_set(reason, -ENOTSUP, "oneDNN finds no CPU that it can compute on");
+    if (!can_compile(dnnl))
+        return idn_reason_set(reason, -EPERM,
+            "oneDNN may not make its machine code: memory that is writable and executable is "
+            "refused here (by MemoryDenyWriteExecute=yes of systemd, for one); allow it, or use "
+            "engine darknet");
     dnnl->stream = calloc(threads, sizeof(dnnl_stream_t));
     IDN_ASSERT(dnnl->stream != NULL);
     for (uint32_t i = 0; i < threads; i++)
