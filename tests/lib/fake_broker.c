@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -95,4 +96,21 @@ void fake_broker_stop(struct fake_broker *broker)
     (void)zmq_close(broker->socket);
     (void)zmq_ctx_term(broker->context);
     (void)close(broker->stop_fd);
+}
+
+bool fake_welcome(struct idn_reply *ret, uint32_t role)
+{
+    ret->type = IDN_REPLY_WELCOME;
+    ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
+    ret->u.welcome.role = role;
+    ret->u.welcome.broker[0] = 'a';
+    return true;
+}
+
+bool fake_refuse(struct idn_reply *ret, uint32_t code, const char *text)
+{
+    ret->type = IDN_REPLY_REFUSED;
+    ret->u.refused.code = code;
+    (void)snprintf(ret->u.refused.text, sizeof(ret->u.refused.text), "%s", text);
+    return true;
 }

@@ -29,4 +29,8 @@ struct fake_broker {
 void fake_broker_start(struct fake_broker *broker, fake_answer *answer);
 void fake_broker_stop(struct fake_broker *broker);
 
+// Answers that all need; both return true.
+bool fake_welcome(struct idn_reply *ret, uint32_t role);
+bool fake_refuse(struct idn_reply *ret, uint32_t code, const char *text);
+
 #endif

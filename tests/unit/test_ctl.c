@@ -1,15 +1,10 @@
 // idunno-ctl against brokers in threads: what it says of two of them, and what it tells which one.
-#include "client/ctl.h"
 #include "client/ctl_commands.h"
 #include "tests/lib/check.h"
-#include "tests/lib/fake_broker.h"
-
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/lib/ctl_run.h"
 
 // What a broker is to answer, set before it is asked.
 struct part {
-    struct fake_broker broker;
     uint32_t role, role_after; // after a SWITCH to the one, or a BOOTSTRAP of it
     uint64_t epoch;
     struct idn_peer_info peer;
@@ -22,13 +17,11 @@ struct part {
 };
 static struct part a, b;
 static atomic_bool switched;
-static struct idn_ctl ctl;
-static const char *value;         // the second operand of the next run
-static char out[8000], err[2000]; // of the last run
+static const char *value; // the second operand of the next run
 
 static struct part *part_of(struct fake_broker *broker)
 {
-    return broker == &a.broker ? &a : &b;
+    return broker == &ctl_broker[0] ? &a : &b;
 }
 
 static void status_of(struct part *part, struct idn_reply *ret)
@@ -83,19 +76,11 @@ static void rows(const struct idn_request *request, struct idn_reply *ret)
     ret->u.results.rows = row;
 }
 
-static bool refuse(struct idn_reply *ret, uint32_t code, const char *text)
-{
-    ret->type = IDN_REPLY_REFUSED;
-    ret->u.refused.code = code;
-    (void)snprintf(ret->u.refused.text, sizeof(ret->u.refused.text), "%s", text);
-    return true;
-}
-
 static bool told(struct part *part, atomic_uint *count, struct idn_reply *ret)
 {
     atomic_fetch_add(count, 1);
     if (part->refusal != 0)
-        return refuse(ret, part->refusal, "the standby is not in sync");
+        return fake_refuse(ret, part->refusal, "the standby is not in sync");
     ret->type = IDN_REPLY_ACCEPTED;
     ret->u.accepted.durable = 1;
     return true;
@@ -135,11 +120,7 @@ static bool answer(
 
     switch (request->type) {
     case IDN_REQUEST_HELLO:
-        ret->type = IDN_REPLY_WELCOME;
-        ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
-        ret->u.welcome.role = part->role;
-        ret->u.welcome.broker[0] = 'x';
-        return true;
+        return fake_welcome(ret, part->role);
     case IDN_REQUEST_STATUS:
         status_of(part, ret);
         return true;
@@ -166,7 +147,7 @@ static bool answer(
         return true;
     case IDN_REQUEST_JOB:
         if (atomic_fetch_add(&part->finds, 1) < part->unknown)
-            return refuse(ret, IDN_REFUSED_UNKNOWN_HERE, "not known here; b may know it");
+            return fake_refuse(ret, IDN_REFUSED_UNKNOWN_HERE, "not known here; b may know it");
         jobs(ret);
         ret->type = IDN_REPLY_JOB;
         ret->u.job = ret->u.jobs.item[request->job.key.bytes[0] == 2];
@@ -205,51 +186,17 @@ static void pair(void)
     b.peer.role = IDN_ROLE_ACTIVE;
 }
 
-static void read_back(FILE *file, int target, int kept, char *text, size_t size)
+// brokers: how many are known; up: how many of them run.
+static int run(ctl_command *command, uint32_t brokers, uint32_t up, const char *id, bool json)
 {
-    (void)fflush(target == STDOUT_FILENO ? stdout : stderr);
-    CHECK(dup2(kept, target) >= 0);
-    (void)close(kept);
-    rewind(file);
-    text[fread(text, 1, size - 1, file)] = '\0';
-    (void)fclose(file);
-}
-
-// brokers: how many are known; up: how many of them run. The last one that is known and does not
-// run has an address where nobody listens.
-static int run(
-    int (*command)(struct idn_ctl *ctl), uint32_t brokers, uint32_t up, const char *id, bool json)
-{
-    struct part *part[] = {&a, &b};
-    FILE *file[2] = {tmpfile(), tmpfile()};
-    int kept[2];
-    struct idn_ctl fresh = {.signal_fd = ctl.signal_fd, .id = id, .value = value, .json = json};
-
     atomic_store(&switched, false);
-    ctl = fresh;
-    ctl.cluster.brokers = brokers;
-    ctl.timeout_ms = up < brokers ? 300 : 10000;
-    for (uint32_t i = 0; i < brokers; i++) {
-        if (i < up)
-            fake_broker_start(&part[i]->broker, answer);
-        (void)snprintf(ctl.cluster.address[i], sizeof(ctl.cluster.address[i]), "%s",
-            i < up ? part[i]->broker.address : "tcp://127.0.0.3:1");
-    }
-    struct idunno_options options = {.brokers = {ctl.cluster.address[0]}, .client = "test"};
-    if (id != NULL || command == idn_ctl_quarantine_list)
-        CHECK_INT(idunno_connect(&options, &ctl.idunno), IDUNNO_OK);
-    (void)fflush(stdout);
-    for (int i = 0; i < 2; i++) {
-        kept[i] = dup(STDOUT_FILENO + i);
-        CHECK(file[i] != NULL && dup2(fileno(file[i]), STDOUT_FILENO + i) >= 0);
-    }
-    int status = command(&ctl);
-    read_back(file[0], STDOUT_FILENO, kept[0], out, sizeof(out));
-    read_back(file[1], STDERR_FILENO, kept[1], err, sizeof(err));
-    idunno_close(&ctl.idunno);
-    for (uint32_t i = 0; i < up; i++)
-        fake_broker_stop(&part[i]->broker);
-    return status;
+    return ctl_run(&(struct ctl_run){.command = command,
+        .id = id,
+        .value = value,
+        .json = json,
+        .brokers = brokers,
+        .away = brokers - up,
+        .answer = answer});
 }
 
 // ---- status
@@ -466,8 +413,7 @@ static void test_quarantine_retry(void)
 
 // ---- settings
 
-static int run_set(
-    int (*command)(struct idn_ctl *ctl), const char *id, const char *number, bool json)
+static int run_set(ctl_command *command, const char *id, const char *number, bool json)
 {
     pair();
     value = number;
@@ -592,8 +538,5 @@ int main(int argc, char **argv)
         CHECK_TEST(test_commands_are_found),
     };
 
-    ctl.signal_fd = idn_signals_open(); // before any thread
-    int result = check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
-    (void)close(ctl.signal_fd);
-    return result;
+    return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

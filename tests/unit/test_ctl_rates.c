@@ -1,19 +1,13 @@
 // idunno-ctl rates and times against a broker in a thread: what people and programs get to read.
-#include "client/ctl.h"
 #include "client/human.h"
 #include "tests/lib/check.h"
-#include "tests/lib/fake_broker.h"
-
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/lib/ctl_run.h"
 
 static struct idn_rates_page rates; // its items are given a page each
 static struct idn_rate_info job[2];
 static struct idn_times_info model[2];
 static bool refused;
 static bool repeats; // a page of times leads to itself
-static struct idn_ctl ctl;
-static char out[8000], err[2000]; // of the last run
 
 static bool answer(
     struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
@@ -21,60 +15,27 @@ static bool answer(
     uint64_t at = request->u.page.cursor;
 
     (void)broker;
-    if (refused && request->type != IDN_REQUEST_HELLO) {
-        ret->type = IDN_REPLY_REFUSED;
-        ret->u.refused.code = IDN_REFUSED_SLOW_DOWN;
-        (void)snprintf(ret->u.refused.text, IDN_TEXT_SIZE, "not now");
-    } else if (request->type == IDN_REQUEST_RATES) {
+    if (request->type == IDN_REQUEST_HELLO)
+        return fake_welcome(ret, IDN_ROLE_ACTIVE);
+    if (refused)
+        return fake_refuse(ret, IDN_REFUSED_SLOW_DOWN, "not now");
+    if (request->type == IDN_REQUEST_RATES) {
         ret->type = IDN_REPLY_RATES;
         ret->u.rates = rates;
         ret->u.rates.head = rates.head && at == 0;
         ret->u.rates.item = &job[at];
         ret->u.rates.cursor = rates.count == 0 ? 0 : 1 - at;
-    } else if (request->type == IDN_REQUEST_TIMES) {
+    } else {
         ret->type = IDN_REPLY_TIMES;
         ret->u.times =
             (struct idn_times_page){.count = 1, .item = &model[at], .cursor = repeats ? 1 : 1 - at};
-    } else {
-        ret->type = IDN_REPLY_WELCOME;
-        ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
-        ret->u.welcome.role = IDN_ROLE_ACTIVE;
-        ret->u.welcome.broker[0] = 'x';
     }
     return true;
 }
 
-static void read_back(FILE *file, int target, int kept, char *text, size_t size)
+static int run(ctl_command *command, const char *id, bool json)
 {
-    (void)fflush(target == STDOUT_FILENO ? stdout : stderr);
-    CHECK(dup2(kept, target) >= 0);
-    (void)close(kept);
-    rewind(file);
-    text[fread(text, 1, size - 1, file)] = '\0';
-    (void)fclose(file);
-}
-
-static int run(int (*command)(struct idn_ctl *ctl), const char *id, bool json)
-{
-    struct fake_broker broker = {.context = NULL};
-    FILE *file[2] = {tmpfile(), tmpfile()};
-    int kept[2];
-
-    ctl = (struct idn_ctl){.signal_fd = ctl.signal_fd, .id = id, .json = json};
-    fake_broker_start(&broker, answer);
-    struct idunno_options options = {.brokers = {broker.address}, .client = "test"};
-    CHECK_INT(idunno_connect(&options, &ctl.idunno), IDUNNO_OK);
-    (void)fflush(stdout);
-    for (int i = 0; i < 2; i++) {
-        kept[i] = dup(STDOUT_FILENO + i);
-        CHECK(file[i] != NULL && dup2(fileno(file[i]), STDOUT_FILENO + i) >= 0);
-    }
-    int status = command(&ctl);
-    read_back(file[0], STDOUT_FILENO, kept[0], out, sizeof(out));
-    read_back(file[1], STDERR_FILENO, kept[1], err, sizeof(err));
-    idunno_close(&ctl.idunno);
-    fake_broker_stop(&broker);
-    return status;
+    return ctl_run(&(struct ctl_run){.command = command, .id = id, .json = json, .answer = answer});
 }
 
 static void two_jobs(void)
@@ -342,6 +303,5 @@ int main(int argc, char **argv)
         CHECK_TEST(test_no_such_model), CHECK_TEST(test_a_listing_without_an_end),
         CHECK_TEST(test_times_as_people_read_them), CHECK_TEST(test_a_callback_stops)};
 
-    ctl.signal_fd = idn_signals_open();
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -1,36 +1,23 @@
 // idunno-ctl against two brokers in threads: what it says of clusters that are set up wrongly, what
 // is listed of workers, jobs and models, and what is said of settings.
-#include "client/ctl.h"
 #include "client/ctl_commands.h"
 #include "tests/lib/check.h"
-#include "tests/lib/fake_broker.h"
+#include "tests/lib/ctl_run.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
-struct part {
-    struct fake_broker broker;
-    struct idn_status_info status;
-};
-static struct part part[2];
+static struct idn_status_info broker_status[2];
 static struct idn_worker_info worker[8];
 static struct idn_entry_info model;
 static struct idn_job_info job[3];
 static uint32_t workers, jobs, durable;
-static struct idn_ctl ctl;
-static char out[8000];
 
 static bool answer(
     struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
 {
-    if (request->type == IDN_REQUEST_HELLO) {
-        ret->type = IDN_REPLY_WELCOME;
-        ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
-        ret->u.welcome.role = IDN_ROLE_ACTIVE;
-        ret->u.welcome.broker[0] = 'x';
-    } else if (request->type == IDN_REQUEST_STATUS) {
+    if (request->type == IDN_REQUEST_HELLO)
+        return fake_welcome(ret, IDN_ROLE_ACTIVE);
+    if (request->type == IDN_REQUEST_STATUS) {
         ret->type = IDN_REPLY_STATUS;
-        ret->u.status = broker == &part[0].broker ? part[0].status : part[1].status;
+        ret->u.status = broker_status[broker - ctl_broker];
     } else if (request->type == IDN_REQUEST_WORKERS) {
         ret->type = IDN_REPLY_WORKERS;
         ret->u.workers.count = workers;
@@ -53,47 +40,22 @@ static bool answer(
     return true;
 }
 
-static void read_back(FILE *file, int kept)
-{
-    (void)fflush(stdout);
-    CHECK(dup2(kept, STDOUT_FILENO) >= 0);
-    (void)close(kept);
-    rewind(file);
-    out[fread(out, 1, sizeof(out) - 1, file)] = '\0';
-    (void)fclose(file);
-}
-
 // brokers: how many are configured, all of them up.
-static void run(int (*command)(struct idn_ctl *ctl), uint32_t brokers, const char *id,
-    const char *value, bool json)
+static void run(
+    ctl_command *command, uint32_t brokers, const char *id, const char *value, bool json)
 {
-    FILE *file = tmpfile();
-    int signal_fd = ctl.signal_fd;
-
-    ctl = (struct idn_ctl){.signal_fd = signal_fd, .id = id, .value = value, .json = json};
-    ctl.cluster.brokers = brokers;
-    ctl.cluster.settings.port_mirror = 46574;
-    for (uint32_t i = 0; i < brokers; i++) {
-        fake_broker_start(&part[i].broker, answer);
-        memcpy(ctl.cluster.address[i], part[i].broker.address, sizeof(part[i].broker.address));
-    }
-    struct idunno_options options = {.brokers = {ctl.cluster.address[0]}, .client = "test"};
-    CHECK_INT(idunno_connect(&options, &ctl.idunno), IDUNNO_OK);
-    (void)fflush(stdout);
-    int kept = dup(STDOUT_FILENO);
-    CHECK(file != NULL && dup2(fileno(file), STDOUT_FILENO) >= 0);
-    int status = command(&ctl);
-    read_back(file, kept);
-    CHECK_INT(status, IDN_EXIT_OK);
-    idunno_close(&ctl.idunno);
-    for (uint32_t i = 0; i < brokers; i++)
-        fake_broker_stop(&part[i].broker);
+    CHECK_INT(ctl_run(&(struct ctl_run){.command = command,
+                  .id = id,
+                  .value = value,
+                  .json = json,
+                  .brokers = brokers,
+                  .answer = answer}),
+        IDN_EXIT_OK);
 }
 
 static void put_status(uint32_t which, const char *name, uint32_t role, uint64_t epoch, bool sight)
 {
-    memset(&part[which], 0, sizeof(part[which]));
-    part[which].status = (struct idn_status_info){.role = role,
+    broker_status[which] = (struct idn_status_info){.role = role,
         .epoch = {epoch, epoch == 0 ? 0 : 'a'},
         .version = "0.1.0",
         .policy = "fair-time",
@@ -104,8 +66,8 @@ static void put_status(uint32_t which, const char *name, uint32_t role, uint64_t
             .exchanged = sight,
             .in_sync = sight,
             .role = IDN_ROLE_STANDBY}};
-    (void)snprintf(part[which].status.broker, IDN_NAME_SIZE, "%s", name);
-    (void)snprintf(part[which].status.peer.broker, IDN_NAME_SIZE, "peer");
+    (void)snprintf(broker_status[which].broker, IDN_NAME_SIZE, "%s", name);
+    (void)snprintf(broker_status[which].peer.broker, IDN_NAME_SIZE, "peer");
 }
 
 // ---- status
@@ -127,7 +89,7 @@ static void test_two_that_do_not_hear_each_other(void)
     run(idn_ctl_status, 2, NULL, NULL, true);
     CHECK_CONTAINS(out, "\"remark\":\"two brokers reign: vm2/b goes on");
     put_status(1, "vm2/b", IDN_ROLE_STANDBY, 3, true);
-    part[1].status.peer.configured = false;
+    broker_status[1].peer.configured = false;
     run(idn_ctl_status, 2, NULL, NULL, false);
     CHECK_CONTAINS(out, "both brokers answer, but vm2/b knows of no other one: it needs cluster/b");
 }
@@ -148,7 +110,7 @@ static void test_two_that_are_well(void)
 {
     put_status(0, "vm/a", IDN_ROLE_ACTIVE, 3, true);
     put_status(1, "vm2/b", IDN_ROLE_STANDBY, 3, true);
-    part[0].status.peer.lag_facts = 1;
+    broker_status[0].peer.lag_facts = 1;
     run(idn_ctl_status, 2, NULL, NULL, false);
     CHECK(strstr(out, "port_mirror") == NULL && strstr(out, "\n\n\n") == NULL);
     CHECK_CONTAINS(out, ", 1 fact behind;");
@@ -162,13 +124,13 @@ static void test_what_holds_a_broker_back(void)
     run(idn_ctl_status, 1, NULL, NULL, false);
     CHECK_CONTAINS(out, "workers    2, 0 of them busy\n");
     CHECK_CONTAINS(out, "jobs       0 open, 0 known\n");
-    part[0].status.workers_drained = 1;
-    part[0].status.refuses_jobs = true;
+    broker_status[0].workers_drained = 1;
+    broker_status[0].refuses_jobs = true;
     run(idn_ctl_status, 1, NULL, NULL, false);
     CHECK_CONTAINS(out, "workers    2, 0 of them busy, 1 drained\n");
     CHECK_CONTAINS(out, "jobs       0 open, 0 known; others are refused while no standby is in "
                         "sync (mirror = required)\n");
-    part[0].status.workers_drained = 2;
+    broker_status[0].workers_drained = 2;
     run(idn_ctl_status, 1, NULL, NULL, false);
     CHECK_CONTAINS(out, "workers    2; all workers are drained, see idunno-ctl undrain\n");
     run(idn_ctl_status, 1, NULL, NULL, true);
@@ -287,13 +249,9 @@ static void test_what_left_the_quarantine_for_programs(void)
 
 static void test_help_of_a_group(void)
 {
-    FILE *file = tmpfile();
-    int kept = dup(STDOUT_FILENO);
-
-    (void)fflush(stdout);
-    CHECK(file != NULL && dup2(fileno(file), STDOUT_FILENO) >= 0);
+    capture_begin();
     idn_ctl_print_group_help("quarantine");
-    read_back(file, kept);
+    capture_end();
     CHECK(strstr(out, "usage: idunno-ctl quarantine list [ID] [--json]\n") == out);
     CHECK_CONTAINS(out, "\n\nusage: idunno-ctl quarantine retry ID [--json]\n");
     CHECK(strstr(out, "COMMAND") == NULL);
@@ -313,6 +271,5 @@ int main(int argc, char **argv)
         CHECK_TEST(test_what_left_the_quarantine_for_programs),
         CHECK_TEST(test_help_of_a_group),
     };
-    ctl.signal_fd = -1;
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -1,26 +1,17 @@
 // idunno-ctl why and assignment against a broker in a thread: what people and programs get to read.
-#include "client/ctl.h"
 #include "tests/lib/check.h"
-#include "tests/lib/fake_broker.h"
-
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/lib/ctl_run.h"
 
 static struct idn_why_info why;
 static struct idn_assignment_info workers[2];
 static uint32_t refusal; // of WHY; 0: it is answered
-static struct idn_ctl ctl;
-static char out[8000], err[2000]; // of the last run
 
 static bool answer_why(struct idn_reply *ret)
 {
-    ret->type = refusal == 0 ? IDN_REPLY_WHY : IDN_REPLY_REFUSED;
-    if (refusal == 0) {
-        ret->u.why = &why;
-        return true;
-    }
-    ret->u.refused.code = refusal;
-    (void)snprintf(ret->u.refused.text, IDN_TEXT_SIZE, "no job is known as 04000000");
+    if (refusal != 0)
+        return fake_refuse(ret, refusal, "no job is known as 04000000");
+    ret->type = IDN_REPLY_WHY;
+    ret->u.why = &why;
     return true;
 }
 
@@ -42,44 +33,12 @@ static bool answer(
         return answer_why(ret);
     if (request->type == IDN_REQUEST_ASSIGNMENT)
         return answer_assignment(request, ret);
-    ret->type = IDN_REPLY_WELCOME;
-    ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
-    ret->u.welcome.role = IDN_ROLE_ACTIVE;
-    ret->u.welcome.broker[0] = 'x';
-    return true;
+    return fake_welcome(ret, IDN_ROLE_ACTIVE);
 }
 
-static void read_back(FILE *file, int target, int kept, char *text, size_t size)
+static int run(ctl_command *command, const char *id, bool json)
 {
-    (void)fflush(target == STDOUT_FILENO ? stdout : stderr);
-    CHECK(dup2(kept, target) >= 0);
-    (void)close(kept);
-    rewind(file);
-    text[fread(text, 1, size - 1, file)] = '\0';
-    (void)fclose(file);
-}
-
-static int run(int (*command)(struct idn_ctl *ctl), const char *id, bool json)
-{
-    struct fake_broker broker = {.context = NULL};
-    FILE *file[2] = {tmpfile(), tmpfile()};
-    int kept[2];
-
-    ctl = (struct idn_ctl){.signal_fd = ctl.signal_fd, .id = id, .json = json};
-    fake_broker_start(&broker, answer);
-    struct idunno_options options = {.brokers = {broker.address}, .client = "test"};
-    CHECK_INT(idunno_connect(&options, &ctl.idunno), IDUNNO_OK);
-    (void)fflush(stdout);
-    for (int i = 0; i < 2; i++) {
-        kept[i] = dup(STDOUT_FILENO + i);
-        CHECK(file[i] != NULL && dup2(fileno(file[i]), STDOUT_FILENO + i) >= 0);
-    }
-    int status = command(&ctl);
-    read_back(file[0], STDOUT_FILENO, kept[0], out, sizeof(out));
-    read_back(file[1], STDERR_FILENO, kept[1], err, sizeof(err));
-    idunno_close(&ctl.idunno);
-    fake_broker_stop(&broker);
-    return status;
+    return ctl_run(&(struct ctl_run){.command = command, .id = id, .json = json, .answer = answer});
 }
 
 // ---- why
@@ -278,6 +237,5 @@ int main(int argc, char **argv)
         CHECK_TEST(test_assignment_of_nobody),
     };
 
-    ctl.signal_fd = idn_signals_open();
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

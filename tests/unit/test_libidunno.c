@@ -18,20 +18,8 @@ static const struct idunno_query photos = {.model = "alexnet", .dataset = "photo
 
 static bool welcome(const struct idn_request *request, struct idn_reply *ret)
 {
-    ret->type = IDN_REPLY_WELCOME;
-    ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
-    ret->u.welcome.role = IDN_ROLE_ALONE;
-    ret->u.welcome.epoch = (struct idn_epoch){1, 'a'};
-    (void)strcpy(ret->u.welcome.broker, "a");
+    (void)fake_welcome(ret, IDN_ROLE_ALONE);
     return request->type == IDN_REQUEST_HELLO;
-}
-
-static bool refuse(struct idn_reply *ret, uint32_t code, const char *text)
-{
-    ret->type = IDN_REPLY_REFUSED;
-    ret->u.refused.code = code;
-    (void)snprintf(ret->u.refused.text, sizeof(ret->u.refused.text), "%s", text);
-    return true;
 }
 
 static bool job_of(const struct idn_request *request, uint64_t version, struct idn_reply *ret)
@@ -101,7 +89,8 @@ static bool answer_not_active(
     struct fake_broker *broker, const struct idn_request *request, struct idn_reply *ret)
 {
     (void)broker;
-    return welcome(request, ret) || refuse(ret, IDN_REFUSED_NOT_ACTIVE, "this broker is a standby");
+    return welcome(request, ret) ||
+           fake_refuse(ret, IDN_REFUSED_NOT_ACTIVE, "this broker is a standby");
 }
 
 static bool answer_unknown_model(
@@ -109,7 +98,7 @@ static bool answer_unknown_model(
 {
     (void)broker;
     return welcome(request, ret) ||
-           refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "no model alexnt; did you mean alexnet?");
+           fake_refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "no model alexnt; did you mean alexnet?");
 }
 
 // Pages of results that lie: each with one row, about `wrong_index`, and saying that

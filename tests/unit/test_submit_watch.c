@@ -2,6 +2,7 @@
 // the job, is gone, or when the user has seen enough.
 #include "base/assert.h"
 #include "client/submit.h"
+#include "tests/lib/capture.h"
 #include "tests/lib/check.h"
 #include "tests/lib/fake_broker.h"
 
@@ -13,17 +14,8 @@ static struct fake_broker broker, other;
 static struct idn_submit submit;
 static atomic_uint submissions, watches, refusals;
 static atomic_uint taken; // questions about the job that the broker that took over has answered
-static const char *said;  // on stderr by the last run; owned
 
 // ---- the broker's answers
-
-static bool refuse(struct idn_reply *ret, uint32_t code, const char *text)
-{
-    ret->type = IDN_REPLY_REFUSED;
-    ret->u.refused.code = code;
-    (void)snprintf(ret->u.refused.text, sizeof(ret->u.refused.text), "%s", text);
-    return true;
-}
 
 static bool job(const struct idn_request *request, uint32_t state, struct idn_reply *ret)
 {
@@ -52,11 +44,7 @@ static bool accept(const struct idn_request *request, struct idn_reply *ret)
         atomic_fetch_add(&watches, 1);
         return false;
     }
-    ret->type = IDN_REPLY_WELCOME;
-    ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
-    ret->u.welcome.role = IDN_ROLE_ALONE;
-    (void)strcpy(ret->u.welcome.broker, "a");
-    return true;
+    return fake_welcome(ret, IDN_ROLE_ALONE);
 }
 
 // Open at first, then finished.
@@ -76,8 +64,9 @@ static bool has_not_heard(
     (void)self;
     if (accept(request, ret))
         return true;
-    return atomic_load(&submissions) == 0 ? refuse(ret, IDN_REFUSED_UNKNOWN_HERE, "not known here")
-                                          : job(request, IDN_JOB_FINISHED, ret);
+    return atomic_load(&submissions) == 0
+               ? fake_refuse(ret, IDN_REFUSED_UNKNOWN_HERE, "not known here")
+               : job(request, IDN_JOB_FINISHED, ret);
 }
 
 static bool is_busy(
@@ -86,7 +75,7 @@ static bool is_busy(
     (void)self;
     if (accept(request, ret))
         return true;
-    return atomic_load(&watches) == 1 ? refuse(ret, IDN_REFUSED_SLOW_DOWN, "too many watch")
+    return atomic_load(&watches) == 1 ? fake_refuse(ret, IDN_REFUSED_SLOW_DOWN, "too many watch")
                                       : job(request, IDN_JOB_FINISHED, ret);
 }
 
@@ -95,7 +84,7 @@ static bool has_forgotten(
 {
     (void)self;
     return accept(request, ret) ||
-           refuse(ret, IDN_REFUSED_UNKNOWN_JOB, "this job has been forgotten");
+           fake_refuse(ret, IDN_REFUSED_UNKNOWN_JOB, "this job has been forgotten");
 }
 
 static bool was_cancelled(
@@ -129,7 +118,7 @@ static bool has_lost_its_disk(
     (void)self;
     if (accept(request, ret))
         return true;
-    return atomic_load(&submissions) == 0 ? refuse(ret, IDN_REFUSED_UNKNOWN_JOB, "no such job")
+    return atomic_load(&submissions) == 0 ? fake_refuse(ret, IDN_REFUSED_UNKNOWN_JOB, "no such job")
                                           : job(request, IDN_JOB_FINISHED, ret);
 }
 
@@ -148,7 +137,7 @@ static bool takes_over(
     // On a busy machine this one may be asked before the other has answered.
     if (atomic_load(&watches) == 0 || atomic_load(&refusals) < 2) {
         atomic_fetch_add(&refusals, 1);
-        return refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker b is the standby");
+        return fake_refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker b is the standby");
     }
     // Not by the number of watches: how often the dead one was asked meanwhile is a matter of time.
     return accept(request, ret) ||
@@ -171,7 +160,7 @@ static bool takes_over_and_knows_no_model(
         atomic_load(&refusals) < 2)
         return takes_over(self, request, ret);
     atomic_fetch_add(&submissions, 1);
-    return refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "there is no model alexnet");
+    return fake_refuse(ret, IDN_REFUSED_UNKNOWN_MODEL, "there is no model alexnet");
 }
 
 static bool stands_by(
@@ -180,7 +169,7 @@ static bool stands_by(
     (void)self;
     return request->type == IDN_REQUEST_HELLO
                ? accept(request, ret)
-               : refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker a is the standby");
+               : fake_refuse(ret, IDN_REFUSED_NOT_ACTIVE, "broker a is the standby");
 }
 
 // ---- runs
@@ -188,7 +177,7 @@ static bool stands_by(
 static int run_between(
     fake_answer *answer, fake_answer *second, const char *model, uint32_t timeout_ms);
 
-// Watches (and reports) with stderr in a file; returns the exit status.
+// Watches (and reports); returns the exit status.
 static int run_with(fake_answer *answer, const char *model, uint32_t timeout_ms)
 {
     return run_between(answer, NULL, model, timeout_ms);
@@ -197,9 +186,6 @@ static int run_with(fake_answer *answer, const char *model, uint32_t timeout_ms)
 static int run_between(
     fake_answer *answer, fake_answer *second, const char *model, uint32_t timeout_ms)
 {
-    FILE *file = tmpfile();
-    int kept = dup(STDERR_FILENO), status;
-
     atomic_store(&submissions, 0);
     atomic_store(&watches, 0);
     atomic_store(&refusals, 0);
@@ -222,22 +208,16 @@ static int run_between(
         .on_notice = idn_submit_notice,
         .context = &submit};
     CHECK_INT(idunno_connect(&options, &submit.idunno), IDUNNO_OK);
-    CHECK(file != NULL && dup2(fileno(file), STDERR_FILENO) >= 0);
+    capture_begin();
     idn_progress_init(&submit.progress, stderr, second == NULL);
-    status = idn_submit_watch(&submit);
+    int status = idn_submit_watch(&submit);
     if (status == IDN_SUBMIT_GO_ON)
         status = idn_submit_report(&submit);
-    CHECK(dup2(kept, STDERR_FILENO) >= 0);
-    (void)close(kept);
+    capture_end();
     idunno_close(&submit.idunno);
     fake_broker_stop(&broker);
     if (second != NULL)
         fake_broker_stop(&other);
-    static char text[2000];
-    rewind(file);
-    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-    (void)fclose(file);
-    said = text;
     return status;
 }
 
@@ -246,7 +226,7 @@ static void test_until_it_has_finished(void)
     CHECK_INT(run_with(finishes, "alexnet", 0), IDN_EXIT_OK);
     CHECK_INT(atomic_load(&watches), 3);
     CHECK_INT(atomic_load(&submissions), 0);
-    CHECK_STRING(said, "");
+    CHECK_STRING(err, "");
 }
 
 static void test_a_new_broker_is_told_of_the_job(void)
@@ -260,7 +240,7 @@ static void test_an_attached_run_waits_and_gives_up(void)
 {
     CHECK_INT(run_with(has_not_heard, NULL, 300), IDN_EXIT_FAILURE);
     CHECK_INT(atomic_load(&submissions), 0);
-    CHECK_STRING(said, "idunno-submit: not known here\n");
+    CHECK_STRING(err, "idunno-submit: not known here\n");
 }
 
 static void test_a_busy_broker_is_asked_again(void)
@@ -276,16 +256,17 @@ static bool has_forgotten_for_ever(
     if (request->type != IDN_REQUEST_SUBMIT)
         return has_forgotten(self, request, ret);
     atomic_fetch_add(&submissions, 1);
-    return refuse(ret, IDN_REFUSED_FORGOTTEN, "this job was forgotten: submit it under a new key");
+    return fake_refuse(
+        ret, IDN_REFUSED_FORGOTTEN, "this job was forgotten: submit it under a new key");
 }
 
 static void test_a_forgotten_job(void)
 {
     CHECK_INT(run_with(has_forgotten_for_ever, "alexnet", 0), IDN_EXIT_FAILURE);
-    CHECK_STRING(said, "idunno-submit: this job was forgotten: submit it under a new key\n");
+    CHECK_STRING(err, "idunno-submit: this job was forgotten: submit it under a new key\n");
     CHECK_INT(atomic_load(&submissions), 1);
     CHECK_INT(run_with(has_forgotten_for_ever, NULL, 0), IDN_EXIT_FAILURE); // --attach
-    CHECK_STRING(said, "idunno-submit: this job has been forgotten\n");
+    CHECK_STRING(err, "idunno-submit: this job has been forgotten\n");
     CHECK_INT(atomic_load(&submissions), 0);
 }
 
@@ -304,16 +285,16 @@ static void test_a_take_over_is_one_line_and_the_job_is_told_of(void)
     CHECK_INT(run_between(dies, takes_over, "alexnet", 0), IDN_EXIT_OK);
     CHECK_INT(atomic_load(&submissions), 1);
     (void)snprintf(line, sizeof(line), "the broker at %s has taken over\n", other.address);
-    CHECK_CONTAINS(said, line);
-    CHECK(strstr(said, "the broker") == strstr(said, line)); // and not another one
-    CHECK(strstr(strstr(said, line) + strlen(line), "broker") == NULL);
+    CHECK_CONTAINS(err, line);
+    CHECK(strstr(err, "the broker") == strstr(err, line)); // and not another one
+    CHECK(strstr(strstr(err, line) + strlen(line), "broker") == NULL);
 }
 
 static void test_a_standby_that_is_asked_first_is_no_take_over(void)
 {
     CHECK_INT(run_between(stands_by, finishes, "alexnet", 0), IDN_EXIT_OK);
     CHECK_INT(atomic_load(&submissions), 0);
-    CHECK(strstr(said, "taken over") == NULL);
+    CHECK(strstr(err, "taken over") == NULL);
 }
 
 // The job is there: that it could not be submitted now is nothing to stop for.
@@ -347,21 +328,20 @@ static void test_durability_in_words(void)
 static void test_a_cancelled_job(void)
 {
     CHECK_INT(run_with(was_cancelled, "alexnet", 0), IDN_EXIT_FAILURE);
-    CHECK_CONTAINS(said, "was cancelled; 10 of its 10 images have results: idunno-ctl results ");
+    CHECK_CONTAINS(err, "was cancelled; 10 of its 10 images have results: idunno-ctl results ");
 }
 
 static void test_no_broker_any_more(void)
 {
     CHECK_INT(run_with(is_silent, "alexnet", 300), IDN_EXIT_FAILURE);
-    CHECK_CONTAINS(said, "no broker answers at tcp://127.0.0.1:");
-    CHECK_CONTAINS(
-        said, "goes on when the broker does; return to it with: idunno-submit --attach ");
+    CHECK_CONTAINS(err, "no broker answers at tcp://127.0.0.1:");
+    CHECK_CONTAINS(err, "goes on when the broker does; return to it with: idunno-submit --attach ");
 }
 
 static void test_an_interrupted_run_says_how_to_return(void)
 {
     CHECK_INT(run_with(interrupts, "alexnet", 0), IDN_EXIT_SIGNAL + SIGTERM);
-    CHECK_CONTAINS(said, " goes on; return to it with: idunno-submit --attach ");
+    CHECK_CONTAINS(err, " goes on; return to it with: idunno-submit --attach ");
 }
 
 int main(int argc, char **argv)

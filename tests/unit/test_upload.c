@@ -27,11 +27,7 @@ static bool answer(
     (void)self;
     switch (request->type) {
     case IDN_REQUEST_HELLO:
-        ret->type = IDN_REPLY_WELCOME;
-        ret->u.welcome.version = IDN_PROTOCOL_HIGHEST;
-        ret->u.welcome.role = IDN_ROLE_ALONE;
-        (void)strcpy(ret->u.welcome.broker, "a");
-        return true;
+        return fake_welcome(ret, IDN_ROLE_ALONE);
     case IDN_REQUEST_UPLOAD:
         if (have == lose_at && have > 0)
             have = lose_at = 0;
