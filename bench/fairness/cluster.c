@@ -24,29 +24,29 @@ void *fair_copy(const void *bytes, size_t size)
     return memcpy(fair_allocate(size), bytes, size);
 }
 
-static bool is_for_worker(enum fair_event_type type)
+static bool is_for_worker(int type)
 {
     return type == FAIR_TO_WORKER || type == FAIR_BEAT_TO_WORKER || type == FAIR_CHILD_READY ||
            type == FAIR_CHILD_GIVEN || type == FAIR_CHILD_ROWS || type == FAIR_WORKER_TICK;
 }
 
-static bool is_for_broker(enum fair_event_type type)
+static bool is_for_broker(int type)
 {
     return type == FAIR_TO_BROKER || type == FAIR_BEAT_TO_BROKER || type == FAIR_STORED ||
            type == FAIR_BROKER_TICK;
 }
 
-void fair_later(struct fair_cluster *cluster, uint64_t delay_us, struct fair_event event)
+void fair_later(struct fair_cluster *cluster, uint64_t delay_us, struct agenda_event event)
 {
-    event.at_us = cluster->now_us + delay_us;
+    event.at = cluster->now_us + delay_us;
     if (is_for_worker(event.type))
-        event.boot = cluster->worker[event.worker].boots;
+        event.boot = cluster->worker[event.node].boots;
     else if (is_for_broker(event.type))
         event.boot = cluster->boots;
-    fair_heap_push(&cluster->heap, event);
+    agenda_add(&cluster->agenda, event);
 }
 
-void fair_tick_at(struct fair_cluster *cluster, uint64_t deadline_ms, struct fair_event event)
+void fair_tick_at(struct fair_cluster *cluster, uint64_t deadline_ms, struct agenda_event event)
 {
     uint64_t now_ms = cluster->now_us / 1000;
 
@@ -54,7 +54,7 @@ void fair_tick_at(struct fair_cluster *cluster, uint64_t deadline_ms, struct fai
         return;
     // Not twice in the same millisecond: what is due then has been done.
     deadline_ms = deadline_ms > now_ms ? deadline_ms : now_ms + 1;
-    event.number = deadline_ms;
+    event.a = deadline_ms;
     fair_later(cluster, deadline_ms * 1000 - cluster->now_us, event);
 }
 
@@ -89,8 +89,8 @@ static void send_order(struct fair_cluster *cluster, const struct idn_action *ac
 
     if (cluster->worker[worker].agent != NULL)
         fair_later(cluster, FAIR_NETWORK_US,
-            (struct fair_event){.type = FAIR_TO_WORKER,
-                .worker = worker,
+            (struct agenda_event){.type = FAIR_TO_WORKER,
+                .node = worker,
                 .payload = fair_copy(&action->u.order, sizeof(action->u.order))});
 }
 
@@ -105,8 +105,8 @@ static void carry_out(struct fair_cluster *cluster, const struct idn_action *act
     for (uint32_t i = 0; action->type == IDN_ACTION_BEAT && i < FAIR_WORKERS_MAX; i++)
         if (cluster->worker[i].agent != NULL)
             fair_later(cluster, FAIR_NETWORK_US,
-                (struct fair_event){.type = FAIR_BEAT_TO_WORKER,
-                    .worker = i,
+                (struct agenda_event){.type = FAIR_BEAT_TO_WORKER,
+                    .node = i,
                     .payload = fair_copy(&action->u.beat, sizeof(action->u.beat))});
     if (action->type == IDN_ACTION_EXIT ||
         (action->type == IDN_ACTION_REPLY && action->u.reply.type == IDN_REPLY_REFUSED)) {
@@ -129,10 +129,10 @@ static void step_core(struct fair_cluster *cluster, struct idn_event event)
     for (size_t i = 0; i < actions.count; i++)
         carry_out(cluster, &actions.item[i]);
     if (cluster->position != before)
-        fair_later(cluster, STORE_US,
-            (struct fair_event){.type = FAIR_STORED, .number = cluster->position});
+        fair_later(
+            cluster, STORE_US, (struct agenda_event){.type = FAIR_STORED, .a = cluster->position});
     fair_tick_at(
-        cluster, idn_core_deadline(cluster->core), (struct fair_event){.type = FAIR_BROKER_TICK});
+        cluster, idn_core_deadline(cluster->core), (struct agenda_event){.type = FAIR_BROKER_TICK});
 }
 
 void fair_fill_digest(struct idn_sha256 *digest, unsigned byte)
@@ -235,7 +235,7 @@ static void change(struct fair_cluster *cluster, uint32_t number)
         }
         stop_broker(cluster);
         fair_later(
-            cluster, TAKE_OVER_US, (struct fair_event){.type = FAIR_CHANGE, .worker = number});
+            cluster, TAKE_OVER_US, (struct agenda_event){.type = FAIR_CHANGE, .node = number});
         break;
     case FAIR_WEIGHT:
         set_weight(cluster, change->who, change->value);
@@ -262,41 +262,41 @@ static void end_second(struct fair_cluster *cluster)
         if (cluster->worker[i].agent != NULL)
             cluster->work_us[at] += 100u * 1000 * 1000 / cluster->worker[i].percent;
     }
-    fair_later(cluster, 1000 * 1000, (struct fair_event){.type = FAIR_SECOND});
+    fair_later(cluster, 1000 * 1000, (struct agenda_event){.type = FAIR_SECOND});
 }
 
-static void happen_at_broker(struct fair_cluster *cluster, const struct fair_event *event)
+static void happen_at_broker(struct fair_cluster *cluster, const struct agenda_event *event)
 {
     struct idn_event to = {.type = IDN_EVENT_TICK};
 
-    if (event->type == FAIR_BROKER_TICK && idn_core_deadline(cluster->core) > event->number)
+    if (event->type == FAIR_BROKER_TICK && idn_core_deadline(cluster->core) > event->a)
         return;
     if (event->type == FAIR_TO_BROKER) {
         to.type = IDN_EVENT_WORKER;
-        to.u.worker.peer = event->worker + 1;
+        to.u.worker.peer = event->node + 1;
         to.u.worker.message = event->payload;
     } else if (event->type == FAIR_BEAT_TO_BROKER) {
         to.type = IDN_EVENT_BEAT;
         to.u.beat = event->payload;
     } else if (event->type == FAIR_STORED) {
-        cluster->stored = event->number;
+        cluster->stored = event->a;
         to.type = IDN_EVENT_STORED;
-        to.u.stored.position = event->number;
+        to.u.stored.position = event->a;
     }
     step_core(cluster, to);
 }
 
-static void happen(struct fair_cluster *cluster, const struct fair_event *event)
+static void happen(struct fair_cluster *cluster, const struct agenda_event *event)
 {
     if (event->type == FAIR_SUBMIT)
-        submit(cluster, event->worker);
+        submit(cluster, event->node);
     else if (event->type == FAIR_CHANGE)
-        change(cluster, event->worker);
+        change(cluster, event->node);
     else if (event->type == FAIR_SECOND)
         end_second(cluster);
     else if (is_for_broker(event->type) && event->boot == cluster->boots && cluster->core != NULL)
         happen_at_broker(cluster, event);
-    else if (is_for_worker(event->type) && event->boot == cluster->worker[event->worker].boots)
+    else if (is_for_worker(event->type) && event->boot == cluster->worker[event->node].boots)
         fair_worker_happen(cluster, event);
 }
 
@@ -309,18 +309,18 @@ static void begin(struct fair_cluster *cluster)
         fair_worker_start(cluster, i);
     for (uint32_t i = 0; i < fair_scenario_jobs(scenario); i++)
         fair_later(cluster, (uint64_t)scenario->job[i].submit_ms * 1000,
-            (struct fair_event){.type = FAIR_SUBMIT, .worker = i});
+            (struct agenda_event){.type = FAIR_SUBMIT, .node = i});
     for (uint32_t i = 0; scenario->change[i].type != FAIR_NO_CHANGE; i++)
         fair_later(cluster, (uint64_t)scenario->change[i].at_ms * 1000,
-            (struct fair_event){.type = FAIR_CHANGE, .worker = i});
-    fair_later(cluster, 1000 * 1000, (struct fair_event){.type = FAIR_SECOND});
+            (struct agenda_event){.type = FAIR_CHANGE, .node = i});
+    fair_later(cluster, 1000 * 1000, (struct agenda_event){.type = FAIR_SECOND});
 }
 
 struct fair_cluster *fair_cluster_run(
     const struct fair_scenario *scenario, enum idn_policy policy, uint64_t seed)
 {
     struct fair_cluster *cluster = fair_allocate(sizeof(*cluster));
-    struct fair_event event;
+    struct agenda_event event;
 
     cluster->scenario = scenario;
     cluster->policy = policy;
@@ -329,8 +329,8 @@ struct fair_cluster *fair_cluster_run(
     for (uint32_t i = 0; scenario->change[i].type != FAIR_NO_CHANGE; i++)
         cluster->keeps_facts |= scenario->change[i].type == FAIR_TAKE_OVER;
     begin(cluster);
-    while (cluster->seconds < scenario->seconds && fair_heap_pop(&cluster->heap, &event)) {
-        cluster->now_us = event.at_us;
+    while (cluster->seconds < scenario->seconds && agenda_take(&cluster->agenda, &event)) {
+        cluster->now_us = event.at;
         happen(cluster, &event);
         free(event.payload);
     }
@@ -343,7 +343,7 @@ void fair_cluster_destroy(struct fair_cluster **cluster)
 {
     struct fair_cluster *gone = *cluster;
 
-    fair_heap_fini(&gone->heap);
+    agenda_fini(&gone->agenda);
     for (size_t i = 0; i < gone->facts; i++)
         free(gone->fact[i].rows);
     free(gone->fact);

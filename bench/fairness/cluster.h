@@ -6,9 +6,9 @@
 #define IDN_BENCH_FAIRNESS_CLUSTER_H
 
 #include "base/random.h"
-#include "bench/fairness/heap.h"
 #include "bench/fairness/scenario.h"
 #include "broker/core/core.h"
+#include "tests/lib/agenda.h"
 #include "worker/agent/agent.h"
 
 struct fair_worker {
@@ -39,7 +39,7 @@ struct fair_cluster {
     enum idn_policy policy;
     struct idn_random random;
     uint64_t now_us;
-    struct fair_heap heap;
+    struct agenda agenda;
 
     void *memory;
     struct idn_core *core; // NULL: not running

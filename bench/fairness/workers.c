@@ -61,21 +61,20 @@ static void give_slice(
     worker->switches += worker->model >= 0 && worker->model != model;
     worker->model = model;
     fair_later(cluster, 0,
-        (struct fair_event){
-            .type = FAIR_CHILD_GIVEN, .worker = number, .number = action->u.slice.slice});
+        (struct agenda_event){
+            .type = FAIR_CHILD_GIVEN, .node = number, .a = action->u.slice.slice});
     if (worker->child_us < cluster->now_us)
         worker->child_us = cluster->now_us;
     worker->child_us += slice.compute_us;
     fair_later(cluster, worker->child_us - cluster->now_us,
-        (struct fair_event){.type = FAIR_CHILD_ROWS,
-            .worker = number,
-            .payload = fair_copy(&slice, sizeof(slice))});
+        (struct agenda_event){
+            .type = FAIR_CHILD_ROWS, .node = number, .payload = fair_copy(&slice, sizeof(slice))});
 }
 
 static void carry_out_agent(
     struct fair_cluster *cluster, uint32_t number, const struct idn_agent_action *action)
 {
-    struct fair_event event = {.worker = number};
+    struct agenda_event event = {.node = number};
 
     switch (action->type) {
     case IDN_AGENT_SEND:
@@ -112,7 +111,7 @@ static void step_agent(struct fair_cluster *cluster, uint32_t number, struct idn
     for (size_t i = 0; i < actions.count; i++)
         carry_out_agent(cluster, number, &actions.item[i]);
     fair_tick_at(cluster, idn_agent_deadline(worker->agent),
-        (struct fair_event){.type = FAIR_WORKER_TICK, .worker = number});
+        (struct agenda_event){.type = FAIR_WORKER_TICK, .node = number});
 }
 
 static uint32_t percent_of(const struct fair_scenario *scenario, uint32_t worker)
@@ -195,20 +194,20 @@ static void child_rows(
     step_agent(cluster, number, event);
 }
 
-void fair_worker_happen(struct fair_cluster *cluster, const struct fair_event *event)
+void fair_worker_happen(struct fair_cluster *cluster, const struct agenda_event *event)
 {
     struct idn_agent_event to = {.type = IDN_AGENT_TICK};
 
     if (event->type == FAIR_CHILD_READY) {
-        child_ready(cluster, event->worker);
+        child_ready(cluster, event->node);
         return;
     }
     if (event->type == FAIR_CHILD_ROWS) {
-        child_rows(cluster, event->worker, event->payload);
+        child_rows(cluster, event->node, event->payload);
         return;
     }
     if (event->type == FAIR_WORKER_TICK &&
-        idn_agent_deadline(cluster->worker[event->worker].agent) > event->number)
+        idn_agent_deadline(cluster->worker[event->node].agent) > event->a)
         return;
     if (event->type == FAIR_TO_WORKER) {
         to.type = IDN_AGENT_ORDER;
@@ -218,7 +217,7 @@ void fair_worker_happen(struct fair_cluster *cluster, const struct fair_event *e
         to.u.beat.beat = event->payload;
     } else if (event->type == FAIR_CHILD_GIVEN) {
         to.type = IDN_AGENT_CHILD_GIVEN;
-        to.u.given.slice = event->number;
+        to.u.given.slice = event->a;
     }
-    step_agent(cluster, event->worker, to);
+    step_agent(cluster, event->node, to);
 }

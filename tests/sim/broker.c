@@ -148,10 +148,10 @@ static void look_at_disk(struct sim *sim, uint32_t broker)
         sim->disk[broker].incomplete = false;
     }
     event.u.disk.free_bytes = sim->disk[broker].full ? 100u << 20 : UINT64_C(1) << 40;
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + LOOK_MS,
-                                  .type = SIM_DISK_LOOK,
-                                  .node = broker,
-                                  .boot = sim->node[broker].boot});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + LOOK_MS,
+                                 .type = SIM_DISK_LOOK,
+                                 .node = broker,
+                                 .boot = sim->node[broker].boot});
     sim_broker_step(sim, broker, event);
 }
 
@@ -234,9 +234,10 @@ static void end_process(struct sim *sim, uint32_t broker, const char *text)
         sim_fail(sim, "broker %c exits: %s", 'a' + (int)broker, text);
     sim_ledger_change(sim);
     sim_broker_kill(sim, broker, SIM_LOSS_UNSYNCED);
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + 100 + sim_below(sim, RESTART_MS),
-                                  .type = SIM_RESTART,
-                                  .node = broker});
+    agenda_add(
+        &sim->agenda, (struct agenda_event){.at = sim->now + 100 + sim_below(sim, RESTART_MS),
+                          .type = SIM_RESTART,
+                          .node = broker});
 }
 
 // ---- actions
@@ -245,16 +246,16 @@ static void to_peer(struct sim *sim, uint32_t broker, const struct idn_action *a
 {
     bool order = action->type == IDN_ACTION_ORDER;
     int end = sim_net_end(sim, broker, action->peer);
-    struct sim_event event = {
+    struct agenda_event event = {
         .type = order ? SIM_ORDER : SIM_REPLY, .a = broker, .b = action->peer};
 
     if (end < 0) {
-        sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + sim_below(sim, 5),
-                                      .type = SIM_GONE,
-                                      .node = broker,
-                                      .boot = sim->node[broker].boot,
-                                      .a = action->peer,
-                                      .b = order});
+        agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + sim_below(sim, 5),
+                                     .type = SIM_GONE,
+                                     .node = broker,
+                                     .boot = sim->node[broker].boot,
+                                     .a = action->peer,
+                                     .b = order});
         return;
     }
     event.boot = sim->node[end].boot;
@@ -270,7 +271,7 @@ static void publish(struct sim *sim, uint32_t broker, const struct idn_broker_be
         if (!sim->node[node].up)
             continue;
         sim_net_send(sim, broker, node, SIM_BEATS,
-            (struct sim_event){.type = SIM_BROKER_BEAT,
+            (struct agenda_event){.type = SIM_BROKER_BEAT,
                 .boot = sim->node[node].boot,
                 .a = broker,
                 .payload = sim_copy_plain(beat, sizeof(*beat))});
@@ -307,7 +308,7 @@ static void carry(struct sim *sim, uint32_t broker, const struct idn_action *act
         break;
     case IDN_ACTION_MIRROR_SEND:
         sim_net_send(sim, broker, 1 - broker, SIM_MIRROR,
-            (struct sim_event){.type = SIM_FRAME,
+            (struct agenda_event){.type = SIM_FRAME,
                 .a = sim->net.mirror_line,
                 .payload = sim_copy_frame(&action->u.mirror)});
         break;
@@ -463,16 +464,16 @@ static void answer_list(struct sim *sim, uint32_t broker, const struct sim_read 
     to_peer(sim, broker, &action);
 }
 
-static void take_read(struct sim *sim, uint32_t broker, const struct sim_event *event)
+static void take_read(struct sim *sim, uint32_t broker, const struct agenda_event *event)
 {
     const struct sim_read *read = event->payload;
     const struct sim_disk *disk = &sim->disk[broker];
 
     if (disk->stored < read->sees || sim->now < disk->hangs_until) {
-        struct sim_event later = *event;
+        struct agenda_event later = *event;
         later.at = sim->now < disk->hangs_until ? disk->hangs_until : sim->now + 1;
         later.payload = sim_copy_plain(read, sizeof(*read));
-        sim_heap_push(&sim->heap, later);
+        agenda_add(&sim->agenda, later);
         return;
     }
     if (read->type == IDN_ACTION_READ_FACTS)
@@ -495,7 +496,7 @@ static bool is_core_request(uint32_t type)
            type == IDN_REQUEST_BOOTSTRAP || type == IDN_REQUEST_RETRY || type == IDN_REQUEST_SET;
 }
 
-static void take_request(struct sim *sim, uint32_t broker, const struct sim_event *event)
+static void take_request(struct sim *sim, uint32_t broker, const struct agenda_event *event)
 {
     static union idn_core_items items;
     const struct idn_request *request = event->payload;
@@ -532,11 +533,11 @@ void sim_broker_look(struct sim *sim, uint32_t broker)
     sim->broker[broker].status = reply.u.status;
 }
 
-void sim_broker_take(struct sim *sim, uint32_t broker, const struct sim_event *event)
+void sim_broker_take(struct sim *sim, uint32_t broker, const struct agenda_event *event)
 {
     struct idn_event taken = {.type = IDN_EVENT_WORKER};
 
-    switch ((int)event->type) {
+    switch (event->type) {
     case SIM_REQUEST:
         if (sim_net_end(sim, broker, event->a) >= 0)
             take_request(sim, broker, event);

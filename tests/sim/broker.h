@@ -9,7 +9,7 @@
 void sim_broker_start(struct sim *sim, uint32_t broker); // on what the disk holds
 void sim_broker_kill(struct sim *sim, uint32_t broker, enum sim_loss loss);
 void sim_broker_step(struct sim *sim, uint32_t broker, struct idn_event event);
-void sim_broker_take(struct sim *sim, uint32_t broker, const struct sim_event *event);
+void sim_broker_take(struct sim *sim, uint32_t broker, const struct agenda_event *event);
 void sim_broker_look(struct sim *sim, uint32_t broker); // refreshes its status
 void sim_broker_fini(struct sim *sim, uint32_t broker);
 

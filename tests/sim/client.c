@@ -166,10 +166,10 @@ static void look_around(struct sim *sim, uint32_t client)
 
 static void later(struct sim *sim, uint32_t client, uint64_t ms)
 {
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + ms,
-                                  .type = SIM_NEXT,
-                                  .node = node_of(client),
-                                  .boot = sim->node[node_of(client)].boot});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + ms,
+                                 .type = SIM_NEXT,
+                                 .node = node_of(client),
+                                 .boot = sim->node[node_of(client)].boot});
 }
 
 bool sim_client_is_done(const struct sim *sim, uint32_t client)
@@ -449,7 +449,7 @@ static void carry(struct sim *sim, uint32_t client, const struct idn_session_act
     switch (action->type) {
     case IDN_SESSION_SEND:
         sim_net_send(sim, node, action->broker, SIM_CLIENTS_PORT,
-            (struct sim_event){.type = SIM_REQUEST,
+            (struct agenda_event){.type = SIM_REQUEST,
                 .boot = sim->node[action->broker].boot,
                 .a = sim->net.peer[action->broker][node],
                 .payload = sim_copy_request(action->request)});
@@ -512,7 +512,7 @@ void sim_client_kill(struct sim *sim, uint32_t client)
     sim_drop_held(sim, node_of(client));
 }
 
-void sim_client_take(struct sim *sim, uint32_t client, const struct sim_event *event)
+void sim_client_take(struct sim *sim, uint32_t client, const struct agenda_event *event)
 {
     struct idn_session_event taken = {.type = IDN_SESSION_REPLY};
 

@@ -9,7 +9,7 @@ void sim_clients_plan(struct sim *sim); // who submits what, and when
 void sim_client_start(struct sim *sim, uint32_t client);
 void sim_client_kill(struct sim *sim, uint32_t client);
 void sim_client_step(struct sim *sim, uint32_t client, struct idn_session_event event);
-void sim_client_take(struct sim *sim, uint32_t client, const struct sim_event *event);
+void sim_client_take(struct sim *sim, uint32_t client, const struct agenda_event *event);
 bool sim_client_is_done(const struct sim *sim, uint32_t client);
 
 #endif

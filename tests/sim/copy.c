@@ -145,9 +145,9 @@ struct idn_mirror_frame *sim_copy_frame(const struct idn_mirror_frame *frame)
     return copy;
 }
 
-void *sim_copy_payload(const struct sim_event *event)
+void *sim_copy_payload(const struct agenda_event *event)
 {
-    switch ((int)event->type) {
+    switch (event->type) {
     case SIM_REQUEST:
         return sim_copy_request(event->payload);
     case SIM_REPLY:

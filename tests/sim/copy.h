@@ -2,7 +2,6 @@
 #ifndef IDN_TESTS_SIM_COPY_H
 #define IDN_TESTS_SIM_COPY_H
 
-#include "tests/sim/heap.h"
 #include "tests/sim/sim.h"
 
 struct idn_request *sim_copy_request(const struct idn_request *request);
@@ -14,7 +13,7 @@ struct idn_reply *sim_copy_reply(const struct idn_reply *reply);
 void *sim_copy_plain(const void *bytes, size_t size);
 
 // Another copy of what the event carries.
-void *sim_copy_payload(const struct sim_event *event);
+void *sim_copy_payload(const struct agenda_event *event);
 
 // A fact's body as bytes, and back: what a codec does for the product.
 struct sim_blob *sim_blob_of(const struct idn_fact *fact);

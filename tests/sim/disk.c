@@ -129,29 +129,29 @@ void sim_disk_write(struct sim *sim, uint32_t broker)
     if (disk->writing > 0 || disk->count == disk->stored)
         return;
     disk->writing = disk->count;
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + sim_below(sim, ms + 1u),
-                                  .type = SIM_WRITTEN,
-                                  .node = broker,
-                                  .boot = sim->node[broker].boot,
-                                  .a = disk->writing});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + sim_below(sim, ms + 1u),
+                                 .type = SIM_WRITTEN,
+                                 .node = broker,
+                                 .boot = sim->node[broker].boot,
+                                 .a = disk->writing});
 }
 
 void sim_disk_written(struct sim *sim, uint32_t broker, uint64_t writing)
 {
     struct sim_disk *disk = &sim->disk[broker];
-    struct sim_event event = {
+    struct agenda_event event = {
         .at = sim->now, .node = broker, .boot = sim->node[broker].boot, .a = writing};
 
     if (sim->now < disk->hangs_until) {
         event.at = disk->hangs_until;
         event.type = SIM_WRITTEN;
-        sim_heap_push(&sim->heap, event);
+        agenda_add(&sim->agenda, event);
         return;
     }
     make_durable(sim, disk, disk->stored, disk->writing);
     disk->writing = 0;
     event.type = SIM_STORED;
-    sim_heap_push(&sim->heap, event);
+    agenda_add(&sim->agenda, event);
     sim_disk_write(sim, broker);
 }
 
@@ -277,12 +277,12 @@ void sim_disk_read(struct sim *sim, uint32_t broker, const struct idn_action *ac
     } else {
         memcpy(&read.u.list, &action->u.list, sizeof(action->u.list));
     }
-    sim_heap_push(
-        &sim->heap, (struct sim_event){.at = sim->now + sim_below(sim, sim->plan.read_ms + 1u),
-                        .type = SIM_READ,
-                        .node = broker,
-                        .boot = sim->node[broker].boot,
-                        .payload = sim_copy_plain(&read, sizeof(read))});
+    agenda_add(
+        &sim->agenda, (struct agenda_event){.at = sim->now + sim_below(sim, sim->plan.read_ms + 1u),
+                          .type = SIM_READ,
+                          .node = broker,
+                          .boot = sim->node[broker].boot,
+                          .payload = sim_copy_plain(&read, sizeof(read))});
 }
 
 static size_t find_first(const struct sim_disk *disk, const struct sim_read *read)

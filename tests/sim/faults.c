@@ -86,16 +86,16 @@ static void met(struct sim *sim, enum sim_fault fault, uint32_t node)
 
 static void end_after(struct sim *sim, uint64_t ms, const struct sim_fault_end *end)
 {
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + ms,
-                                  .type = SIM_FAULT_END,
-                                  .node = end->node,
-                                  .payload = sim_copy_plain(end, sizeof(*end))});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + ms,
+                                 .type = SIM_FAULT_END,
+                                 .node = end->node,
+                                 .payload = sim_copy_plain(end, sizeof(*end))});
 }
 
 static void restart_after(struct sim *sim, uint32_t node, uint64_t ms)
 {
-    sim_heap_push(
-        &sim->heap, (struct sim_event){.at = sim->now + ms, .type = SIM_RESTART, .node = node});
+    agenda_add(&sim->agenda,
+        (struct agenda_event){.at = sim->now + ms, .type = SIM_RESTART, .node = node});
 }
 
 // A process is back in a moment, or after longer than anybody's patience.
@@ -266,12 +266,12 @@ static void operator_asks(struct sim *sim, uint32_t broker, const struct idn_req
     struct idn_request asked = *request;
 
     asked.id = ++sim->operator_requests;
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + 1,
-                                  .type = SIM_REQUEST,
-                                  .node = broker,
-                                  .boot = sim->node[broker].boot,
-                                  .a = sim->net.peer[broker][SIM_OPERATOR],
-                                  .payload = sim_copy_request(&asked)});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + 1,
+                                 .type = SIM_REQUEST,
+                                 .node = broker,
+                                 .boot = sim->node[broker].boot,
+                                 .a = sim->net.peer[broker][SIM_OPERATOR],
+                                 .payload = sim_copy_request(&asked)});
 }
 
 static bool has_reigned(const struct sim *sim, uint32_t broker)
@@ -445,9 +445,9 @@ static bool is_for_two(enum sim_fault fault)
 
 void sim_fault_plan(struct sim *sim)
 {
-    sim_heap_push(
-        &sim->heap, (struct sim_event){.at = sim->now + from_to(sim, 1, 2ull * sim->plan.gap_ms),
-                        .type = SIM_FAULT});
+    agenda_add(&sim->agenda,
+        (struct agenda_event){
+            .at = sim->now + from_to(sim, 1, 2ull * sim->plan.gap_ms), .type = SIM_FAULT});
 }
 
 void sim_fault_next(struct sim *sim)

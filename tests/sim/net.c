@@ -38,8 +38,8 @@ static uint64_t arrival(struct sim *sim, uint32_t from, uint32_t to, enum sim_ch
     return at;
 }
 
-void sim_net_send(
-    struct sim *sim, uint32_t from, uint32_t to, enum sim_channel channel, struct sim_event event)
+void sim_net_send(struct sim *sim, uint32_t from, uint32_t to, enum sim_channel channel,
+    struct agenda_event event)
 {
     bool twice = sim->phase == SIM_SAFETY && (sim->plan.unreliable || !is_stream(channel)) &&
                  sim_chance(sim, sim->plan.repeat);
@@ -51,13 +51,13 @@ void sim_net_send(
         return;
     }
     if (twice) {
-        struct sim_event copy = event;
+        struct agenda_event copy = event;
         copy.payload = sim_copy_payload(&event);
         copy.at = arrival(sim, from, to, channel);
-        sim_heap_push(&sim->heap, copy);
+        agenda_add(&sim->agenda, copy);
     }
     event.at = arrival(sim, from, to, channel);
-    sim_heap_push(&sim->heap, event);
+    agenda_add(&sim->agenda, event);
 }
 
 void sim_net_connect(struct sim *sim, uint32_t broker, uint32_t node)

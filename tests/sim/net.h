@@ -6,8 +6,8 @@
 #include "tests/sim/sim.h"
 
 // The event's payload is transferred.
-void sim_net_send(
-    struct sim *sim, uint32_t from, uint32_t to, enum sim_channel channel, struct sim_event event);
+void sim_net_send(struct sim *sim, uint32_t from, uint32_t to, enum sim_channel channel,
+    struct agenda_event event);
 
 void sim_net_connect(struct sim *sim, uint32_t broker, uint32_t node); // anew
 // Who is at the other end of this connection; -1: nobody any more.

@@ -112,7 +112,7 @@ void sim_drop_held(struct sim *sim, uint32_t node)
     of->held_count = 0;
 }
 
-static void hold(struct sim_node *node, const struct sim_event *event)
+static void hold(struct sim_node *node, const struct agenda_event *event)
 {
     if (node->held_count == node->held_room) {
         node->held_room = node->held_room * 2 + 64;
@@ -144,7 +144,7 @@ static void tell_stalled(struct sim *sim, uint32_t node, uint64_t ms)
     }
 }
 
-static void happen_to(struct sim *sim, struct sim_event *event)
+static void happen_to(struct sim *sim, struct agenda_event *event)
 {
     uint32_t node = event->node;
 
@@ -166,7 +166,7 @@ void sim_node_thaw(struct sim *sim, uint32_t node)
     of->frozen = false;
     of->tick_at = sim->now;
     size_t count = of->held_count;
-    struct sim_event *held = of->held;
+    struct agenda_event *held = of->held;
     of->held = NULL;
     of->held_count = of->held_room = 0;
     tell_stalled(sim, node, sim->now - of->frozen_ms);
@@ -186,7 +186,7 @@ static void restart(struct sim *sim, uint32_t node)
         sim_node_start(sim, node);
 }
 
-static void write_ends(struct sim *sim, const struct sim_event *event)
+static void write_ends(struct sim *sim, const struct agenda_event *event)
 {
     struct sim_disk *disk = &sim->disk[event->node];
 
@@ -199,22 +199,22 @@ static void write_ends(struct sim *sim, const struct sim_event *event)
     SIM_TRACE(sim, "a write of broker %c fails", 'a' + (int)event->node);
     sim_ledger_change(sim);
     sim_broker_kill(sim, event->node, SIM_LOSS_UNSYNCED);
-    sim_heap_push(&sim->heap,
-        (struct sim_event){
+    agenda_add(&sim->agenda,
+        (struct agenda_event){
             .at = sim->now + 1 + sim_below(sim, 1500), .type = SIM_RESTART, .node = event->node});
 }
 
 static void look(struct sim *sim)
 {
     sim_check_look(sim);
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + LOOK_MS, .type = SIM_LOOK});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + LOOK_MS, .type = SIM_LOOK});
 }
 
-static void happen(struct sim *sim, struct sim_event *event)
+static void happen(struct sim *sim, struct agenda_event *event)
 {
     struct sim_node *node = &sim->node[event->node];
 
-    switch ((int)event->type) {
+    switch (event->type) {
     case SIM_WRITTEN:
         write_ends(sim, event);
         break;
@@ -276,8 +276,8 @@ static uint32_t next_tick(const struct sim *sim)
 static bool next_thing(struct sim *sim, uint64_t end)
 {
     uint32_t node = next_tick(sim);
-    uint64_t due = sim_heap_due(&sim->heap), tick_at = sim->node[node].tick_at;
-    struct sim_event event;
+    uint64_t due = agenda_due(&sim->agenda), tick_at = sim->node[node].tick_at;
+    struct agenda_event event;
 
     if (due > end && tick_at > end) {
         sim->now = end;
@@ -288,7 +288,7 @@ static bool next_thing(struct sim *sim, uint64_t end)
         tick(sim, node);
         return true;
     }
-    (void)sim_heap_pop(&sim->heap, &event);
+    (void)agenda_take(&sim->agenda, &event);
     sim->things = due > sim->now ? 0 : sim->things + 1;
     if (sim->things > CIRCLES_MAX)
         sim_fail(sim, "messages run in circles");
@@ -326,10 +326,10 @@ static void begin(struct sim *sim)
         sim->node[i].tick_at = UINT64_MAX;
     sim_clients_plan(sim);
     for (uint32_t i = 0; i < SIM_NODES; i++)
-        sim_heap_push(
-            &sim->heap, (struct sim_event){.at = sim->now + sim_below(sim, i == 1 ? 2000 : 300),
-                            .type = SIM_RESTART,
-                            .node = i});
+        agenda_add(&sim->agenda,
+            (struct agenda_event){.at = sim->now + sim_below(sim, i == 1 ? 2000 : 300),
+                .type = SIM_RESTART,
+                .node = i});
     sim_fault_plan(sim);
     look(sim);
 }
@@ -398,11 +398,7 @@ static void run(struct sim *sim)
 
 static void fini(struct sim *sim)
 {
-    struct sim_event event;
-
-    while (sim_heap_pop(&sim->heap, &event))
-        free(event.payload);
-    free(sim->heap.event);
+    agenda_fini(&sim->agenda);
     for (uint32_t i = 0; i < SIM_NODES; i++) {
         sim_drop_held(sim, i);
         free(sim->node[i].held);

@@ -24,7 +24,8 @@
 #include "broker/core/core.h"
 #include "client/session.h"
 #include "proto/result.h"
-#include "tests/sim/heap.h"
+#include "tests/lib/agenda.h"
+#include "tests/sim/events.h"
 #include "tests/sim/plan.h"
 #include "worker/agent/agent.h"
 
@@ -48,10 +49,10 @@ struct sim_node {
     bool up, frozen;
     uint64_t boot; // number of this start
     uint64_t frozen_ms;
-    uint64_t clock_ms;      // its monotonic clock less the world's
-    int64_t wall_skew;      // its wall clock less the world's
-    uint64_t tick_at;       // when it wants to be woken, world time
-    struct sim_event *held; // came while it was frozen
+    uint64_t clock_ms;         // its monotonic clock less the world's
+    int64_t wall_skew;         // its wall clock less the world's
+    uint64_t tick_at;          // when it wants to be woken, world time
+    struct agenda_event *held; // came while it was frozen
     size_t held_count, held_room;
     uint64_t steps_at, steps; // steps in this millisecond, to notice that it runs in circles
 };
@@ -251,7 +252,7 @@ struct sim {
     uint64_t now, things; // things: that happened in this millisecond
     uint64_t hash;        // of all that the cores did
     struct idn_random random, fault_random;
-    struct sim_heap heap;
+    struct agenda agenda;
     enum sim_phase phase;
     struct sim_node node[SIM_NODES];
     struct sim_net net;
@@ -294,7 +295,7 @@ uint64_t sim_node_now(const struct sim *sim, uint32_t node);
 void sim_node_wants(struct sim *sim, uint32_t node, uint64_t deadline_ms);
 void sim_node_freeze(struct sim *sim, uint32_t node);
 void sim_node_thaw(struct sim *sim, uint32_t node);
-void sim_happen(struct sim *sim, struct sim_event *event); // to its node, which is up
+void sim_happen(struct sim *sim, struct agenda_event *event); // to its node, which is up
 void sim_drop_held(struct sim *sim, uint32_t node);
 
 // For the trace: in a buffer that the next call overwrites.

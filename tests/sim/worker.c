@@ -30,11 +30,11 @@ static void child_event(
     struct sim_child made = *child;
 
     made.child = sim->worker[worker].child;
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + delay_ms,
-                                  .type = SIM_CHILD,
-                                  .node = node_of(worker),
-                                  .boot = sim->node[node_of(worker)].boot,
-                                  .payload = sim_copy_plain(&made, sizeof(made))});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + delay_ms,
+                                 .type = SIM_CHILD,
+                                 .node = node_of(worker),
+                                 .boot = sim->node[node_of(worker)].boot,
+                                 .payload = sim_copy_plain(&made, sizeof(made))});
 }
 
 // ---- start and end
@@ -108,9 +108,10 @@ static void exits(struct sim *sim, uint32_t worker)
 {
     sim_ledger_change(sim);
     sim_worker_kill(sim, worker);
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + 100 + sim_below(sim, RESTART_MS),
-                                  .type = SIM_RESTART,
-                                  .node = node_of(worker)});
+    agenda_add(
+        &sim->agenda, (struct agenda_event){.at = sim->now + 100 + sim_below(sim, RESTART_MS),
+                          .type = SIM_RESTART,
+                          .node = node_of(worker)});
 }
 
 // ---- lists
@@ -125,16 +126,16 @@ static void ask_list(struct sim *sim, uint32_t worker, uint32_t broker, int job)
     message.u.list_get.job = sim->job[job].key;
     message.u.list_get.offset = of->list_have[job];
     sim_net_send(sim, node_of(worker), broker, SIM_WORKERS_PORT,
-        (struct sim_event){.type = SIM_MESSAGE,
+        (struct agenda_event){.type = SIM_MESSAGE,
             .boot = sim->node[broker].boot,
             .a = sim->net.peer[broker][node_of(worker)],
             .payload = sim_copy_message(&message)});
-    sim_heap_push(&sim->heap, (struct sim_event){.at = sim->now + 1000,
-                                  .type = SIM_LIST,
-                                  .node = node_of(worker),
-                                  .boot = sim->node[node_of(worker)].boot,
-                                  .a = (uint64_t)job,
-                                  .b = of->list_have[job]});
+    agenda_add(&sim->agenda, (struct agenda_event){.at = sim->now + 1000,
+                                 .type = SIM_LIST,
+                                 .node = node_of(worker),
+                                 .boot = sim->node[node_of(worker)].boot,
+                                 .a = (uint64_t)job,
+                                 .b = of->list_have[job]});
 }
 
 static void feed(struct sim *sim, uint32_t worker);
@@ -375,7 +376,7 @@ static void send(struct sim *sim, uint32_t worker, const struct idn_agent_action
     }
     SIM_TRACE(sim, "worker %u -> %c: %s", worker, 'a' + (int)broker, sim_message_text(message));
     sim_net_send(sim, node_of(worker), broker, SIM_WORKERS_PORT,
-        (struct sim_event){.type = SIM_MESSAGE,
+        (struct agenda_event){.type = SIM_MESSAGE,
             .boot = sim->node[broker].boot,
             .a = sim->net.peer[broker][node_of(worker)],
             .payload = sim_copy_message(message)});
@@ -386,7 +387,7 @@ static void publish(struct sim *sim, uint32_t worker, const struct idn_worker_be
     sim_note(sim, beat->sequence << 16 | worker);
     for (uint32_t i = 0; i < sim->plan.brokers; i++)
         sim_net_send(sim, node_of(worker), i, SIM_BEATS,
-            (struct sim_event){.type = SIM_WORKER_BEAT,
+            (struct agenda_event){.type = SIM_WORKER_BEAT,
                 .boot = sim->node[i].boot,
                 .payload = sim_copy_plain(beat, sizeof(*beat))});
 }
@@ -461,7 +462,7 @@ void sim_worker_step(struct sim *sim, uint32_t worker, struct idn_agent_event ev
         feed(sim, worker);
 }
 
-static void list_again(struct sim *sim, uint32_t worker, const struct sim_event *event)
+static void list_again(struct sim *sim, uint32_t worker, const struct agenda_event *event)
 {
     enum { PATIENCE_MS = 30 * 1000 };
     struct sim_worker *of = &sim->worker[worker];
@@ -480,13 +481,13 @@ static void list_again(struct sim *sim, uint32_t worker, const struct sim_event 
     unavailable(sim, worker, job, "the list does not come");
 }
 
-void sim_worker_take(struct sim *sim, uint32_t worker, const struct sim_event *event)
+void sim_worker_take(struct sim *sim, uint32_t worker, const struct agenda_event *event)
 {
     struct idn_agent_event taken = {.type = IDN_AGENT_ORDER};
     uint32_t broker = (uint32_t)event->a;
     const struct idn_order *order = event->payload;
 
-    switch ((int)event->type) {
+    switch (event->type) {
     case SIM_ORDER:
         if (event->b != sim->net.peer[broker][node_of(worker)])
             return;

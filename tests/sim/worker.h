@@ -15,7 +15,7 @@ struct sim_child { // something that an inference child does
 void sim_worker_start(struct sim *sim, uint32_t worker);
 void sim_worker_kill(struct sim *sim, uint32_t worker);
 void sim_worker_step(struct sim *sim, uint32_t worker, struct idn_agent_event event);
-void sim_worker_take(struct sim *sim, uint32_t worker, const struct sim_event *event);
+void sim_worker_take(struct sim *sim, uint32_t worker, const struct agenda_event *event);
 void sim_worker_child_dies(struct sim *sim, uint32_t worker); // by a signal
 void sim_worker_fini(struct sim *sim, uint32_t worker);
 

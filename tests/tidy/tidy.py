@@ -23,8 +23,9 @@ MAY_INCLUDE = {
     'worker': {'base', 'proto', 'worker'},
     'client': {'base', 'proto', 'weights', 'client'},
     'bench': {'base', 'proto', 'weights', 'broker', 'broker/core', 'worker', 'worker/agent',
-              'worker/infer', 'client', 'bench'},
+              'worker/infer', 'client', 'bench', 'tests/lib'},
     'tests': None,  # anything
+    'tests/lib': None,
 }
 # What the pure parts may not see: the operating system, libraries, and our own impure headers.
 PURE_FILES = re.compile(r'broker/core/|client/session\.|worker/child_message\.|'

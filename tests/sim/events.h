@@ -1,10 +1,7 @@
-// What is to happen, the earliest first; of the same millisecond, in the order of making.
-#ifndef IDN_TESTS_SIM_HEAP_H
-#define IDN_TESTS_SIM_HEAP_H
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+// What happens in the simulated world: the types of the events on its agenda. Times are
+// milliseconds; boot 0 is any.
+#ifndef IDN_TESTS_SIM_EVENTS_H
+#define IDN_TESTS_SIM_EVENTS_H
 
 enum sim_event_type {
     // To a process that is up, of the boot it is meant for.
@@ -28,30 +25,6 @@ enum sim_event_type {
     SIM_FAULT_END, // payload: sim_fault_end
     SIM_RESTART,
     SIM_LOOK, // a quarter of a second has passed
-    SIM_EVENTS,
 };
-
-struct sim_event {
-    uint64_t at, order;
-    enum sim_event_type type;
-    uint32_t node;
-    uint64_t boot; // 0: any
-    uint64_t a, b;
-    void *payload; // owned
-};
-
-struct sim_heap {
-    struct sim_event *event;
-    size_t count, room;
-    uint64_t order;
-};
-
-void sim_heap_push(struct sim_heap *heap, struct sim_event event); // its order is given here
-bool sim_heap_pop(struct sim_heap *heap, struct sim_event *ret);
-
-static inline uint64_t sim_heap_due(const struct sim_heap *heap)
-{
-    return heap->count == 0 ? UINT64_MAX : heap->event[0].at;
-}
 
 #endif
