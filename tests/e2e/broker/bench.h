@@ -4,18 +4,11 @@
 
 #include "proto/codec.h"
 #include "tests/lib/check.h"
+#include "tests/lib/process.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -23,23 +16,14 @@ enum { BENCH_WAIT_MS = 20 * 1000, BENCH_IMAGES = 100 };
 enum { BENCH_CLIENTS, BENCH_WORKERS, BENCH_BEATS_IN, BENCH_BEATS_OUT, BENCH_PORTS };
 
 struct bench {
-    char folder[64]; // temporary: configuration, list, log, state
+    struct process broker;
     unsigned port[BENCH_PORTS];
     void *context;
     struct idn_codec *codec;
     uint64_t requests, beats;
-    pid_t broker;
 };
 
 static const char *bench_broker_program; // path of idunno-broker, from argv
-
-static inline uint64_t bench_clock_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 // Ports that are free now. By plain sockets: ZeroMQ's close a moment later, and a client that finds
 // one of them still there gives that connection up for ever.
@@ -61,95 +45,32 @@ static inline void bench_choose_ports(struct bench *bench)
         (void)close(fd[i]);
 }
 
-static inline FILE *bench_create(struct bench *bench, const char *name)
-{
-    char path[128];
-
-    (void)snprintf(path, sizeof(path), "%s/%s", bench->folder, name);
-    FILE *file = fopen(path, "w");
-    CHECK(file != NULL);
-    return file;
-}
-
-static inline void bench_write_files(struct bench *bench)
-{
-    FILE *list = bench_create(bench, "d0.list"), *config = bench_create(bench, "idunno.conf");
-
-    for (int i = 0; i < BENCH_IMAGES; i++)
-        (void)fprintf(list, "image%d.jpg\n", i);
-    (void)fprintf(config,
-        "cluster\n    port_clients = %u\n    port_workers = %u\n    port_beats_in = %u\n"
-        "    port_beats_out = %u\nbroker\n    state = \"%s/state\"\n    min_free = \"1M\"\n"
-        "models\n    m0\n        cfg = \"none.cfg\"\n        batch = 50\n        digest = \"",
-        bench->port[0], bench->port[1], bench->port[2], bench->port[3], bench->folder);
-    for (int i = 0; i < IDN_SHA256_SIZE; i++)
-        (void)fputs("01", config);
-    (void)fputs("\"\ndatasets\n    d0\n        list = \"d0.list\"\n", config);
-    CHECK_INT(fclose(list), 0);
-    CHECK_INT(fclose(config), 0);
-}
-
 static inline void bench_start(struct bench *bench)
 {
-    char config[128], log[128], program[] = "idunno-broker", option[] = "--config";
-    char *arguments[] = {program, option, config, NULL};
-    posix_spawn_file_actions_t files;
+    static const char *const none[] = {NULL};
 
-    (void)snprintf(config, sizeof(config), "%s/idunno.conf", bench->folder);
-    (void)snprintf(log, sizeof(log), "%s/log", bench->folder);
-    CHECK_INT(posix_spawn_file_actions_init(&files), 0);
-    CHECK_INT(posix_spawn_file_actions_addopen(
-                  &files, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0600),
-        0);
-    CHECK_INT(
-        posix_spawn(&bench->broker, bench_broker_program, &files, NULL, arguments, environ), 0);
-    (void)posix_spawn_file_actions_destroy(&files);
-}
-
-// The files of a folder, then itself.
-static inline void bench_remove(const char *folder)
-{
-    DIR *directory = opendir(folder);
-
-    if (directory == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        (void)unlinkat(dirfd(directory), entry->d_name, 0);
-    (void)closedir(directory);
-    (void)rmdir(folder);
-}
-
-static inline void bench_kill(struct bench *bench)
-{
-    (void)kill(bench->broker, SIGKILL);
-    (void)waitpid(bench->broker, NULL, 0);
-    bench->broker = 0;
+    process_start(&bench->broker, bench_broker_program, none);
 }
 
 static inline void bench_close(struct bench *bench)
 {
-    char state[128];
-
-    if (bench->broker > 0)
-        bench_kill(bench);
+    process_close(&bench->broker);
     idn_codec_destroy(&bench->codec);
     (void)zmq_ctx_term(bench->context);
-    (void)snprintf(state, sizeof(state), "%s/state", bench->folder);
-    bench_remove(state);
-    bench_remove(bench->folder);
     bench->context = NULL;
 }
 
 static inline void bench_open(struct bench *bench)
 {
-    if (bench->broker > 0) // the test before failed; its sockets may be open
-        bench_kill(bench);
+    process_close(&bench->broker); // when the test before failed; its sockets may be open
     *bench = (struct bench){.context = zmq_ctx_new()};
-    (void)snprintf(bench->folder, sizeof(bench->folder), "/tmp/idunno-broker-XXXXXX");
-    CHECK(mkdtemp(bench->folder) != NULL);
     CHECK_INT(idn_codec_new(&bench->codec), 0);
     bench_choose_ports(bench);
-    bench_write_files(bench);
+    process_open(&bench->broker, BENCH_IMAGES);
+    process_configure(&bench->broker,
+        "cluster\n    port_clients = %u\n    port_workers = %u\n    port_beats_in = %u\n"
+        "    port_beats_out = %u\nbroker\n    state = \"%s/state\"\n    min_free = \"1M\"\n",
+        bench->port[0], bench->port[1], bench->port[2], bench->port[3], bench->broker.folder);
     bench_start(bench);
 }
 
@@ -198,11 +119,11 @@ static inline const struct idn_reply *bench_reply(struct bench *bench, void *cli
 static inline const struct idn_reply *bench_ask(
     struct bench *bench, void *client, struct idn_request request)
 {
-    uint64_t end_ms = bench_clock_ms() + BENCH_WAIT_MS;
+    uint64_t end_ms = process_clock_ms() + BENCH_WAIT_MS;
     zmq_pollitem_t item = {.socket = client, .events = ZMQ_POLLIN};
 
     for (;;) {
-        CHECK(bench_clock_ms() < end_ms);
+        CHECK(process_clock_ms() < end_ms);
         request.id = ++bench->requests;
         bench_send(client, idn_encode_request(bench->codec, &request));
         while (zmq_poll(&item, 1, 500) > 0) {
@@ -239,7 +160,7 @@ static inline void bench_worker_close(struct bench_worker *worker)
 static inline bool bench_wait_beating(
     struct bench *bench, struct bench_worker *worker, uint64_t wait_ms)
 {
-    uint64_t end_ms = bench_clock_ms() + wait_ms;
+    uint64_t end_ms = process_clock_ms() + wait_ms;
     zmq_pollitem_t item = {.socket = worker->orders, .events = ZMQ_POLLIN};
 
     do {
@@ -250,7 +171,7 @@ static inline bool bench_wait_beating(
         bench_send(worker->beats, bytes);
         if (zmq_poll(&item, 1, 100) > 0)
             return true;
-    } while (bench_clock_ms() < end_ms);
+    } while (process_clock_ms() < end_ms);
     return false;
 }
 
@@ -267,19 +188,6 @@ static inline const struct idn_order *bench_order(
         CHECK_INT(idn_decode_order(bench->codec, bytes, size, &order, NULL), 0);
     } while (order.type != type);
     return &order;
-}
-
-static inline const char *bench_log(struct bench *bench)
-{
-    static char text[16 * 1024];
-    char path[128];
-
-    (void)snprintf(path, sizeof(path), "%s/log", bench->folder);
-    FILE *file = fopen(path, "r");
-    CHECK(file != NULL);
-    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-    (void)fclose(file);
-    return text;
 }
 
 #endif

@@ -4,6 +4,11 @@
 
 #include "proto/result.h"
 
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
 static struct bench bench;
 
 enum { FLOOD = 20 * 1000, WORKER_NONCE = 77, CLASS_HASH = 5 };
@@ -69,7 +74,7 @@ static void test_a_flood_of_junk_stops_nobody(void)
             CHECK_INT(bench_ask(&bench, client, status)->type, IDN_REPLY_STATUS);
     }
     CHECK_INT(bench_ask(&bench, client, status)->type, IDN_REPLY_STATUS);
-    CHECK_INT(waitpid(bench.broker, NULL, WNOHANG), 0);
+    CHECK_INT(waitpid(bench.broker.pid, NULL, WNOHANG), 0);
     for (int i = 0; i < 3; i++)
         (void)zmq_close(socket[i]);
     (void)zmq_close(client);
@@ -119,7 +124,6 @@ static void submit(void *client)
 static void say_hello(struct bench_worker *worker)
 {
     static struct idn_worker_message hello;
-    char path[128];
 
     hello = (struct idn_worker_message){.type = IDN_WORKER_HELLO, .nonce = worker->nonce};
     hello.u.hello.lowest = hello.u.hello.highest = 1;
@@ -132,19 +136,18 @@ static void say_hello(struct bench_worker *worker)
     memcpy(hello.u.hello.model[0].name, "m0", 3);
     memset(hello.u.hello.model[0].digest.bytes, 1, IDN_SHA256_SIZE);
     memcpy(hello.u.hello.dataset[0].name, "d0", 3);
-    (void)snprintf(path, sizeof(path), "%s/d0.list", bench.folder);
-    CHECK_INT(idn_sha256_of_file(path, &hello.u.hello.dataset[0].digest, NULL), 0);
+    hello.u.hello.dataset[0].digest = process_list_digest(&bench.broker);
     bench_send(worker->orders, idn_encode_worker(bench.codec, &hello));
 }
 
 // Says hello until the broker is ready to hear it.
 static void join(uint64_t nonce, struct bench_worker *ret)
 {
-    uint64_t end_ms = bench_clock_ms() + BENCH_WAIT_MS;
+    uint64_t end_ms = process_clock_ms() + BENCH_WAIT_MS;
 
     bench_worker_open(&bench, nonce, ret);
     do {
-        CHECK(bench_clock_ms() < end_ms);
+        CHECK(process_clock_ms() < end_ms);
         say_hello(ret);
     } while (!bench_wait_beating(&bench, ret, 200));
     (void)bench_order(&bench, ret, IDN_ORDER_WELCOME);
@@ -188,7 +191,7 @@ static void test_a_job_over_kills(void)
     join(WORKER_NONCE, &worker);
     serve(&worker); // a task is 50 images: half of the job
     bench_worker_close(&worker);
-    bench_kill(&bench);
+    process_kill(&bench.broker);
     bench_start(&bench);
     const struct idn_reply *reply = bench_ask(&bench, client, job);
     CHECK_INT(reply->u.job.ok, BENCH_IMAGES / 2);
@@ -196,7 +199,7 @@ static void test_a_job_over_kills(void)
     join(WORKER_NONCE + 1, &worker);
     serve(&worker);
     struct idn_digest digest = bench_ask(&bench, client, job)->u.job.digest;
-    bench_kill(&bench);
+    process_kill(&bench.broker);
     bench_start(&bench);
     reply = bench_ask(&bench, client, job);
     CHECK_INT(reply->u.job.ok, BENCH_IMAGES);
@@ -213,24 +216,24 @@ static void test_a_job_over_kills(void)
 
 static void test_sigterm_is_a_clean_end(void)
 {
-    uint64_t end_ms = bench_clock_ms() + BENCH_WAIT_MS;
+    uint64_t end_ms = process_clock_ms() + BENCH_WAIT_MS;
     int code;
 
     bench_open(&bench);
     void *client = bench_connect(&bench, BENCH_CLIENTS, ZMQ_DEALER);
     while (bench_ask(&bench, client, status)->u.status.role != IDN_ROLE_ALONE)
-        CHECK(bench_clock_ms() < end_ms);
-    CHECK_INT(kill(bench.broker, SIGHUP), 0); // ignored
+        CHECK(process_clock_ms() < end_ms);
+    CHECK_INT(kill(bench.broker.pid, SIGHUP), 0); // ignored
     CHECK_INT(bench_ask(&bench, client, status)->type, IDN_REPLY_STATUS);
-    CHECK_INT(kill(bench.broker, SIGTERM), 0);
-    while (waitpid(bench.broker, &code, WNOHANG) == 0) {
-        CHECK(bench_clock_ms() < end_ms);
+    CHECK_INT(kill(bench.broker.pid, SIGTERM), 0);
+    while (waitpid(bench.broker.pid, &code, WNOHANG) == 0) {
+        CHECK(process_clock_ms() < end_ms);
         (void)poll(NULL, 0, 5);
     }
-    bench.broker = 0;
+    bench.broker.pid = 0;
     CHECK(WIFEXITED(code) && WEXITSTATUS(code) == 0);
-    CHECK_CONTAINS(bench_log(&bench), "ready: alone, epoch 1a");
-    CHECK_CONTAINS(bench_log(&bench), "stopping on signal 15");
+    CHECK_CONTAINS(process_log(&bench.broker), "ready: alone, epoch 1a");
+    CHECK_CONTAINS(process_log(&bench.broker), "stopping on signal 15");
     (void)zmq_close(client);
     bench_close(&bench);
 }
@@ -248,7 +251,6 @@ int main(int argc, char **argv)
         return 2;
     bench_broker_program = argv[1];
     int result = check_main(tests, sizeof(tests) / sizeof(*tests), argc - 1, argv + 1);
-    if (bench.broker > 0) // its test failed
-        bench_kill(&bench);
+    process_close(&bench.broker); // when its test failed
     return result;
 }

@@ -5,24 +5,18 @@
 
 #include "proto/codec.h"
 #include "tests/lib/check.h"
+#include "tests/lib/process.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/types.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 #include <zmq.h>
 
 enum { BENCH_WAIT_MS = 20 * 1000 }; // the longest wait for anything; then a check fails
 
 struct bench {
-    char folder[64]; // temporary: configuration, list, log
+    struct process worker;
     void *context, *router, *beats_in, *beats_out;
     unsigned port[3]; // workers, beats in, beats out
     struct idn_codec *codec;
@@ -34,20 +28,11 @@ struct bench {
     struct idn_epoch epoch;
     uint64_t incarnation;
     struct idn_worker_beat beat; // last one heard
-    pid_t worker;
 };
 
 static const char *bench_worker_program; // path of idunno-worker, from argv
 
-enum { BENCH_IMAGES = 1000, BENCH_ARGUMENTS_MAX = 16 };
-
-static inline uint64_t bench_clock_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+enum { BENCH_IMAGES = 1000 };
 
 static inline void *bench_bind_socket(struct bench *bench, int type, unsigned *ret_port)
 {
@@ -64,55 +49,16 @@ static inline void *bench_bind_socket(struct bench *bench, int type, unsigned *r
     return socket;
 }
 
-static inline FILE *bench_create(struct bench *bench, const char *name)
-{
-    char path[128];
-
-    (void)snprintf(path, sizeof(path), "%s/%s", bench->folder, name);
-    FILE *file = fopen(path, "w");
-    CHECK(file != NULL);
-    return file;
-}
-
-static inline void bench_write_files(struct bench *bench)
-{
-    FILE *list = bench_create(bench, "d0.list"), *config = bench_create(bench, "idunno.conf");
-
-    for (int i = 0; i < BENCH_IMAGES; i++)
-        (void)fprintf(list, "image%d.jpg\n", i);
-    (void)fprintf(config,
-        "cluster\n    port_workers = %u\n    port_beats_in = %u\n    port_beats_out = %u\n"
-        "models\n    m0\n        cfg = \"none.cfg\"\n        digest = \"",
-        bench->port[0], bench->port[1], bench->port[2]);
-    for (int i = 0; i < IDN_SHA256_SIZE; i++)
-        (void)fputs("01", config);
-    (void)fputs("\"\ndatasets\n    d0\n        list = \"d0.list\"\n", config);
-    CHECK_INT(fclose(list), 0);
-    CHECK_INT(fclose(config), 0);
-}
-
-// Ends the worker, removes the folder.
+// Ends the worker, removes its folder.
 static inline void bench_close(struct bench *bench)
 {
-    static const char *const names[] = {"d0.list", "idunno.conf", "log"};
-    char path[128];
-
-    if (bench->worker > 0) {
-        (void)kill(bench->worker, SIGKILL);
-        (void)waitpid(bench->worker, NULL, 0);
-    }
+    process_close(&bench->worker);
     idn_codec_destroy(&bench->codec);
     (void)zmq_close(bench->router);
     (void)zmq_close(bench->beats_in);
     (void)zmq_close(bench->beats_out);
     (void)zmq_ctx_term(bench->context);
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", bench->folder, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(bench->folder);
     bench->context = NULL;
-    bench->worker = 0;
 }
 
 static inline void bench_open(struct bench *bench)
@@ -120,56 +66,26 @@ static inline void bench_open(struct bench *bench)
     if (bench->context != NULL) // the test before failed
         bench_close(bench);
     *bench = (struct bench){.epoch = {.counter = 1, .broker = 'a'}, .incarnation = 1};
-    (void)snprintf(bench->folder, sizeof(bench->folder), "/tmp/idunno-worker-XXXXXX");
-    CHECK(mkdtemp(bench->folder) != NULL);
     bench->context = zmq_ctx_new();
     bench->router = bench_bind_socket(bench, ZMQ_ROUTER, &bench->port[0]);
     bench->beats_in = bench_bind_socket(bench, ZMQ_SUB, &bench->port[1]);
     bench->beats_out = bench_bind_socket(bench, ZMQ_PUB, &bench->port[2]);
     CHECK_INT(zmq_setsockopt(bench->beats_in, ZMQ_SUBSCRIBE, "w", 1), 0);
     CHECK_INT(idn_codec_new(&bench->codec), 0);
-    bench_write_files(bench);
+    process_open(&bench->worker, BENCH_IMAGES);
+    process_configure(&bench->worker,
+        "cluster\n    port_workers = %u\n    port_beats_in = %u\n    port_beats_out = %u\n",
+        bench->port[0], bench->port[1], bench->port[2]);
 }
 
-// options: a NULL-terminated list after "--config FILE --name w --engine replay".
+// options: a NULL-terminated list, beside the name w and the engine replay.
 static inline void bench_start(struct bench *bench, const char *const *options)
 {
-    char config[128], log[128],
-        *arguments[BENCH_ARGUMENTS_MAX] = {strdup("idunno-worker"), strdup("--config"), config,
-            strdup("--name"), strdup("w"), strdup("--engine"), strdup("replay")};
-    size_t count = 7;
-    posix_spawn_file_actions_t files;
+    const char *all[PROCESS_OPTIONS_MAX] = {"--name", "w", "--engine", "replay"};
 
-    (void)snprintf(config, sizeof(config), "%s/idunno.conf", bench->folder);
-    (void)snprintf(log, sizeof(log), "%s/log", bench->folder);
-    for (; *options != NULL; options++) {
-        CHECK(count + 1 < BENCH_ARGUMENTS_MAX);
-        arguments[count++] = strdup(*options);
-    }
-    CHECK_INT(posix_spawn_file_actions_init(&files), 0);
-    CHECK_INT(posix_spawn_file_actions_addopen(
-                  &files, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0600),
-        0);
-    CHECK_INT(
-        posix_spawn(&bench->worker, bench_worker_program, &files, NULL, arguments, environ), 0);
-    (void)posix_spawn_file_actions_destroy(&files);
-    for (size_t i = 0; i < count; i++)
-        if (arguments[i] != config)
-            free(arguments[i]);
-}
-
-// What the worker wrote on stderr; static storage.
-static inline const char *bench_log(struct bench *bench)
-{
-    static char text[16 * 1024];
-    char path[128];
-
-    (void)snprintf(path, sizeof(path), "%s/log", bench->folder);
-    FILE *file = fopen(path, "r");
-    CHECK(file != NULL);
-    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-    (void)fclose(file);
-    return text;
+    for (size_t i = 4; *options != NULL && i + 1 < PROCESS_OPTIONS_MAX; i++)
+        all[i] = *options++;
+    process_start(&bench->worker, bench_worker_program, all);
 }
 
 static inline void bench_beat(struct bench *bench)
@@ -237,13 +153,13 @@ static inline const struct idn_worker_message *bench_take_message(struct bench *
 static inline const struct idn_worker_message *bench_hear_within(
     struct bench *bench, uint32_t type, uint64_t wait_ms)
 {
-    uint64_t end_ms = bench_clock_ms() + wait_ms;
+    uint64_t end_ms = process_clock_ms() + wait_ms;
 
-    while (bench_clock_ms() < end_ms) {
+    while (process_clock_ms() < end_ms) {
         zmq_pollitem_t items[] = {{.socket = bench->router, .events = ZMQ_POLLIN},
             {.socket = bench->beats_in, .events = ZMQ_POLLIN}};
-        if (!bench->silent && bench_clock_ms() >= bench->beaten_ms + 100) {
-            bench->beaten_ms = bench_clock_ms();
+        if (!bench->silent && process_clock_ms() >= bench->beaten_ms + 100) {
+            bench->beaten_ms = process_clock_ms();
             bench_beat(bench);
         }
         (void)zmq_poll(items, 2, 20);
@@ -261,8 +177,8 @@ static inline const struct idn_worker_message *bench_hear(struct bench *bench, u
     const struct idn_worker_message *message = bench_hear_within(bench, type, BENCH_WAIT_MS);
 
     if (message == NULL)
-        (void)printf(
-            "  nothing of type %" PRIu32 " came; the worker's log:\n%s\n", type, bench_log(bench));
+        (void)printf("  nothing of type %" PRIu32 " came; the worker's log:\n%s\n", type,
+            process_log(&bench->worker));
     CHECK(message != NULL);
     return message;
 }
@@ -270,14 +186,14 @@ static inline const struct idn_worker_message *bench_hear(struct bench *bench, u
 // The worker's exit status; a check fails when it does not end.
 static inline int bench_wait_exit(struct bench *bench)
 {
-    uint64_t end_ms = bench_clock_ms() + BENCH_WAIT_MS;
+    uint64_t end_ms = process_clock_ms() + BENCH_WAIT_MS;
     int status;
 
-    while (waitpid(bench->worker, &status, WNOHANG) == 0) {
-        CHECK(bench_clock_ms() < end_ms);
+    while (waitpid(bench->worker.pid, &status, WNOHANG) == 0) {
+        CHECK(process_clock_ms() < end_ms);
         (void)bench_hear_within(bench, UINT32_MAX, 20);
     }
-    bench->worker = 0;
+    bench->worker.pid = 0;
     CHECK(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
@@ -318,15 +234,13 @@ static inline struct idn_order bench_lease(
     struct bench *bench, uint64_t serial, uint32_t first, uint32_t count)
 {
     struct idn_order order = {.type = IDN_ORDER_LEASE};
-    char path[128];
 
     order.u.lease.id = (struct idn_lease_id){.epoch = bench->epoch, .serial = serial};
     order.u.lease.job.bytes[0] = 1;
     memcpy(order.u.lease.model, "m0", 3);
     memcpy(order.u.lease.dataset, "d0", 3);
     memset(order.u.lease.model_digest.bytes, 1, IDN_SHA256_SIZE);
-    (void)snprintf(path, sizeof(path), "%s/d0.list", bench->folder);
-    CHECK_INT(idn_sha256_of_file(path, &order.u.lease.list_digest, NULL), 0);
+    order.u.lease.list_digest = process_list_digest(&bench->worker);
     order.u.lease.first = first;
     order.u.lease.count = count;
     order.u.lease.first_slice = 2;
@@ -337,12 +251,12 @@ static inline struct idn_order bench_lease(
 static inline pid_t bench_child(struct bench *bench)
 {
     char path[64];
-    uint64_t end_ms = bench_clock_ms() + BENCH_WAIT_MS;
+    uint64_t end_ms = process_clock_ms() + BENCH_WAIT_MS;
     int pid = 0;
 
-    (void)snprintf(
-        path, sizeof(path), "/proc/%d/task/%d/children", (int)bench->worker, (int)bench->worker);
-    while (bench_clock_ms() < end_ms) {
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)bench->worker.pid,
+        (int)bench->worker.pid);
+    while (process_clock_ms() < end_ms) {
         FILE *file = fopen(path, "r");
         int found = file != NULL ? fscanf(file, "%d", &pid) : 0; // NOLINT(cert-err34-c)
         if (file != NULL)

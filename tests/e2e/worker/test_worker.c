@@ -3,6 +3,7 @@
 
 #include "proto/result.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,7 +58,7 @@ static void test_joins_and_computes_a_lease(void)
     CHECK(bench_hear_within(&bench, IDN_WORKER_REPORT, 1500) == NULL); // acknowledged
     CHECK_STRING(bench.beat.name, "w");
     CHECK_INT(bench.beat.images_done, 333);
-    CHECK_CONTAINS(bench_log(&bench), "joined broker a");
+    CHECK_CONTAINS(process_log(&bench.worker), "joined broker a");
     bench_close(&bench);
 }
 
@@ -177,7 +178,7 @@ static void test_a_killed_child_names_its_images(void)
     CHECK_INT(kill(child, SIGKILL), 0);
     CHECK(collect(50, &end) < 100);
     CHECK_INT(end, IDN_END_DEATH);
-    CHECK_CONTAINS(bench_log(&bench), "killed by signal 9");
+    CHECK_CONTAINS(process_log(&bench.worker), "killed by signal 9");
     bench_order(&bench, bench_lease(&bench, 2, 7, 1));
     CHECK_INT(collect(7, &end), 1);
     CHECK_INT(end, IDN_END_DONE);
@@ -191,7 +192,7 @@ static void test_a_stopped_worker_drains(void)
     bench_order(&bench, bench_lease(&bench, 1, 0, 100));
     while (bench.beat.in_child == 0)
         (void)bench_hear_within(&bench, UINT32_MAX, 20);
-    CHECK_INT(kill(bench.worker, SIGTERM), 0);
+    CHECK_INT(kill(bench.worker.pid, SIGTERM), 0);
     const struct idn_worker_message *report = bench_hear(&bench, IDN_WORKER_REPORT);
     CHECK(report->u.report.count >= 2);
     CHECK_INT(report->u.report.end, IDN_END_NONE);
@@ -199,7 +200,7 @@ static void test_a_stopped_worker_drains(void)
     while ((report = bench_hear_within(&bench, IDN_WORKER_REPORT, 500)) != NULL)
         bench_acknowledge(&bench, report->u.report.number);
     CHECK_INT(bench_wait_exit(&bench), 0);
-    CHECK_CONTAINS(bench_log(&bench), "drained:");
+    CHECK_CONTAINS(process_log(&bench.worker), "drained:");
     bench_close(&bench);
 }
 
@@ -208,7 +209,7 @@ static void test_goodbye_is_said(void)
     begin(fast);
     while (bench.beat.sequence == 0 || bench.beat.obeyed.counter == 0)
         (void)bench_hear_within(&bench, UINT32_MAX, 20);
-    CHECK_INT(kill(bench.worker, SIGINT), 0);
+    CHECK_INT(kill(bench.worker.pid, SIGINT), 0);
     (void)bench_hear(&bench, IDN_WORKER_GOODBYE);
     CHECK_INT(bench_wait_exit(&bench), 0);
     bench_close(&bench);
@@ -221,8 +222,8 @@ static void test_a_second_signal_ends_at_once(void)
     while (bench.beat.in_child == 0)
         (void)bench_hear_within(&bench, UINT32_MAX, 20);
     pid_t child = bench_child(&bench);
-    CHECK_INT(kill(bench.worker, SIGTERM), 0);
-    CHECK_INT(kill(bench.worker, SIGINT), 0);
+    CHECK_INT(kill(bench.worker.pid, SIGTERM), 0);
+    CHECK_INT(kill(bench.worker.pid, SIGINT), 0);
     CHECK_INT(bench_wait_exit(&bench), 1);
     CHECK(kill(child, 0) != 0); // nothing is left behind
     bench_close(&bench);
@@ -234,7 +235,7 @@ static void test_a_broker_that_returns_is_greeted_with_the_lease(void)
     bench_order(&bench, bench_lease(&bench, 1, 0, 100));
     (void)bench_hear(&bench, IDN_WORKER_REPORT); // not acknowledged
     bench.silent = true;
-    while (strstr(bench_log(&bench), "lost broker a") == NULL)
+    while (strstr(process_log(&bench.worker), "lost broker a") == NULL)
         (void)bench_hear_within(&bench, UINT32_MAX, 50);
     bench.silent = false;
     bench.incarnation = 2;
@@ -253,14 +254,14 @@ static void test_a_broker_that_returns_is_greeted_with_the_lease(void)
 // Binds again a port whose socket was just closed: ZeroMQ closes it a moment later.
 static void *bind_again(int type, unsigned port)
 {
-    uint64_t end_ms = bench_clock_ms() + BENCH_WAIT_MS;
+    uint64_t end_ms = process_clock_ms() + BENCH_WAIT_MS;
     void *socket = zmq_socket(bench.context, type);
     char address[64];
 
     CHECK_INT(zmq_setsockopt(socket, ZMQ_LINGER, &(int){0}, sizeof(int)), 0);
     (void)snprintf(address, sizeof(address), "tcp://127.0.0.1:%u", port);
     while (zmq_bind(socket, address) != 0) {
-        CHECK(bench_clock_ms() < end_ms);
+        CHECK(process_clock_ms() < end_ms);
         (void)poll(NULL, 0, 5);
     }
     return socket;
@@ -286,7 +287,7 @@ static void bind_wrongly(void **socket, unsigned port, const char *monitor)
 // libzmq gives a connection up for ever that found a socket of another kind.
 static void test_something_else_on_the_brokers_ports(void)
 {
-    uint64_t end_ms = bench_clock_ms() + 2 * BENCH_WAIT_MS;
+    uint64_t end_ms = process_clock_ms() + 2 * BENCH_WAIT_MS;
     uint32_t end;
 
     bench_open(&bench);
@@ -299,7 +300,7 @@ static void test_something_else_on_the_brokers_ports(void)
     bench_order(&bench, bench_lease(&bench, 1, 100, 33));
     CHECK_INT(collect(100, &end), 33);
     while (bench.beat.images_done < 33) {
-        CHECK(bench_clock_ms() < end_ms);
+        CHECK(process_clock_ms() < end_ms);
         (void)bench_hear_within(&bench, UINT32_MAX, 20);
     }
     bench_close(&bench);
@@ -316,7 +317,7 @@ static void test_a_name_in_use_is_given_up(void)
     while (bench_hear_within(&bench, IDN_WORKER_HELLO, 2000) != NULL)
         bench_order(&bench, refused);
     CHECK_INT(bench_wait_exit(&bench), 1);
-    CHECK_CONTAINS(bench_log(&bench), "the name w is in use");
+    CHECK_CONTAINS(process_log(&bench.worker), "the name w is in use");
     bench_close(&bench);
 }
 
@@ -327,8 +328,8 @@ static void test_a_child_that_never_starts(void)
     bench_start(&bench, fast);
     CHECK(bench_hear_within(&bench, IDN_WORKER_HELLO, 1500) == NULL);
     CHECK(bench.beat.sequence > 0);
-    CHECK_CONTAINS(bench_log(&bench), "exited with status 1");
-    CHECK_INT(kill(bench.worker, SIGTERM), 0);
+    CHECK_CONTAINS(process_log(&bench.worker), "exited with status 1");
+    CHECK_INT(kill(bench.worker.pid, SIGTERM), 0);
     CHECK_INT(bench_wait_exit(&bench), 0);
     bench_close(&bench);
 
@@ -336,7 +337,7 @@ static void test_a_child_that_never_starts(void)
     bench_open(&bench);
     bench_start(&bench, fast);
     CHECK_INT(bench_wait_exit(&bench), 1);
-    CHECK_CONTAINS(bench_log(&bench), "IDUNNO_INFER = '/nonexistent/infer'");
+    CHECK_CONTAINS(process_log(&bench.worker), "IDUNNO_INFER = '/nonexistent/infer'");
     CHECK_INT(unsetenv("IDUNNO_INFER"), 0);
     bench_close(&bench);
 }
@@ -358,7 +359,7 @@ static void test_bad_options_are_refused(void)
         bench_open(&bench);
         bench_start(&bench, bad[i].option);
         CHECK_INT(bench_wait_exit(&bench), 2);
-        CHECK_CONTAINS(bench_log(&bench), bad[i].text);
+        CHECK_CONTAINS(process_log(&bench.worker), bad[i].text);
         bench_close(&bench);
     }
 }
