@@ -367,6 +367,22 @@ const char *idn_settings_find(void)
     return access("/etc/idunno/idunno.conf", F_OK) == 0 ? "/etc/idunno/idunno.conf" : NULL;
 }
 
+int idn_settings_open(const char *file, struct idn_config **ret_config, struct idn_settings *ret,
+    struct idn_reason *reason)
+{
+    struct idn_config *config = NULL;
+    int error = idn_config_load(
+        file != NULL ? file : idn_settings_find(), idn_settings_keys, &config, reason);
+
+    if (error == 0)
+        error = idn_settings_read(config, ret, reason);
+    if (error == 0)
+        *ret_config = config;
+    else
+        idn_config_destroy(&config);
+    return error;
+}
+
 void idn_settings_print_help(void)
 {
     (void)printf("Keys of the configuration file (default in brackets):\n\n");

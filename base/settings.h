@@ -58,6 +58,11 @@ bool idn_host_is_loopback(const char *host);
 // does. Static storage.
 const char *idn_settings_find(void);
 
+// Loads and reads that file (NULL: the one that idn_settings_find finds). The configuration is the
+// caller's. Errors as above.
+int idn_settings_open(const char *file, struct idn_config **ret_config, struct idn_settings *ret,
+    struct idn_reason *reason);
+
 void idn_settings_print_help(void); // every key, its default and its meaning, on stdout
 
 #endif

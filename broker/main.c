@@ -2,6 +2,7 @@
 // start and of an end.
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/program.h"
 #include "broker/check.h"
 #include "broker/incomplete.h"
 #include "broker/loop.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2 };
+#define IDN_BROKER "idunno-broker"
 
 struct options {
     const char *config, *state, *policy;
@@ -58,18 +59,6 @@ static const char help[] =
     "\n"
     "Exit status: 0 stopped by a signal, 1 failure, 2 wrong usage.\n";
 
-static int usage(const char *text, const char *value)
-{
-    (void)fprintf(stderr, "idunno-broker: %s%s; see idunno-broker --help\n", text, value);
-    return EXIT_USAGE;
-}
-
-static int fail(const struct idn_reason *reason)
-{
-    (void)fprintf(stderr, "idunno-broker: %s\n", reason->text);
-    return EXIT_FAILURE;
-}
-
 enum { OPTION_HELP = 256, OPTION_VERSION, OPTION_HELP_CONFIG, OPTION_LOST_TAIL, OPTION_CHECK };
 
 static const struct option long_options[] = {
@@ -92,7 +81,7 @@ static int print_and_end(int option)
     if (option == OPTION_HELP)
         (void)fputs(help, stdout);
     else if (option == OPTION_VERSION)
-        (void)puts("idunno-broker " IDN_VERSION);
+        (void)puts(IDN_BROKER " " IDN_VERSION);
     else if (option == OPTION_HELP_CONFIG)
         idn_settings_print_help();
     else
@@ -112,15 +101,16 @@ static int set_option(int option, struct options *options)
         options->letter = (uint8_t)optarg[0];
         if (strcmp(optarg, "a") == 0 || strcmp(optarg, "b") == 0)
             return -1;
-        return usage("--letter is a or b, not ", optarg);
+        return idn_program_usage(IDN_BROKER, "--letter is a or b, not %.80s", optarg);
     case 's':
         options->state = optarg;
-        return *optarg == '\0' ? usage("--state needs a directory", "") : -1;
+        return *optarg == '\0' ? idn_program_usage(IDN_BROKER, "--state needs a directory") : -1;
     case 'p':
         options->policy = optarg;
         if (idn_policy_named(optarg, &policy))
             return -1;
-        return usage("--policy is fair-time, fifo or static, not ", optarg);
+        return idn_program_usage(
+            IDN_BROKER, "--policy is fair-time, fifo or static, not %.80s", optarg);
     case 'v':
         options->verbose = true;
         return -1;
@@ -145,14 +135,13 @@ static int read_options(int argc, char **argv, struct options *options)
         int option = getopt_long(argc, argv, ":", long_options, NULL);
         if (option == -1)
             break;
-        if (option == ':')
-            return usage("this option needs a value: ", argv[optind - 1]);
-        if (option == '?')
-            return usage("unknown option ", argv[optind - 1]);
+        if (option == ':' || option == '?')
+            return idn_program_bad_option(IDN_BROKER, option, argv[optind - 1], long_options);
         status = set_option(option, options);
     }
     if (status < 0 && optind < argc)
-        return usage("unexpected argument ", argv[optind]);
+        return idn_program_usage(
+            IDN_BROKER, "unexpected argument %.80s; see idunno-broker --help", argv[optind]);
     return status;
 }
 
@@ -169,11 +158,8 @@ static int refuse_lost_tail(const struct broker *broker, struct idn_reason *reas
 static int read_configuration(
     const struct options *options, struct broker *broker, struct idn_reason *reason)
 {
-    const char *file = options->config != NULL ? options->config : idn_settings_find();
-    int error = idn_config_load(file, idn_settings_keys, &broker->config, reason);
+    int error = idn_settings_open(options->config, &broker->config, &broker->settings, reason);
 
-    if (error == 0)
-        error = idn_settings_read(broker->config, &broker->settings, reason);
     if (error == 0 && options->letter != 0)
         error = idn_settings_set_letter(broker->config, options->letter, &broker->settings, reason);
     if (error == 0)
@@ -358,7 +344,7 @@ static int serve(const struct options *options, struct broker *broker, struct id
     if (error == 0)
         error = restore_and_begin(broker, reason);
     if (error < 0)
-        return fail(reason);
+        return idn_program_fail(IDN_BROKER, "%s", reason->text);
     if (!broker->loop->stop) {
         tell_ready(broker);
         idn_notify("READY=1");
@@ -376,7 +362,7 @@ static int run(const struct options *options, struct broker *broker, struct idn_
     int error = read_configuration(options, broker, reason);
 
     if (error < 0)
-        return fail(reason);
+        return idn_program_fail(IDN_BROKER, "%s", reason->text);
     begin_log(options, broker);
     idn_registry_inspect(broker->registry);
     if (options->check) {
@@ -389,7 +375,8 @@ static int run(const struct options *options, struct broker *broker, struct idn_
         error = idn_start_raise_files(reason);
     if (error == 0)
         error = idn_start_signals(&broker->signal_fd, reason);
-    return error < 0 ? fail(reason) : serve(options, broker, reason);
+    return error < 0 ? idn_program_fail(IDN_BROKER, "%s", reason->text)
+                     : serve(options, broker, reason);
 }
 
 int main(int argc, char **argv)

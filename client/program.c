@@ -89,10 +89,7 @@ int idn_cluster_open(const char *config, struct idn_cluster *ret, struct idn_rea
     const char *hosts[IDN_BROKERS_MAX];
     uint32_t count = 0;
 
-    int error = idn_config_load(
-        config != NULL ? config : idn_settings_find(), idn_settings_keys, &cluster.config, reason);
-    if (error == 0)
-        error = idn_settings_read(cluster.config, &cluster.settings, reason);
+    int error = idn_settings_open(config, &cluster.config, &cluster.settings, reason);
     if (error == 0) {
         for (; count < IDN_BROKERS_MAX && cluster.settings.host[count][0] != '\0'; count++)
             hosts[count] = cluster.settings.host[count];

@@ -89,15 +89,12 @@ static void take_option(struct idn_weights_options *options, int found, const ch
 
 static int run(const struct command *command, const struct idn_weights_options *options)
 {
-    const char *file = options->config == NULL ? idn_settings_find() : options->config;
     struct idn_config *config = NULL;
     struct idn_registry *registry = NULL;
     struct idn_settings settings;
     struct idn_reason reason = {""};
 
-    int error = idn_config_load(file, idn_settings_keys, &config, &reason);
-    if (error == 0)
-        error = idn_settings_read(config, &settings, &reason);
+    int error = idn_settings_open(options->config, &config, &settings, &reason);
     if (error == 0)
         error = idn_registry_new(config, &registry, &reason);
     int status = error == 0 ? command->run(options, registry)

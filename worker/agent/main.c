@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/program.h"
 #include "worker/agent/loop.h"
 #include "worker/agent/offer.h"
 #include "worker/agent/options.h"
@@ -17,10 +18,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum {
-    EXIT_USAGE = 2,
-    GOODBYE_MS = 200, // for the last message to leave
-};
+#define IDN_WORKER "idunno-worker"
+
+enum { GOODBYE_MS = 200 }; // for the last message to leave
 
 // Everything a run owns, released in worker_close.
 struct worker {
@@ -42,11 +42,8 @@ struct worker {
 static int read_configuration(
     const struct idn_worker_options *options, struct worker *worker, struct idn_reason *reason)
 {
-    const char *file = options->config != NULL ? options->config : idn_settings_find();
-    int error = idn_config_load(file, idn_settings_keys, &worker->config, reason);
+    int error = idn_settings_open(options->config, &worker->config, &worker->settings, reason);
 
-    if (error == 0)
-        error = idn_settings_read(worker->config, &worker->settings, reason);
     if (error < 0)
         return error;
     idn_worker_options_apply(options, &worker->settings);
@@ -240,8 +237,7 @@ static int run(const struct idn_worker_options *options, struct worker *worker)
         error = open_all(worker, &reason);
     if (error == 0)
         return serve(worker);
-    (void)fprintf(stderr, "idunno-worker: %s\n", reason.text);
-    return EXIT_FAILURE;
+    return idn_program_fail(IDN_WORKER, "%s", reason.text);
 }
 
 int main(int argc, char **argv)
@@ -249,16 +245,14 @@ int main(int argc, char **argv)
     struct idn_worker_options options;
     struct idn_reason reason = {""};
 
-    if (idn_worker_options_read(argc, argv, &options, &reason) != 0) {
-        (void)fprintf(stderr, "idunno-worker: %s; see idunno-worker --help\n", reason.text);
-        return EXIT_USAGE;
-    }
+    if (idn_worker_options_read(argc, argv, &options, &reason) != 0)
+        return idn_program_usage(IDN_WORKER, "%s; see idunno-worker --help", reason.text);
     if (options.help)
         idn_worker_help();
     else if (options.help_config)
         idn_settings_print_help();
     else if (options.version)
-        (void)puts("idunno-worker " IDN_VERSION);
+        (void)puts(IDN_WORKER " " IDN_VERSION);
     if (options.help || options.help_config || options.version)
         return EXIT_SUCCESS;
     struct worker *worker = calloc(1, sizeof(*worker));
