@@ -106,6 +106,10 @@ void idn_json_end(struct idn_json *json)
 
 void idn_json_string(struct idn_json *json, const char *key, const char *text)
 {
+    if (text == NULL) {
+        idn_json_null(json, key);
+        return;
+    }
     begin_value(json, key);
     put_text(json->file, text);
 }

@@ -28,7 +28,7 @@ void idn_json_object(struct idn_json *json, const char *key);
 void idn_json_array(struct idn_json *json, const char *key);
 void idn_json_end(struct idn_json *json);
 
-void idn_json_string(struct idn_json *json, const char *key, const char *text);
+void idn_json_string(struct idn_json *json, const char *key, const char *text); // NULL: null
 void idn_json_u64(struct idn_json *json, const char *key, uint64_t value);
 // The shortest decimals that read back as the same number.
 void idn_json_double(struct idn_json *json, const char *key, double value);

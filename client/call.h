@@ -51,17 +51,24 @@ void idn_call_info(const struct idn_job_info *from, struct idunno_info *ret);
 enum idunno_code idn_call_why(
     struct idunno *idunno, const struct idn_job_name *job, const struct idn_why_info **ret);
 
-// Every job (all: the ended ones too), worker, model or data set: each is given to the visitor,
-// which must not use the handle.
-enum idunno_code idn_call_jobs(struct idunno *idunno, bool all,
-    void (*visit)(void *context, const struct idn_job_info *job), void *context);
-enum idunno_code idn_call_workers(struct idunno *idunno,
-    void (*visit)(void *context, const struct idn_worker_info *worker), void *context);
-enum idunno_code idn_call_assignment(struct idunno *idunno,
-    void (*visit)(void *context, const struct idn_assignment_info *worker), void *context);
-// type: IDN_REQUEST_MODELS or IDN_REQUEST_DATASETS.
-enum idunno_code idn_call_entries(struct idunno *idunno, uint32_t type,
-    void (*visit)(void *context, const struct idn_entry_info *entry), void *context);
+// A listing, page after page. A row is a struct idn_job_info of JOBS, idn_worker_info of WORKERS,
+// idn_assignment_info of ASSIGNMENT, idn_entry_info of MODELS and DATASETS, idn_rate_info of RATES,
+// idn_times_info of TIMES; it is borrowed for the call, which must not use the handle and returns
+// false to stop (IDUNNO_STOPPED).
+typedef bool idn_on_row(void *context, const void *row);
+
+struct idn_listing {
+    uint32_t type; // enum idn_request_type
+    bool all;      // JOBS: the ended ones too
+    // The first page, before its rows; may be NULL. Anything but IDUNNO_OK ends the listing.
+    enum idunno_code (*on_head)(void *context, const struct idn_reply *page);
+    idn_on_row *on_row;
+    void *context;
+};
+
+enum idunno_code idn_call_listing(struct idunno *idunno, const struct idn_listing *listing);
+enum idunno_code idn_call_rows(
+    struct idunno *idunno, uint32_t type, idn_on_row *on_row, void *context);
 
 // Milliseconds of the monotonic clock.
 uint64_t idn_call_now(void);

@@ -10,6 +10,8 @@
 
 #define IDN_CTL "idunno-ctl"
 
+struct idn_key;
+
 // One run of the program.
 struct idn_ctl {
     struct idunno *idunno; // owned; NULL for commands that ask the brokers one by one
@@ -48,7 +50,15 @@ int idn_ctl_bootstrap(struct idn_ctl *ctl);
 
 // A call failed: says it and returns the status.
 int idn_ctl_fail(struct idn_ctl *ctl, enum idunno_code code);
+// No model has this name, as a user wrote it: says so, with the nearest of those there are.
+int idn_ctl_no_model(const char *name, const char *const *names, size_t count);
 // "  name       value" of the descriptions of one thing.
 void idn_ctl_line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+struct idn_ctl_text {
+    char text[40];
+};
+struct idn_ctl_text idn_ctl_key(const struct idn_key *key); // the id of a job
+const char *idn_ctl_worker_state(uint32_t state);
 
 #endif

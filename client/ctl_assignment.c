@@ -1,35 +1,15 @@
 // idunno-ctl assignment.
-#include "client/call.h"
-#include "client/ctl.h"
+#include "client/ctl_listing.h"
 #include "client/human.h"
-#include "client/table.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-
-struct listing {
-    struct idn_table *table; // or
-    struct idn_json *json;
-    bool begun;
-    uint32_t count;
-};
-
-static const char *state_of(const struct idn_assignment_info *worker)
-{
-    const char *state = idn_worker_state_name(worker->state);
-
-    return state == NULL ? "unknown" : state;
-}
 
 // ---- for programs
 
 static void lease_json(struct idn_json *json, const struct idn_lease_info *lease)
 {
-    char job[IDN_KEY_TEXT_SIZE];
-
-    idn_key_to_text(lease->job.bytes, job);
     idn_json_object(json, NULL);
-    idn_json_string(json, "job", job);
+    idn_json_string(json, "job", idn_ctl_key(&lease->job).text);
     idn_json_string(json, "model", lease->model);
     idn_json_u64(json, "first", lease->first);
     idn_json_u64(json, "count", lease->count);
@@ -46,7 +26,7 @@ static void worker_json(struct idn_json *json, const struct idn_assignment_info 
 {
     idn_json_object(json, NULL);
     idn_json_string(json, "worker", worker->name);
-    idn_json_string(json, "state", state_of(worker));
+    idn_json_string(json, "state", idn_ctl_worker_state(worker->state));
     idn_json_array(json, "leases");
     for (uint32_t i = 0; i < worker->leases; i++)
         lease_json(json, &worker->lease[i]);
@@ -69,10 +49,7 @@ static const char *remark_of(const struct idn_lease_info *lease)
 
 static void lease_cells(struct idn_table *table, const struct idn_lease_info *lease)
 {
-    char job[IDN_KEY_TEXT_SIZE];
-
-    idn_key_to_text(lease->job.bytes, job);
-    idn_table_cell(table, "%.8s", job);
+    idn_table_cell(table, "%.8s", idn_ctl_key(&lease->job).text);
     idn_table_cell(table, "%s", lease->model);
     idn_table_cell(
         table, "%u to %" PRIu64, lease->first, (uint64_t)lease->first + lease->count - 1);
@@ -86,7 +63,7 @@ static void worker_rows(struct idn_table *table, const struct idn_assignment_inf
     for (uint32_t i = 0; i == 0 || i < worker->leases; i++) {
         const char *remark = i < worker->leases ? remark_of(&worker->lease[i]) : "";
         idn_table_cell(table, "%s", worker->name);
-        idn_table_cell(table, "%s", i == 0 ? state_of(worker) : "next");
+        idn_table_cell(table, "%s", i == 0 ? idn_ctl_worker_state(worker->state) : "next");
         if (i < worker->leases)
             lease_cells(table, &worker->lease[i]);
         for (int cell = 0; worker->leases == 0 && cell < 5; cell++)
@@ -96,45 +73,25 @@ static void worker_rows(struct idn_table *table, const struct idn_assignment_inf
     }
 }
 
-// Not before the broker has answered: who is refused prints nothing that looks like an answer.
-static void begin_json(struct listing *listing)
+static bool list_worker(void *context, const void *row)
 {
-    if (listing->begun)
-        return;
-    listing->begun = true;
-    idn_json_init(listing->json, stdout);
-    idn_json_array(listing->json, NULL);
-}
-
-static void list_worker(void *context, const struct idn_assignment_info *worker)
-{
-    struct listing *listing = context;
+    struct idn_ctl_listing *listing = context;
 
     listing->count++;
-    if (listing->json == NULL) {
-        worker_rows(listing->table, worker);
-        return;
-    }
-    begin_json(listing);
-    worker_json(listing->json, worker);
+    if (listing->json != NULL)
+        worker_json(listing->json, row);
+    else
+        worker_rows(listing->table, row);
+    return true;
 }
 
 int idn_ctl_assignment(struct idn_ctl *ctl)
 {
-    struct idn_json json;
-    struct listing listing = {.json = ctl->json ? &json : NULL};
+    struct idn_ctl_listing listing;
 
-    if (!ctl->json)
-        idn_table_new("WORKER|STATE|JOB|MODEL|IMAGES|>DONE|>SINCE|NOTE", &listing.table);
-    enum idunno_code code = idn_call_assignment(ctl->idunno, list_worker, &listing);
-    if (code == IDUNNO_OK && ctl->json) {
-        begin_json(&listing);
-        idn_json_end(&json);
-    } else if (code == IDUNNO_OK && listing.count == 0) {
-        (void)puts("no workers; start idunno-worker on the hosts that hold the images");
-    } else if (code == IDUNNO_OK) {
-        idn_table_print(listing.table, stdout);
-    }
-    idn_table_destroy(&listing.table);
-    return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
+    idn_ctl_listing_open(ctl, "WORKER|STATE|JOB|MODEL|IMAGES|>DONE|>SINCE|NOTE", &listing);
+    enum idunno_code code =
+        idn_call_rows(ctl->idunno, IDN_REQUEST_ASSIGNMENT, list_worker, &listing);
+    return idn_ctl_listing_close(
+        ctl, &listing, code, "no workers; start idunno-worker on the hosts that hold the images");
 }

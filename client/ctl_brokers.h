@@ -27,9 +27,6 @@ bool idn_ctl_reigns(const struct idn_ctl_broker *broker);
 // The one that reigns, of two that both do the one with the higher epoch; NULL: none.
 struct idn_ctl_broker *idn_ctl_active(struct idn_ctl_brokers *brokers);
 
-struct idn_ctl_text {
-    char text[40];
-};
 struct idn_ctl_text idn_ctl_epoch(struct idn_epoch epoch); // "4a"; "0-": none
 
 #endif

@@ -32,7 +32,7 @@ struct listing {
     bool weighted; // one of them has another weight than 1
 };
 
-static void keep(void *context, const struct idn_job_info *job)
+static bool keep(void *context, const void *row)
 {
     struct listing *listing = context;
 
@@ -41,8 +41,9 @@ static void keep(void *context, const struct idn_job_info *job)
         listing->job = realloc(listing->job, listing->room * sizeof(*listing->job));
         IDN_ASSERT(listing->job != NULL);
     }
-    idn_call_info(job, &listing->job[listing->count]);
+    idn_call_info(row, &listing->job[listing->count]);
     listing->weighted |= listing->job[listing->count++].weight != 1;
+    return true;
 }
 
 static void job_row(struct idn_table *table, const struct idunno_info *info, bool weighted)
@@ -94,7 +95,9 @@ static void jobs_json(const struct listing *listing)
 int idn_ctl_jobs(struct idn_ctl *ctl)
 {
     struct listing listing = {0};
-    enum idunno_code code = idn_call_jobs(ctl->idunno, ctl->all, keep, &listing);
+    const struct idn_listing jobs = {
+        .type = IDN_REQUEST_JOBS, .all = ctl->all, .on_row = keep, .context = &listing};
+    enum idunno_code code = idn_call_listing(ctl->idunno, &jobs);
 
     if (code == IDUNNO_OK && ctl->json)
         jobs_json(&listing);

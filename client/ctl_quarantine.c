@@ -1,14 +1,11 @@
 // idunno-ctl quarantine list, quarantine retry.
-#include "client/call.h"
-#include "client/ctl.h"
+#include "client/ctl_listing.h"
 #include "client/human.h"
-#include "client/table.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/assert.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
 
 // ---- list
 
@@ -30,20 +27,23 @@ static void note(struct found *found, const struct idunno_info *info)
     found->job[found->count++] = *info;
 }
 
-static void visit(void *context, const struct idn_job_info *job)
+static bool note_row(void *context, const void *row)
 {
     struct idunno_info info;
 
-    idn_call_info(job, &info);
+    idn_call_info(row, &info);
     note(context, &info);
+    return true;
 }
 
 static enum idunno_code find(struct idn_ctl *ctl, struct found *found)
 {
+    const struct idn_listing all = {
+        .type = IDN_REQUEST_JOBS, .all = true, .on_row = note_row, .context = found};
     struct idunno_info info;
 
     if (ctl->id == NULL)
-        return idn_call_jobs(ctl->idunno, true, visit, found);
+        return idn_call_listing(ctl->idunno, &all);
     enum idunno_code code = idunno_find(ctl->idunno, ctl->id, &info);
     if (code == IDUNNO_OK)
         note(found, &info);
@@ -51,85 +51,62 @@ static enum idunno_code find(struct idn_ctl *ctl, struct found *found)
 }
 
 struct listing {
+    struct idn_ctl_listing to;
     const struct idunno_info *job;
-    struct idn_table *table; // or
-    struct idn_json *json;
 };
 
 static bool put_image(void *context, const struct idunno_row *row)
 {
-    const struct listing *listing = context;
+    struct listing *listing = context;
     const struct idunno_info *job = listing->job;
+    struct idn_table *table = listing->to.table;
 
-    if (listing->json != NULL) {
-        idn_json_u64(listing->json, NULL, row->index);
+    listing->to.count++;
+    if (listing->to.json != NULL) {
+        idn_json_u64(listing->to.json, NULL, row->index);
         return true;
     }
-    idn_table_cell(listing->table, "%.8s", job->job.id);
-    idn_table_cell(listing->table, "%" PRIu32, row->index);
-    idn_table_cell(listing->table, "%s", job->model);
-    idn_table_cell(listing->table, "%s", job->dataset[0] == '\0' ? "(own list)" : job->dataset);
+    idn_table_cell(table, "%.8s", job->job.id);
+    idn_table_cell(table, "%" PRIu32, row->index);
+    idn_table_cell(table, "%s", job->model);
+    idn_table_cell(table, "%s", job->dataset[0] == '\0' ? "(own list)" : job->dataset);
     return true;
 }
 
 static enum idunno_code put_job(struct idn_ctl *ctl, struct listing *listing)
 {
     const struct idunno_info *job = listing->job;
+    struct idn_json *json = listing->to.json;
 
-    if (listing->json != NULL) {
-        idn_json_object(listing->json, NULL);
-        idn_json_string(listing->json, "job", job->job.id);
-        idn_json_string(listing->json, "model", job->model);
-        if (job->dataset[0] == '\0')
-            idn_json_null(listing->json, "dataset");
-        else
-            idn_json_string(listing->json, "dataset", job->dataset);
-        idn_json_array(listing->json, "images");
+    if (json != NULL) {
+        idn_json_object(json, NULL);
+        idn_json_string(json, "job", job->job.id);
+        idn_json_string(json, "model", job->model);
+        idn_json_string(json, "dataset", job->dataset[0] == '\0' ? NULL : job->dataset);
+        idn_json_array(json, "images");
     }
     enum idunno_code code =
         idunno_results(ctl->idunno, &job->job, IDUNNO_QUARANTINED, put_image, listing);
-    if (listing->json != NULL) {
-        idn_json_end(listing->json);
-        idn_json_end(listing->json);
+    if (json != NULL) {
+        idn_json_end(json);
+        idn_json_end(json);
     }
-    return code;
-}
-
-static enum idunno_code put_all(struct idn_ctl *ctl, const struct found *found)
-{
-    struct idn_json json;
-    struct listing listing = {.json = ctl->json ? &json : NULL};
-    enum idunno_code code = IDUNNO_OK;
-
-    if (ctl->json) {
-        idn_json_init(&json, stdout);
-        idn_json_array(&json, NULL);
-    } else {
-        idn_table_new("JOB|>IMAGE|MODEL|DATASET", &listing.table);
-    }
-    for (size_t i = 0; i < found->count && code == IDUNNO_OK; i++) {
-        listing.job = &found->job[i];
-        code = put_job(ctl, &listing);
-    }
-    if (code == IDUNNO_OK && ctl->json)
-        idn_json_end(&json);
-    else if (code == IDUNNO_OK && found->count > 0)
-        idn_table_print(listing.table, stdout);
-    else if (code == IDUNNO_OK)
-        (void)puts("no image is in quarantine");
-    idn_table_destroy(&listing.table);
     return code;
 }
 
 int idn_ctl_quarantine_list(struct idn_ctl *ctl)
 {
     struct found found = {0};
-    enum idunno_code code = find(ctl, &found);
+    struct listing listing;
 
-    if (code == IDUNNO_OK)
-        code = put_all(ctl, &found);
+    idn_ctl_listing_open(ctl, "JOB|>IMAGE|MODEL|DATASET", &listing.to);
+    enum idunno_code code = find(ctl, &found);
+    for (size_t i = 0; i < found.count && code == IDUNNO_OK; i++) {
+        listing.job = &found.job[i];
+        code = put_job(ctl, &listing);
+    }
     free(found.job);
-    return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
+    return idn_ctl_listing_close(ctl, &listing.to, code, "no image is in quarantine");
 }
 
 // ---- retry

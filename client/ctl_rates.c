@@ -1,7 +1,6 @@
 // idunno-ctl rates: how fast the open jobs get on, and how equally.
-#include "client/ctl.h"
+#include "client/ctl_listing.h"
 #include "client/human.h"
-#include "client/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +20,6 @@ struct model {
 struct listing {
     struct idn_table *state, *rates; // or
     struct idn_json *json;
-    bool begun;
     uint32_t count;
     uint32_t unmeasured; // of them: no results have come in in this reign
     uint32_t resumed;    // of those: it had some before
@@ -46,17 +44,6 @@ static void known_json(struct idn_json *json, const char *name, uint64_t value)
         idn_json_u64(json, name, value);
     else
         idn_json_null(json, name);
-}
-
-// Not before the broker has answered: who is refused prints nothing that looks like an answer.
-static void begin_json(struct listing *listing)
-{
-    if (listing->begun)
-        return;
-    listing->begun = true;
-    idn_json_init(listing->json, stdout);
-    idn_json_object(listing->json, NULL);
-    idn_json_array(listing->json, "jobs");
 }
 
 static void job_json(struct idn_json *json, const struct idunno_rate *rate)
@@ -102,10 +89,7 @@ static void pace_json(struct idn_json *json, const struct idunno_pace *pace)
 {
     idn_json_u64(json, "workers", pace->workers);
     idn_json_u64(json, "present", pace->present);
-    if (pace->hindered_by == NULL)
-        idn_json_null(json, "hindered_by");
-    else
-        idn_json_string(json, "hindered_by", pace->hindered_by);
+    idn_json_string(json, "hindered_by", pace->hindered_by);
     idn_json_string(json, "changed_by", pace->changed_by);
     idn_json_object(json, "gaps");
     for (int i = 0; i < IDUNNO_WINDOWS; i++) {
@@ -312,7 +296,6 @@ static bool list_job(void *context, const struct idunno_rate *rate)
     listing->unwanted +=
         rate->batch > 0 && rate->pending + rate->in_flight > 0 && !(rate->wanted_share > 0);
     if (listing->json != NULL) {
-        begin_json(listing);
         job_json(listing->json, rate);
         return true;
     }
@@ -321,32 +304,45 @@ static bool list_job(void *context, const struct idunno_rate *rate)
     return true;
 }
 
-int idn_ctl_rates(struct idn_ctl *ctl)
+static int list_json(struct idn_ctl *ctl)
 {
-    struct idn_json json;
-    struct listing listing = {.json = ctl->json ? &json : NULL};
+    struct idn_ctl_document document;
+    struct idn_json *json = &document.json;
+    struct listing listing = {.json = json};
     struct idunno_pace pace;
 
-    if (!ctl->json) {
-        idn_table_new(
-            "JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT",
-            &listing.state);
-        idn_table_new("JOB|" RATES, &listing.rates);
-    }
+    idn_ctl_document_open(&document);
+    idn_json_object(json, NULL);
+    idn_json_array(json, "jobs");
     enum idunno_code code = idunno_rates(ctl->idunno, list_job, &listing, &pace);
-    if (code == IDUNNO_OK && ctl->json) {
-        begin_json(&listing);
-        idn_json_end(&json);
-        idn_json_array(&json, "models");
-        for (uint32_t i = 0; i < listing.models; i++)
-            model_json(&json, &listing.model[i]);
-        idn_json_end(&json);
-        pace_json(&json, &pace);
-        idn_json_end(&json);
-    } else if (code == IDUNNO_OK) {
+    idn_json_end(json);
+    idn_json_array(json, "models");
+    for (uint32_t i = 0; i < listing.models; i++)
+        model_json(json, &listing.model[i]);
+    idn_json_end(json);
+    if (code == IDUNNO_OK)
+        pace_json(json, &pace);
+    idn_json_end(json);
+    return idn_ctl_document_close(ctl, &document, code);
+}
+
+static int list_tables(struct idn_ctl *ctl)
+{
+    struct listing listing = {.json = NULL};
+    struct idunno_pace pace;
+
+    idn_table_new("JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT",
+        &listing.state);
+    idn_table_new("JOB|" RATES, &listing.rates);
+    enum idunno_code code = idunno_rates(ctl->idunno, list_job, &listing, &pace);
+    if (code == IDUNNO_OK)
         print(&listing, &pace);
-    }
     idn_table_destroy(&listing.state);
     idn_table_destroy(&listing.rates);
     return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
+}
+
+int idn_ctl_rates(struct idn_ctl *ctl)
+{
+    return ctl->json ? list_json(ctl) : list_tables(ctl);
 }

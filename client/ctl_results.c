@@ -7,7 +7,7 @@
 
 static bool on_row(void *context, const struct idunno_row *row)
 {
-    const struct idn_rows *rows = context;
+    struct idn_rows *rows = context;
 
     idn_rows_put(rows, row);
     return !ferror(rows->file); // the end of the program says why
@@ -24,13 +24,14 @@ static int print_results(struct idn_ctl *ctl, enum idn_rows_format format)
     labels = idn_cluster_labels(&ctl->cluster, info.model);
     struct idn_rows rows = {
         .file = stdout, .format = format, .labels = labels, .index_only = ctl->missing};
-    idn_rows_begin(&rows);
     code = idunno_results(ctl->idunno, &info.job,
         ctl->missing       ? IDUNNO_MISSING
         : ctl->failed      ? IDUNNO_FAILED
         : ctl->quarantined ? IDUNNO_QUARANTINED
                            : IDUNNO_ALL,
         on_row, &rows);
+    if (code == IDUNNO_OK)
+        idn_rows_end(&rows);
     idn_labels_destroy(&labels);
     if (ferror(stdout))
         return IDN_EXIT_OK; // as above

@@ -87,27 +87,19 @@ struct models {
     size_t count;
 };
 
-static void note_model(void *context, const struct idn_entry_info *entry)
+static bool note_model(void *context, const void *row)
 {
     struct models *models = context;
+    const struct idn_entry_info *entry = row;
 
     if (models->count == IDN_MODELS_MAX)
-        return;
+        return true;
     (void)snprintf(models->name[models->count], IDN_NAME_SIZE, "%s", entry->name);
     models->names[models->count] = models->name[models->count];
     models->configured[models->count] = entry->configured;
     models->is_set[models->count] = entry->is_set;
     models->batch[models->count++] = entry->count;
-}
-
-static int no_such_model(const struct models *models, const char *name)
-{
-    const char *nearest = idn_nearest(name, models->names, models->count);
-
-    if (nearest == NULL)
-        return idn_program_fail(
-            IDN_CTL, "no model is named %.100s; idunno-ctl models lists them", name);
-    return idn_program_fail(IDN_CTL, "no model is named %.100s; did you mean %s?", name, nearest);
+    return true;
 }
 
 static void batch_json(const char *model, uint64_t batch, uint32_t durable)
@@ -161,11 +153,11 @@ int idn_ctl_batch(struct idn_ctl *ctl)
     if (ctl->value != NULL && !by_default &&
         !take_number(ctl->value, "batch", IDN_BATCH_MAX, &batch))
         return IDN_EXIT_USAGE;
-    enum idunno_code code = idn_call_entries(ctl->idunno, IDN_REQUEST_MODELS, note_model, &models);
+    enum idunno_code code = idn_call_rows(ctl->idunno, IDN_REQUEST_MODELS, note_model, &models);
     while (at < models.count && strcmp(models.name[at], ctl->id) != 0)
         at++;
     if (code == IDUNNO_OK && at == models.count)
-        return no_such_model(&models, ctl->id);
+        return idn_ctl_no_model(ctl->id, models.names, models.count);
     if (code == IDUNNO_OK && ctl->value != NULL)
         code = set_batch(ctl, &durable);
     if (code != IDUNNO_OK)
@@ -188,15 +180,17 @@ struct sought {
     uint32_t leases;
 };
 
-static void note_worker(void *context, const struct idn_worker_info *worker)
+static bool note_worker(void *context, const void *row)
 {
     struct sought *sought = context;
+    const struct idn_worker_info *worker = row;
 
     if (strcmp(worker->name, sought->name) != 0 || worker->state == IDN_WORKER_DEAD ||
         worker->state == IDN_WORKER_AWAY)
-        return;
+        return true;
     sought->found = true;
     sought->leases = worker->leases;
+    return true;
 }
 
 static void drain_json(const struct sought *sought, bool drained, uint32_t durable)
@@ -236,7 +230,7 @@ static int set_drain(struct idn_ctl *ctl, bool drained)
     (void)snprintf(key, sizeof(key), "drain/%.63s", ctl->id);
     enum idunno_code code = idn_call_set(ctl->idunno, NULL, key, drained ? "1" : "0", &durable);
     if (code == IDUNNO_OK)
-        code = idn_call_workers(ctl->idunno, note_worker, &sought);
+        code = idn_call_rows(ctl->idunno, IDN_REQUEST_WORKERS, note_worker, &sought);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
     if (ctl->json) {

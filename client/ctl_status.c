@@ -219,10 +219,8 @@ static void put_broker(struct idn_json *json, const struct idn_ctl_broker *broke
 {
     idn_json_object(json, NULL);
     idn_json_string(json, "address", broker->address);
-    if (broker->code == IDUNNO_OK)
-        idn_json_null(json, "problem");
-    else
-        idn_json_string(json, "problem", idunno_error(broker->idunno));
+    idn_json_string(
+        json, "problem", broker->code == IDUNNO_OK ? NULL : idunno_error(broker->idunno));
     if (broker->code == IDUNNO_OK)
         put_members(json, &broker->status);
     idn_json_end(json);
@@ -237,10 +235,7 @@ static void print_json(const struct idn_ctl *ctl, const struct idn_ctl_brokers *
     idn_json_init(&json, stdout);
     idn_json_object(&json, NULL);
     put_members(&json, &spokesman->status);
-    if (remark.text[0] == '\0')
-        idn_json_null(&json, "remark");
-    else
-        idn_json_string(&json, "remark", remark.text);
+    idn_json_string(&json, "remark", remark.text[0] == '\0' ? NULL : remark.text);
     idn_json_array(&json, "brokers");
     for (uint32_t i = 0; i < brokers->count; i++)
         put_broker(&json, &brokers->item[i]);

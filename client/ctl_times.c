@@ -1,10 +1,6 @@
 // idunno-ctl times: how long the tasks of models and jobs take.
-#include "client/ctl.h"
+#include "client/ctl_listing.h"
 #include "client/human.h"
-#include "client/table.h"
-
-#include "base/text.h"
-#include "proto/limits.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +9,6 @@ struct listing {
     const char *model;       // only this one, or NULL
     struct idn_table *table; // or
     struct idn_json *json;
-    bool begun; // the models
     uint32_t count;
 };
 
@@ -91,17 +86,6 @@ static bool is_wanted(const struct listing *listing, const char *model)
     return listing->model == NULL || strcmp(listing->model, model) == 0;
 }
 
-// Not before the broker has answered: who is refused prints nothing that looks like an answer.
-static void begin_json(struct listing *listing)
-{
-    if (listing->begun)
-        return;
-    listing->begun = true;
-    idn_json_init(listing->json, stdout);
-    idn_json_object(listing->json, NULL);
-    idn_json_array(listing->json, "models");
-}
-
 static bool list_model(void *context, const struct idunno_times *times)
 {
     struct listing *listing = context;
@@ -109,12 +93,10 @@ static bool list_model(void *context, const struct idunno_times *times)
     if (!is_wanted(listing, times->model))
         return true;
     listing->count++;
-    if (listing->json == NULL) {
+    if (listing->json != NULL)
+        model_json(listing->json, times);
+    else
         model_row(listing->table, times);
-        return true;
-    }
-    begin_json(listing);
-    model_json(listing->json, times);
     return true;
 }
 
@@ -134,21 +116,21 @@ static bool list_job(void *context, const struct idunno_rate *rate)
 
 static int print_json(struct idn_ctl *ctl)
 {
-    struct idn_json json;
-    struct listing models = {.model = ctl->id, .json = &json}, jobs = models;
+    struct idn_ctl_document document;
+    struct idn_json *json = &document.json;
+    struct listing models = {.model = ctl->id, .json = json}, jobs = models;
 
+    idn_ctl_document_open(&document);
+    idn_json_object(json, NULL);
+    idn_json_array(json, "models");
     enum idunno_code code = idunno_times(ctl->idunno, list_model, &models);
-    if (code != IDUNNO_OK)
-        return idn_ctl_fail(ctl, code);
-    begin_json(&models);
-    idn_json_end(&json);
-    idn_json_array(&json, "jobs");
-    code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
-    if (code != IDUNNO_OK)
-        return idn_ctl_fail(ctl, code);
-    idn_json_end(&json);
-    idn_json_end(&json);
-    return IDN_EXIT_OK;
+    idn_json_end(json);
+    idn_json_array(json, "jobs");
+    if (code == IDUNNO_OK)
+        code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
+    idn_json_end(json);
+    idn_json_end(json);
+    return idn_ctl_document_close(ctl, &document, code);
 }
 
 static void print_tables(const struct listing *models, const struct listing *jobs)
@@ -196,25 +178,17 @@ static bool note_model(void *context, const struct idunno_times *times)
     return true;
 }
 
-static int no_such_model(const struct models *models, const char *name)
-{
-    const char *nearest = idn_nearest(name, models->names, models->count);
-
-    for (size_t i = 0; i < models->count; i++)
-        if (strcmp(models->name[i], name) == 0)
-            return IDN_EXIT_OK;
-    if (nearest == NULL)
-        return idn_program_fail(
-            IDN_CTL, "no model is named %.100s; idunno-ctl models lists them", name);
-    return idn_program_fail(IDN_CTL, "no model is named %.100s; did you mean %s?", name, nearest);
-}
-
 static int check_model(struct idn_ctl *ctl)
 {
     struct models models = {.count = 0};
     enum idunno_code code = idunno_times(ctl->idunno, note_model, &models);
 
-    return code != IDUNNO_OK ? idn_ctl_fail(ctl, code) : no_such_model(&models, ctl->id);
+    if (code != IDUNNO_OK)
+        return idn_ctl_fail(ctl, code);
+    for (size_t i = 0; i < models.count; i++)
+        if (strcmp(models.name[i], ctl->id) == 0)
+            return IDN_EXIT_OK;
+    return idn_ctl_no_model(ctl->id, models.names, models.count);
 }
 
 int idn_ctl_times(struct idn_ctl *ctl)

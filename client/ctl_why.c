@@ -32,11 +32,8 @@ static void fact_json(struct idn_json *json, const struct idn_why_fact *fact)
 
 static void share_json(struct idn_json *json, const struct idn_why_share *share)
 {
-    char job[IDN_KEY_TEXT_SIZE];
-
-    idn_key_to_text(share->job.bytes, job);
     idn_json_object(json, NULL);
-    idn_json_string(json, "job", job);
+    idn_json_string(json, "job", idn_ctl_key(&share->job).text);
     idn_json_string(json, "model", share->model);
     idn_json_u64(json, "weight", share->weight);
     idn_json_double(json, "share", share->share);
@@ -54,10 +51,7 @@ static void print_json(const struct idn_why_info *why, const char *job)
     idn_json_object(&json, NULL);
     idn_json_string(&json, "job", job);
     idn_json_string(&json, "state", state_of(why));
-    if (why->model[0] == '\0')
-        idn_json_null(&json, "model");
-    else
-        idn_json_string(&json, "model", why->model);
+    idn_json_string(&json, "model", why->model[0] == '\0' ? NULL : why->model);
     idn_json_u64(&json, "images", why->images);
     idn_json_u64(&json, "done", why->done);
     idn_json_u64(&json, "in_flight", why->in_flight);
@@ -89,13 +83,11 @@ static void share_cell(struct idn_table *table, double share)
 static void print_shares(const struct idn_why_info *why)
 {
     struct idn_table *table;
-    char job[IDN_KEY_TEXT_SIZE];
 
     idn_table_new("JOB|MODEL|>WEIGHT|>SHARE|>WORKERS|>IMAGES/S|>IMAGES LEFT", &table);
     for (uint32_t i = 0; i < why->shares; i++) {
         const struct idn_why_share *share = &why->share[i];
-        idn_key_to_text(share->job.bytes, job);
-        idn_table_cell(table, "%.8s", job);
+        idn_table_cell(table, "%.8s", idn_ctl_key(&share->job).text);
         idn_table_cell(table, "%s", share->model);
         idn_table_cell(table, "%s", idn_human_count(share->weight).text);
         share_cell(table, share->share);
@@ -129,7 +121,6 @@ static void print(const struct idn_why_info *why, const char *job)
 
 int idn_ctl_why(struct idn_ctl *ctl)
 {
-    char job[IDN_KEY_TEXT_SIZE];
     const struct idn_why_info *why;
     struct idn_job_name name;
     enum idunno_code code = idn_call_job_named(ctl->idunno, ctl->id, &name);
@@ -138,10 +129,10 @@ int idn_ctl_why(struct idn_ctl *ctl)
         code = idn_call_why(ctl->idunno, &name, &why);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
-    idn_key_to_text(why->job.bytes, job);
+    struct idn_ctl_text job = idn_ctl_key(&why->job);
     if (ctl->json)
-        print_json(why, job);
+        print_json(why, job.text);
     else
-        print(why, job);
+        print(why, job.text);
     return IDN_EXIT_OK;
 }

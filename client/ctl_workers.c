@@ -19,19 +19,12 @@ struct listing {
 
 static void worker_json(struct idn_json *json, const struct idn_worker_info *worker)
 {
-    char job[IDN_KEY_TEXT_SIZE];
-    const char *state = idn_worker_state_name(worker->state);
-
-    idn_key_to_text(worker->job.bytes, job);
     idn_json_object(json, NULL);
     idn_json_string(json, "name", worker->name);
-    idn_json_string(json, "state", state == NULL ? "unknown" : state);
+    idn_json_string(json, "state", idn_ctl_worker_state(worker->state));
     idn_json_u64(json, "threads", worker->threads);
     idn_json_string(json, "class", worker->class_name);
-    if (worker->leases > 0)
-        idn_json_string(json, "job", job);
-    else
-        idn_json_null(json, "job");
+    idn_json_string(json, "job", worker->leases > 0 ? idn_ctl_key(&worker->job).text : NULL);
     idn_json_u64(json, "lease_first", worker->lease_first);
     idn_json_u64(json, "lease_count", worker->lease_count);
     idn_json_u64(json, "lease_done", worker->lease_done);
@@ -49,14 +42,10 @@ static void worker_json(struct idn_json *json, const struct idn_worker_info *wor
 
 static void worker_row(struct idn_table *table, const struct idn_worker_info *worker)
 {
-    char job[IDN_KEY_TEXT_SIZE];
-    const char *state = idn_worker_state_name(worker->state);
-
-    idn_key_to_text(worker->job.bytes, job);
     idn_table_cell(table, "%s", worker->name);
-    idn_table_cell(table, "%s", state == NULL ? "unknown" : state);
+    idn_table_cell(table, "%s", idn_ctl_worker_state(worker->state));
     idn_table_cell(table, "%u", worker->threads);
-    idn_table_cell(table, "%.8s", worker->leases > 0 ? job : "-");
+    idn_table_cell(table, "%.8s", worker->leases > 0 ? idn_ctl_key(&worker->job).text : "-");
     if (worker->leases > 0)
         idn_table_cell(table, "%u to %" PRIu64 ", %u done", worker->lease_first,
             (uint64_t)worker->lease_first + worker->lease_count - 1, worker->lease_done);
@@ -72,7 +61,7 @@ static void worker_row(struct idn_table *table, const struct idn_worker_info *wo
     idn_table_cell(table, "%s", worker->note);
 }
 
-static void keep(void *context, const struct idn_worker_info *worker)
+static bool keep(void *context, const void *row)
 {
     struct listing *listing = context;
 
@@ -81,7 +70,8 @@ static void keep(void *context, const struct idn_worker_info *worker)
         listing->worker = realloc(listing->worker, listing->room * sizeof(*listing->worker));
         IDN_ASSERT(listing->worker != NULL);
     }
-    listing->worker[listing->count++] = *worker;
+    listing->worker[listing->count++] = *(const struct idn_worker_info *)row;
+    return true;
 }
 
 // Compares the numbers that both begin with, and steps behind them.
@@ -160,7 +150,7 @@ static void print_table(const struct listing *listing)
 int idn_ctl_workers(struct idn_ctl *ctl)
 {
     struct listing listing = {0};
-    enum idunno_code code = idn_call_workers(ctl->idunno, keep, &listing);
+    enum idunno_code code = idn_call_rows(ctl->idunno, IDN_REQUEST_WORKERS, keep, &listing);
 
     if (listing.count > 1)
         qsort(listing.worker, listing.count, sizeof(*listing.worker), by_name);

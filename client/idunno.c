@@ -154,12 +154,14 @@ struct sought {
     uint32_t count;
 };
 
-static void compare(void *context, const struct idn_entry_info *entry)
+static bool compare(void *context, const void *row)
 {
     struct sought *sought = context;
+    const struct idn_entry_info *entry = row;
 
     if (strcmp(entry->name, sought->name) == 0)
         sought->count = entry->count;
+    return true;
 }
 
 // The range of a data set of which all images are wanted. Of an unknown or unusable one it is image
@@ -168,7 +170,7 @@ static enum idunno_code whole_dataset(
     struct idunno *idunno, const char *name, struct idn_job_spec *spec)
 {
     struct sought sought = {.name = name};
-    enum idunno_code code = idn_call_entries(idunno, IDN_REQUEST_DATASETS, compare, &sought);
+    enum idunno_code code = idn_call_rows(idunno, IDN_REQUEST_DATASETS, compare, &sought);
 
     spec->first = 0;
     spec->last = sought.count == 0 ? 0 : sought.count - 1;

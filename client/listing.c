@@ -1,93 +1,91 @@
-// Listings in pages: each asks for the next page until the broker says that there is no more.
+// Listings in pages: the next page is asked for until the broker says that there is no more.
+#include "base/assert.h"
 #include "client/call.h"
 
-// A cursor that does not move would keep us asking for ever.
-static enum idunno_code next_page(struct idunno *idunno, uint64_t next, uint64_t *cursor)
+// What the pages of all listings have.
+struct page {
+    const void *item;
+    size_t item_size;
+    uint32_t count;
+    uint64_t cursor; // of the next one; 0: there is none
+};
+
+static struct page page_of(const struct idn_reply *reply)
 {
-    if (next != 0 && next == *cursor)
-        return idn_call_fail(
-            idunno, IDUNNO_BROKEN, "the broker's listing does not end: it repeats a page");
-    *cursor = next;
+    switch (reply->type) {
+    case IDN_REPLY_JOBS:
+        return (struct page){reply->u.jobs.item, sizeof(struct idn_job_info), reply->u.jobs.count,
+            reply->u.jobs.cursor};
+    case IDN_REPLY_WORKERS:
+        return (struct page){reply->u.workers.item, sizeof(struct idn_worker_info),
+            reply->u.workers.count, reply->u.workers.cursor};
+    case IDN_REPLY_MODELS:
+    case IDN_REPLY_DATASETS:
+        return (struct page){reply->u.entries.item, sizeof(struct idn_entry_info),
+            reply->u.entries.count, reply->u.entries.cursor};
+    case IDN_REPLY_ASSIGNMENT:
+        return (struct page){reply->u.assignment.item, sizeof(struct idn_assignment_info),
+            reply->u.assignment.count, reply->u.assignment.cursor};
+    case IDN_REPLY_RATES:
+        return (struct page){reply->u.rates.item, sizeof(struct idn_rate_info),
+            reply->u.rates.count, reply->u.rates.cursor};
+    default:
+        IDN_ASSERT(reply->type == IDN_REPLY_TIMES); // the session lets nothing else through
+        return (struct page){reply->u.times.item, sizeof(struct idn_times_info),
+            reply->u.times.count, reply->u.times.cursor};
+    }
+}
+
+static struct idn_request request_for(const struct idn_listing *listing, uint64_t cursor)
+{
+    struct idn_request request = {.type = listing->type};
+
+    if (listing->type == IDN_REQUEST_JOBS) {
+        request.u.jobs.cursor = cursor;
+        request.u.jobs.all = listing->all;
+    } else {
+        request.u.page.cursor = cursor;
+    }
+    return request;
+}
+
+static enum idunno_code give_rows(
+    struct idunno *idunno, const struct idn_listing *listing, const struct page *page)
+{
+    for (uint32_t i = 0; i < page->count; i++)
+        if (!listing->on_row(listing->context, (const char *)page->item + i * page->item_size))
+            return idn_call_fail(idunno, IDUNNO_STOPPED, "stopped by the caller");
     return IDUNNO_OK;
 }
 
-enum idunno_code idn_call_jobs(struct idunno *idunno, bool all,
-    void (*visit)(void *context, const struct idn_job_info *job), void *context)
+enum idunno_code idn_call_listing(struct idunno *idunno, const struct idn_listing *listing)
 {
-    uint64_t cursor = 0;
+    enum idunno_code code;
+    uint64_t cursor = 0, before;
 
     do {
-        struct idn_request request = {
-            .type = IDN_REQUEST_JOBS, .u.jobs = {.cursor = cursor, .all = all}};
+        const struct idn_request request = request_for(listing, cursor);
         const struct idn_reply *reply;
-        enum idunno_code code = idn_call(idunno, &request, &reply);
+        code = idn_call(idunno, &request, &reply);
+        if (code == IDUNNO_OK && cursor == 0 && listing->on_head != NULL)
+            code = listing->on_head(listing->context, reply);
         if (code != IDUNNO_OK)
             return code;
-        for (uint32_t i = 0; i < reply->u.jobs.count; i++)
-            visit(context, &reply->u.jobs.item[i]);
-        code = next_page(idunno, reply->u.jobs.cursor, &cursor);
-        if (code != IDUNNO_OK)
-            return code;
-    } while (cursor != 0);
-    return IDUNNO_OK;
+        const struct page page = page_of(reply);
+        code = give_rows(idunno, listing, &page);
+        before = cursor;
+        cursor = page.cursor;
+        if (code == IDUNNO_OK && cursor != 0 && cursor == before) // it would go on for ever
+            code = idn_call_fail(
+                idunno, IDUNNO_BROKEN, "the broker's listing does not end: it repeats a page");
+    } while (code == IDUNNO_OK && cursor != 0);
+    return code;
 }
 
-enum idunno_code idn_call_workers(struct idunno *idunno,
-    void (*visit)(void *context, const struct idn_worker_info *worker), void *context)
+enum idunno_code idn_call_rows(
+    struct idunno *idunno, uint32_t type, idn_on_row *on_row, void *context)
 {
-    uint64_t cursor = 0;
+    const struct idn_listing listing = {.type = type, .on_row = on_row, .context = context};
 
-    do {
-        struct idn_request request = {.type = IDN_REQUEST_WORKERS, .u.page = {.cursor = cursor}};
-        const struct idn_reply *reply;
-        enum idunno_code code = idn_call(idunno, &request, &reply);
-        if (code != IDUNNO_OK)
-            return code;
-        for (uint32_t i = 0; i < reply->u.workers.count; i++)
-            visit(context, &reply->u.workers.item[i]);
-        code = next_page(idunno, reply->u.workers.cursor, &cursor);
-        if (code != IDUNNO_OK)
-            return code;
-    } while (cursor != 0);
-    return IDUNNO_OK;
-}
-
-enum idunno_code idn_call_assignment(struct idunno *idunno,
-    void (*visit)(void *context, const struct idn_assignment_info *worker), void *context)
-{
-    uint64_t cursor = 0;
-
-    do {
-        struct idn_request request = {.type = IDN_REQUEST_ASSIGNMENT, .u.page = {.cursor = cursor}};
-        const struct idn_reply *reply;
-        enum idunno_code code = idn_call(idunno, &request, &reply);
-        if (code != IDUNNO_OK)
-            return code;
-        for (uint32_t i = 0; i < reply->u.assignment.count; i++)
-            visit(context, &reply->u.assignment.item[i]);
-        code = next_page(idunno, reply->u.assignment.cursor, &cursor);
-        if (code != IDUNNO_OK)
-            return code;
-    } while (cursor != 0);
-    return IDUNNO_OK;
-}
-
-enum idunno_code idn_call_entries(struct idunno *idunno, uint32_t type,
-    void (*visit)(void *context, const struct idn_entry_info *entry), void *context)
-{
-    uint64_t cursor = 0;
-
-    do {
-        struct idn_request request = {.type = type, .u.page = {.cursor = cursor}};
-        const struct idn_reply *reply;
-        enum idunno_code code = idn_call(idunno, &request, &reply);
-        if (code != IDUNNO_OK)
-            return code;
-        for (uint32_t i = 0; i < reply->u.entries.count; i++)
-            visit(context, &reply->u.entries.item[i]);
-        code = next_page(idunno, reply->u.entries.cursor, &cursor);
-        if (code != IDUNNO_OK)
-            return code;
-    } while (cursor != 0);
-    return IDUNNO_OK;
+    return idn_call_listing(idunno, &listing);
 }

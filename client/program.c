@@ -204,10 +204,7 @@ void idn_job_json(struct idn_json *json, const struct idunno_info *info)
     idn_json_string(json, "job", info->job.id);
     idn_json_string(json, "state", idn_job_state_text(info));
     idn_json_string(json, "model", info->model);
-    if (info->dataset[0] == '\0')
-        idn_json_null(json, "dataset");
-    else
-        idn_json_string(json, "dataset", info->dataset);
+    idn_json_string(json, "dataset", info->dataset[0] == '\0' ? NULL : info->dataset);
     idn_json_string(json, "client", info->client);
     idn_json_u64(json, "first", info->first);
     idn_json_u64(json, "last", info->last);

@@ -44,51 +44,43 @@ static void take_pace(const struct idn_rates_page *page, struct idunno_pace *ret
             .gap = page->gap[i].gap};
 }
 
-static enum idunno_code broken(struct idunno *idunno, const char *what)
+struct rates {
+    struct idunno *idunno;
+    struct idunno_pace *pace; // may be NULL
+    bool (*on_job)(void *context, const struct idunno_rate *rate);
+    void *context;
+};
+
+static enum idunno_code take_head(void *context, const struct idn_reply *page)
 {
-    return idn_call_fail(idunno, IDUNNO_BROKEN, "the broker's listing %s", what);
+    struct rates *rates = context;
+
+    if (!page->u.rates.head)
+        return idn_call_fail(
+            rates->idunno, IDUNNO_BROKEN, "the broker's listing of rates has no head");
+    if (rates->pace != NULL)
+        take_pace(&page->u.rates, rates->pace);
+    return IDUNNO_OK;
 }
 
-static enum idunno_code stopped(struct idunno *idunno)
+static bool give_rate(void *context, const void *row)
 {
-    return idn_call_fail(idunno, IDUNNO_STOPPED, "stopped by the caller");
-}
+    struct rates *rates = context;
+    struct idunno_rate rate;
 
-// A cursor that does not move would keep us asking for ever.
-static bool repeats(uint64_t next, uint64_t cursor)
-{
-    return next != 0 && next == cursor;
+    take_rate(row, &rate);
+    return rates->on_job(rates->context, &rate);
 }
 
 enum idunno_code idunno_rates(struct idunno *idunno,
     bool (*on_job)(void *context, const struct idunno_rate *rate), void *context,
     struct idunno_pace *pace)
 {
-    uint64_t cursor = 0, before;
+    struct rates rates = {.idunno = idunno, .pace = pace, .on_job = on_job, .context = context};
+    const struct idn_listing listing = {
+        .type = IDN_REQUEST_RATES, .on_head = take_head, .on_row = give_rate, .context = &rates};
 
-    do {
-        struct idn_request request = {.type = IDN_REQUEST_RATES, .u.page = {.cursor = cursor}};
-        const struct idn_reply *reply;
-        enum idunno_code code = idn_call(idunno, &request, &reply);
-        if (code != IDUNNO_OK)
-            return code;
-        const struct idn_rates_page *page = &reply->u.rates;
-        if (cursor == 0 && !page->head)
-            return broken(idunno, "of rates has no head");
-        if (cursor == 0 && pace != NULL)
-            take_pace(page, pace);
-        for (uint32_t i = 0; i < page->count; i++) {
-            struct idunno_rate rate;
-            take_rate(&page->item[i], &rate);
-            if (!on_job(context, &rate))
-                return stopped(idunno);
-        }
-        before = cursor;
-        cursor = page->cursor;
-        if (repeats(cursor, before))
-            return broken(idunno, "does not end: it repeats a page");
-    } while (cursor != 0);
-    return IDUNNO_OK;
+    return idn_call_listing(idunno, &listing);
 }
 
 static void take_times(const struct idn_times_info *from, struct idunno_times *ret)
@@ -104,28 +96,24 @@ static void take_times(const struct idn_times_info *from, struct idunno_times *r
     (void)snprintf(ret->model, sizeof(ret->model), "%s", from->name);
 }
 
+struct times {
+    bool (*on_model)(void *context, const struct idunno_times *times);
+    void *context;
+};
+
+static bool give_times(void *context, const void *row)
+{
+    struct times *to = context;
+    struct idunno_times times;
+
+    take_times(row, &times);
+    return to->on_model(to->context, &times);
+}
+
 enum idunno_code idunno_times(struct idunno *idunno,
     bool (*on_model)(void *context, const struct idunno_times *times), void *context)
 {
-    uint64_t cursor = 0, before;
+    struct times times = {.on_model = on_model, .context = context};
 
-    do {
-        struct idn_request request = {.type = IDN_REQUEST_TIMES, .u.page = {.cursor = cursor}};
-        const struct idn_reply *reply;
-        enum idunno_code code = idn_call(idunno, &request, &reply);
-        if (code != IDUNNO_OK)
-            return code;
-        const struct idn_times_page *page = &reply->u.times;
-        for (uint32_t i = 0; i < page->count; i++) {
-            struct idunno_times times;
-            take_times(&page->item[i], &times);
-            if (!on_model(context, &times))
-                return stopped(idunno);
-        }
-        before = cursor;
-        cursor = page->cursor;
-        if (repeats(cursor, before))
-            return broken(idunno, "does not end: it repeats a page");
-    } while (cursor != 0);
-    return IDUNNO_OK;
+    return idn_call_rows(idunno, IDN_REQUEST_TIMES, give_times, &times);
 }

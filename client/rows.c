@@ -40,10 +40,11 @@ static void put_csv(FILE *file, const char *text)
     (void)fputc('"', file);
 }
 
-void idn_rows_begin(const struct idn_rows *rows)
+static void begin_csv(struct idn_rows *rows)
 {
-    if (rows->format != IDN_ROWS_CSV)
+    if (rows->begun)
         return;
+    rows->begun = true;
     (void)fputs("index", rows->file);
     if (!rows->index_only) {
         (void)fputs(rows->paths != NULL ? ",path,status" : ",status", rows->file);
@@ -127,10 +128,18 @@ static void put_json_row(const struct idn_rows *rows, const struct idunno_row *r
     idn_json_end(&json);
 }
 
-void idn_rows_put(const struct idn_rows *rows, const struct idunno_row *row)
+void idn_rows_put(struct idn_rows *rows, const struct idunno_row *row)
+{
+    if (rows->format == IDN_ROWS_CSV) {
+        begin_csv(rows);
+        put_csv_row(rows, row);
+    } else {
+        put_json_row(rows, row);
+    }
+}
+
+void idn_rows_end(struct idn_rows *rows)
 {
     if (rows->format == IDN_ROWS_CSV)
-        put_csv_row(rows, row);
-    else
-        put_json_row(rows, row);
+        begin_csv(rows);
 }

@@ -25,12 +25,14 @@ struct idn_rows {
     const struct idn_list *paths;    // borrowed; may be NULL
     const struct idn_labels *labels; // borrowed; may be NULL
     bool index_only;
+    bool begun; // the line of headings is written
 };
 
 // "csv" or "jsonl"; otherwise -EINVAL with a sentence.
 int idn_rows_format_of(const char *name, enum idn_rows_format *ret, struct idn_reason *reason);
 
-void idn_rows_begin(const struct idn_rows *rows); // CSV: the line of headings
-void idn_rows_put(const struct idn_rows *rows, const struct idunno_row *row);
+// CSV: the line of headings comes before the first row; without rows it is all there is.
+void idn_rows_put(struct idn_rows *rows, const struct idunno_row *row);
+void idn_rows_end(struct idn_rows *rows);
 
 #endif

@@ -43,23 +43,24 @@ struct datasets {
     char first[IDN_NAME_SIZE], names[IDN_REASON_MAX - 100];
 };
 
-static void collect(void *context, const struct idn_entry_info *entry)
+static bool collect(void *context, const void *row)
 {
     struct datasets *datasets = context;
+    const struct idn_entry_info *entry = row;
     size_t used = strlen(datasets->names);
 
     if (datasets->count++ == 0)
         (void)snprintf(datasets->first, sizeof(datasets->first), "%s", entry->name);
     (void)snprintf(datasets->names + used, sizeof(datasets->names) - used, "%s%s",
         used == 0 ? "" : ", ", entry->name);
+    return true;
 }
 
 // The only one of the cluster, when the user named none.
 static int choose_dataset(struct idn_submit *submit)
 {
     struct datasets datasets = {0};
-    enum idunno_code code =
-        idn_call_entries(submit->idunno, IDN_REQUEST_DATASETS, collect, &datasets);
+    enum idunno_code code = idn_call_rows(submit->idunno, IDN_REQUEST_DATASETS, collect, &datasets);
 
     if (code != IDUNNO_OK)
         return idn_submit_fail(submit, code);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 struct report {
-    const struct idn_rows *rows; // NULL: only count
+    struct idn_rows *rows; // NULL: only count
     uint64_t by_status[IDN_STATUS_COUNT];
 };
 
@@ -75,10 +75,7 @@ static void print_json(const struct idn_submit *submit, const struct report *rep
         idn_json_u64(&json, "durable", submit->durable);
     else
         idn_json_null(&json, "durable");
-    if (submit->options.output != NULL)
-        idn_json_string(&json, "output", submit->options.output);
-    else
-        idn_json_null(&json, "output");
+    idn_json_string(&json, "output", submit->options.output);
     idn_json_end(&json);
 }
 
@@ -92,9 +89,9 @@ static int write_output(struct idn_submit *submit, struct report *report)
     struct idn_reason reason;
 
     report->rows = &rows;
-    idn_rows_begin(&rows);
     enum idunno_code code =
         idunno_results(submit->idunno, &submit->info.job, IDUNNO_ALL, on_row, report);
+    idn_rows_end(&rows);
     bool broken = ferror(rows.file) != 0;
     report->rows = NULL;
     idn_labels_destroy(&labels);

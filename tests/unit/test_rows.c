@@ -44,9 +44,9 @@ static const char *written(struct idn_rows rows)
     free(text);
     text = NULL;
     rows.file = open_memstream(&text, &size);
-    idn_rows_begin(&rows);
     idn_rows_put(&rows, &bad);
     idn_rows_put(&rows, &good);
+    idn_rows_end(&rows);
     (void)fclose(rows.file);
     return text;
 }
@@ -128,6 +128,19 @@ static void test_images_without_a_result(void)
         written((struct idn_rows){.format = IDN_ROWS_CSV, .index_only = true}), "index\n0\n1\n");
     CHECK_STRING(written((struct idn_rows){.format = IDN_ROWS_JSONL, .index_only = true}),
         "{\"index\":0}\n{\"index\":1}\n");
+}
+
+static void test_no_rows_at_all(void)
+{
+    size_t size;
+    struct idn_rows rows = {.format = IDN_ROWS_CSV, .index_only = true};
+
+    free(text);
+    text = NULL;
+    rows.file = open_memstream(&text, &size);
+    idn_rows_end(&rows);
+    (void)fclose(rows.file);
+    CHECK_STRING(text, "index\n");
 }
 
 static size_t files_in_folder(void)
@@ -212,6 +225,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_csv_with_paths_and_labels),
         CHECK_TEST(test_json_lines),
         CHECK_TEST(test_images_without_a_result),
+        CHECK_TEST(test_no_rows_at_all),
         CHECK_TEST(test_the_output_appears_when_complete),
         CHECK_TEST(test_outputs_that_cannot_be),
         CHECK_TEST(test_a_full_disk_leaves_nothing),
