@@ -4,6 +4,9 @@
 //
 //   usage: bench-core [STEPS [WORKERS [JOBS [OTHERS [STRANDED]]]]]
 //
+// The last line, `nothing`, is a loop that counts, for as long as the median step: its tail is what
+// the machine's interrupts add to anything of that length.
+//
 // OTHERS of the workers are of another numerics class: idle, but no job is for them. STRANDED jobs
 // more are open all the time, of a model that no worker holds.
 #include "broker/core/core.h"
@@ -49,7 +52,7 @@ struct bench {
     uint32_t workers, jobs, others, stranded, open, next, next_beat, away[AWAY_MAX], aways;
     uint64_t now_us, nonces, submissions, position, stored;
     uint64_t clock_ns; // one reading of the clock
-    struct samples sample[KINDS + 1];
+    struct samples sample[KINDS + 1], nothing;
     bool measuring;
 };
 
@@ -108,11 +111,9 @@ static void carry_out(struct bench *bench, const struct idn_action *action)
     }
 }
 
-static void keep(struct bench *bench, enum kind kind, uint64_t ns)
+static void keep(const struct bench *bench, struct samples *samples, uint64_t ns)
 {
-    ns = ns > bench->clock_ns ? ns - bench->clock_ns : 0;
-    bench->sample[kind].ns[bench->sample[kind].count++] = (uint32_t)ns;
-    bench->sample[KINDS].ns[bench->sample[KINDS].count++] = (uint32_t)ns;
+    samples->ns[samples->count++] = (uint32_t)(ns > bench->clock_ns ? ns - bench->clock_ns : 0);
 }
 
 static void step(struct bench *bench, enum kind kind, struct idn_event event)
@@ -122,8 +123,10 @@ static void step(struct bench *bench, enum kind kind, struct idn_event event)
     uint64_t begin = clock_now();
     idn_core_step(bench->core, &event);
     uint64_t end = clock_now();
-    if (bench->measuring)
-        keep(bench, kind, end - begin);
+    if (bench->measuring) {
+        keep(bench, &bench->sample[kind], end - begin);
+        keep(bench, &bench->sample[KINDS], end - begin);
+    }
     struct idn_actions actions = idn_core_actions(bench->core);
     for (size_t i = 0; i < actions.count; i++)
         carry_out(bench, &actions.item[i]);
@@ -350,6 +353,25 @@ static void print(const char *name, const struct samples *samples)
         samples->ns[p999] / 1e3, samples->ns[samples->count - 1] / 1e3);
 }
 
+static uint64_t count_to(uint64_t limit)
+{
+    uint64_t begin = clock_now();
+
+    for (volatile uint64_t i = 0; i < limit; i = i + 1)
+        ;
+    return clock_now() - begin;
+}
+
+static void do_nothing(struct bench *bench, uint64_t times, uint64_t ns)
+{
+    enum { TRIAL = 1 << 20 };
+    uint64_t limit = ns * TRIAL / count_to(TRIAL);
+
+    bench->nothing.ns = calloc(times, sizeof(*bench->nothing.ns));
+    for (uint64_t i = 0; i < times; i++)
+        keep(bench, &bench->nothing, count_to(limit));
+}
+
 static void begin(struct bench *bench)
 {
     struct idn_core_config config = {.broker = "bench",
@@ -414,6 +436,9 @@ int main(int argc, char **argv)
         "p99.9", "max");
     for (int i = 0; i < KINDS; i++)
         print(kind_names[i], &bench.sample[i]);
-    print("all", &bench.sample[KINDS]);
+    const struct samples *all = &bench.sample[KINDS];
+    print("all", all);
+    do_nothing(&bench, all->count, all->ns[all->count / 2]); // sorted by print
+    print("nothing", &bench.nothing);
     return 0;
 }

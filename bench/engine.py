@@ -3,10 +3,14 @@
 at several slice sizes on one thread and on all cores, stock darknet and, if it is installed, PyTorch
 beside them, and the roof that the machine sets. Prints a table; --csv FILE keeps the numbers.
 
-Figures are medians. `cpu` is processor time (of all threads), which other programs on the machine
-disturb less than the clock on the wall: the ratios of one thread are of it. Weights are made up.
+All of them are measured in turn, each in a process of its own, as many rounds as asked: how fast
+stock darknet is depends on where in memory its process happens to lie. Figures are medians over the
+rounds (in each, the median of its repeats), ratios the medians of each round's own. `cpu` is
+processor time (of all threads), which other programs on the machine disturb less than the clock on
+the wall: the ratios of one thread are of it. Weights are made up.
 
-usage: bench/engine.py BUILD [--models a,b] [--csv FILE] [--repeats N] [--core N] [--no-torch]
+usage: bench/engine.py BUILD [--models a,b] [--csv FILE] [--rounds N] [--repeats N] [--core N]
+                             [--no-torch]
 """
 import argparse
 import csv
@@ -14,6 +18,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +29,8 @@ TORCH_BATCHES = (1, 8, 16)
 ENGINES = (('darknet', '-'), ('onednn', 'direct'), ('onednn', 'auto'))
 COLUMNS = ('model', 'engine', 'algorithm', 'threads', 'batch', 'wall_ms', 'cpu_ms', 'gflops',
            'cpu_gflops', 'resident_kib')
+MEASURED = ('wall_ms', 'cpu_ms', 'gflops', 'cpu_gflops', 'resident_kib')
+COMPARED = (('onednn', 'direct'), ('onednn', 'auto'), ('pytorch', 'eager'), ('pytorch', 'traced'))
 
 
 def pairs(line):
@@ -63,33 +70,40 @@ def print_head():
 
 def print_row(row):
     print(f'{row["model"]:10} {row["engine"]:8} {row["algorithm"]:9} {row["threads"]:>7} '
-          f'{row["batch"]:>5} {float(row["wall_ms"]):9.2f} {float(row["cpu_ms"]):9.2f} '
-          f'{float(row["gflops"]):8.1f} {float(row["cpu_gflops"]):8.1f} '
-          f'{int(row["resident_kib"]) // 1024:6}', flush=True)
+          f'{row["batch"]:>5} {row["wall_ms"]:9.2f} {row["cpu_ms"]:9.2f} '
+          f'{row["gflops"]:8.1f} {row["cpu_gflops"]:8.1f} '
+          f'{row["resident_kib"] / 1024:6.0f}', flush=True)
 
 
-def best(rows, **wanted):
-    times = [float(row['cpu_ms']) for row in rows
-             if all(row[key] == value for key, value in wanted.items())]
-    return min(times) if times else None
+def medians(rounds):
+    """One row for each row of a round."""
+    return [{**row, **{key: statistics.median(float(r[i][key]) for r in rounds)
+                       for key in MEASURED}} for i, row in enumerate(rounds[0])]
 
 
-def print_ratios(rows, machine):
-    roof = float(machine['fma_gflops'])
-    print(f'\none core: {roof:.0f} GFLOP/s of fused multiply-adds in registers, '
-          f'{float(machine["read_gb_s"]):.1f} GB/s read from memory')
-    for model in dict.fromkeys(row['model'] for row in rows):
-        mine = [row for row in rows if row['model'] == model]
-        stock = best(mine, engine='darknet', threads='1')
-        for engine, algorithm in (('onednn', 'direct'), ('onednn', 'auto'), ('pytorch', 'eager'),
-                                  ('pytorch', 'traced')):
-            time = best(mine, engine=engine, algorithm=algorithm, threads='1')
-            if time is None:
-                continue
-            flop = float(mine[0]['cpu_gflops']) * float(mine[0]['cpu_ms'])
-            print(f'{model}, one thread: {engine} {algorithm} {time:.2f} ms an image at its best '
-                  f'batch, {stock / time:.1f} times stock darknet ({stock:.0f} ms), '
-                  f'{flop / time / roof * 100:.0f} % of the roof')
+def best(rows, engine, algorithm):
+    """Processor time an image on one thread, at the batch that suits it best; None: not measured."""
+    return min((float(row['cpu_ms']) for row in rows
+                if (row['engine'], row['algorithm'], row['threads']) == (engine, algorithm, '1')),
+               default=None)
+
+
+def print_ratios(model, rounds, roof):
+    stock = [best(rows, 'darknet', '-') for rows in rounds]
+    row = rounds[0][0]
+    flop = float(row['cpu_gflops']) * float(row['cpu_ms'])
+    for engine, algorithm in COMPARED:
+        times = [best(rows, engine, algorithm) for rows in rounds]
+        if times[0] is None:
+            continue
+        ratios = [a / b for a, b in zip(stock, times)]
+        time = statistics.median(times)
+        print(f'{model}, one thread: {engine} {algorithm} {time:.2f} ms an image at its best batch, '
+              f'{flop / time / roof * 100:.0f} % of the roof; stock darknet takes '
+              f'{statistics.median(ratios):.1f} times as long ({min(ratios):.1f} to '
+              f'{max(ratios):.1f} in a round)')
+    print(f'{model}, one thread: stock darknet {statistics.median(stock):.0f} ms an image '
+          f'({min(stock):.0f} to {max(stock):.0f})')
 
 
 def print_memory(bench, files, core):
@@ -109,14 +123,15 @@ def main():
     parser.add_argument('build', type=pathlib.Path)
     parser.add_argument('--models', default='alexnet,resnet18')
     parser.add_argument('--csv', type=pathlib.Path)
-    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--repeats', type=int, default=3)
     parser.add_argument('--core', type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument('--no-torch', dest='torch', action='store_false')
     args = parser.parse_args()
     if args.torch and importlib.util.find_spec('torch') is None:
         print('PyTorch is not installed for this Python (Debian: python3-torch): left out')
         args.torch = False
-    bench, rows, files = args.build / 'bench/bench-engine', [], []
+    bench, rows, files, rounds = args.build / 'bench/bench-engine', [], [], {}
     machine = next(run([bench, '--machine'], 1, args.core))
     print_head()
     with tempfile.TemporaryDirectory() as folder:
@@ -125,11 +140,20 @@ def main():
             subprocess.run([args.build / 'weights/idunno-weights', 'synth', '--cfg', cfg,
                             '--output', weights], check=True, stdout=subprocess.DEVNULL)
             files.append((cfg, weights))
-            for row in measure(bench, model, cfg, weights, args):
+            rounds[model] = []
+            for i in range(args.rounds):
+                if sys.stderr.isatty():
+                    print(f'{model}: round {i + 1} of {args.rounds}', end='\r', file=sys.stderr)
+                rounds[model].append(list(measure(bench, model, cfg, weights, args)))
+            for row in medians(rounds[model]):
                 print_row(row)
                 rows.append(row)
         print_memory(bench, files, args.core)
-    print_ratios(rows, machine)
+    roof = float(machine['fma_gflops'])
+    print(f'\none core: {roof:.0f} GFLOP/s of fused multiply-adds in registers, '
+          f'{float(machine["read_gb_s"]):.1f} GB/s read from memory')
+    for model, measured in rounds.items():
+        print_ratios(model, measured, roof)
     if args.csv:
         with args.csv.open('w', newline='') as file:
             writer = csv.DictWriter(file, COLUMNS, extrasaction='ignore')
