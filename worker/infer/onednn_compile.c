@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const struct {
     LAYER_TYPE type;
@@ -29,14 +28,7 @@ static int make_step(struct idn_plan *plan, const struct idn_place *place)
     for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++)
         if (makers[i].type == place->layer->type && makers[i].make(plan, place) == 0)
             return 0;
-    if (idn_make_fallback(plan, place) != 0)
-        return 1;
-    union {
-        const network *lent;
-        network *mutable; // the plan's from now on
-    } net = {.lent = place->net};
-    plan->fallback = net.mutable;
-    return 0;
+    return idn_make_fallback(plan, place);
 }
 
 // Layers that pass on another's value as it is.
@@ -108,8 +100,7 @@ static uint32_t end_of(const network *net, bool logits)
 static bool runs_in_darknet(const struct idn_plan *plan, uint32_t number)
 {
     for (uint32_t i = 0; i < plan->steps; i++)
-        if (plan->step[i].layer == number && plan->step[i].fini != NULL &&
-            strcmp(plan->step[i].name, "libdarknet") == 0)
+        if (plan->step[i].by_darknet && plan->step[i].layer == number)
             return true;
     return false;
 }

@@ -152,20 +152,14 @@ int idn_make_connected(struct idn_plan *plan, const struct idn_place *place)
     struct connected *connected = new_connected(plan, place);
     if (connected == NULL)
         return 1;
-    struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
-
-    step->name = "inner product";
+    struct idn_step *step = idn_append_step(plan, place, "inner product", run_connected);
     step->kernel = connected->full.name != NULL ? connected->full.name : connected->rest.name;
     step->own = connected;
-    step->run = run_connected;
     step->fini = fini_connected;
     step->wide = true;
     step->slices = (uint32_t)connected->slices;
     step->scratch = IMAGES * SLICE;
-    size_t workspace = connected->full.workspace > connected->rest.workspace
-                           ? connected->full.workspace
-                           : connected->rest.workspace;
-    if (workspace > plan->workspace_size)
-        plan->workspace_size = workspace;
+    idn_plan_need_workspace(plan, connected->full.workspace);
+    idn_plan_need_workspace(plan, connected->rest.workspace);
     return 0;
 }

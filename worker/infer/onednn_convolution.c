@@ -100,23 +100,20 @@ static int make_direct(struct idn_plan *plan, const struct idn_place *place, con
         free(convolution);
         return 1;
     }
-    struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
-    step->name = "direct";
+    struct idn_step *step = idn_append_step(plan, place, "direct", run_convolution);
     step->kernel = convolution->primitive.name;
     step->own = convolution;
-    step->run = run_convolution;
     step->fini = fini_convolution;
     step->wide = count > in_out && count > 256 * 1024;
     step->group = 8;
-    if (convolution->primitive.workspace > plan->workspace_size)
-        plan->workspace_size = convolution->primitive.workspace;
+    idn_plan_need_workspace(plan, convolution->primitive.workspace);
     return 0;
 }
 
 int idn_make_convolution(struct idn_plan *plan, const struct idn_place *place)
 {
     const layer *l = place->layer;
-    size_t count = (size_t)l->c / (size_t)l->groups * (size_t)(l->n * l->size * l->size);
+    size_t count = (size_t)l->c / (size_t)l->groups * (size_t)l->n * (size_t)(l->size * l->size);
     float *weights, *bias;
 
     // darknet takes a 1x1 kernel's input as it lies in memory, whatever stride and padding say.

@@ -70,11 +70,6 @@ static void run_fallback(const struct idn_step *step, const struct idn_step_call
     (void)pthread_mutex_unlock(&one_at_a_time);
 }
 
-static void free_own(struct idn_step *step)
-{
-    free(step->own);
-}
-
 int idn_make_fallback(struct idn_plan *plan, const struct idn_place *place)
 {
     layer *l = &place->net->layers[place->index];
@@ -85,11 +80,11 @@ int idn_make_fallback(struct idn_plan *plan, const struct idn_place *place)
     struct fallback *fallback = malloc(sizeof(*fallback));
     IDN_ASSERT(fallback != NULL);
     *fallback = (struct fallback){.layer = l, .index = place->index};
-    struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
-    step->name = "libdarknet";
+    struct idn_step *step = idn_append_step(plan, place, "libdarknet", run_fallback);
+    step->by_darknet = true;
     step->own = fallback;
-    step->run = run_fallback;
-    step->fini = free_own;
+    step->fini = idn_free_own;
     step->scratch = plan->value[place->in].size;
+    plan->fallback = place->net;
     return 0;
 }

@@ -48,7 +48,7 @@ static const struct idn_value *in_shape(
     return &call->plan->value[step->in[0]];
 }
 
-static struct idn_step *append(struct idn_plan *plan, const struct idn_place *place,
+struct idn_step *idn_append_step(struct idn_plan *plan, const struct idn_place *place,
     const char *name, void (*run)(const struct idn_step *, const struct idn_step_call *))
 {
     struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
@@ -58,7 +58,7 @@ static struct idn_step *append(struct idn_plan *plan, const struct idn_place *pl
     return step;
 }
 
-static void free_own(struct idn_step *step)
+void idn_free_own(struct idn_step *step)
 {
     free(step->own);
 }
@@ -97,124 +97,7 @@ static void run_avgpool(const struct idn_step *step, const struct idn_step_call 
 
 int idn_make_avgpool(struct idn_plan *plan, const struct idn_place *place)
 {
-    (void)append(plan, place, "average", run_avgpool);
-    return 0;
-}
-
-struct shortcut {
-    size_t stride, sample, h, w, c; // of the pixels and channels that both have
-    float alpha, beta, slope;
-    ACTIVATION after;
-    bool plain;   // same shape and nothing but a sum
-    bool sparse;  // a sum for every pixel, of every stride-th one of the other
-    float *zeros; // owned, if sparse: for the channels that the other lacks
-};
-
-// darknet's shortcut_cpu: every stride-th pixel of a larger layer, or to every sample-th pixel.
-static void add_strided(const struct shortcut *shortcut, const struct idn_value *from,
-    const struct idn_value *to, const float *add, float *out)
-{
-    for (size_t y = 0; y < shortcut->h; y++)
-        for (size_t x = 0; x < shortcut->w; x++) {
-            const float *a =
-                add + (y * shortcut->stride * from->w + x * shortcut->stride) * from->c;
-            float *o = out + (y * shortcut->sample * to->w + x * shortcut->sample) * to->c;
-            for (size_t c = 0; c < shortcut->c; c++)
-                o[c] = shortcut->alpha * o[c] + shortcut->beta * a[c];
-        }
-}
-
-static void add_sparse(const struct shortcut *shortcut, const struct idn_kernels *kernels,
-    const struct idn_value *from, const struct idn_value *to, const float *in, const float *add,
-    float *out)
-{
-    size_t rest = to->c - shortcut->c;
-
-    for (size_t y = 0; y < to->h; y++)
-        for (size_t x = 0; x < to->w; x++, in += to->c, out += to->c) {
-            const float *a = add + (y * from->w + x) * shortcut->stride * from->c;
-            kernels->add(in, a, shortcut->c, shortcut->slope, out);
-            kernels->add(
-                in + shortcut->c, shortcut->zeros, rest, shortcut->slope, out + shortcut->c);
-        }
-}
-
-static void run_shortcut(const struct idn_step *step, const struct idn_step_call *call)
-{
-    const struct shortcut *shortcut = step->own;
-    const struct idn_value *from = &call->plan->value[step->in[1]];
-    const struct idn_value *to = &call->plan->value[step->out];
-    size_t count = call->images * to->size;
-
-    if (shortcut->plain) {
-        call->plan->kernels->add(call->in[0], call->in[1], count, shortcut->slope, call->out);
-        return;
-    }
-    for (uint32_t i = 0; shortcut->sparse && i < call->images; i++)
-        add_sparse(shortcut, call->plan->kernels, from, to, call->in[0] + i * to->size,
-            call->in[1] + i * from->size, call->out + i * to->size);
-    if (shortcut->sparse)
-        return;
-    memcpy(call->out, call->in[0], count * sizeof(float));
-    for (uint32_t i = 0; i < call->images; i++)
-        add_strided(shortcut, from, to, call->in[1] + i * from->size, call->out + i * to->size);
-    if (shortcut->after == LEAKY || shortcut->after == RELU)
-        for (size_t i = 0; i < count; i++)
-            call->out[i] = call->out[i] > 0 ? call->out[i] : call->out[i] * shortcut->slope;
-    else if (shortcut->after != LINEAR)
-        idn_activate(call->out, count, shortcut->after);
-}
-
-static void fini_shortcut(struct idn_step *step)
-{
-    struct shortcut *shortcut = step->own;
-
-    free(shortcut->zeros);
-    free(shortcut);
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-int idn_make_shortcut(struct idn_plan *plan, const struct idn_place *place)
-{
-    const layer *l = place->layer;
-    const struct idn_value *from = &plan->value[place->value_of[l->index]];
-    const struct idn_value *to = &plan->value[place->out];
-    size_t stride = from->w / to->w, sample = to->w / from->w;
-    struct shortcut *shortcut = calloc(1, sizeof(*shortcut));
-
-    IDN_ASSERT(shortcut != NULL);
-    if (stride != from->h / to->h || sample != to->h / from->h) {
-        free(shortcut);
-        return 1;
-    }
-    *shortcut = (struct shortcut){.stride = stride < 1 ? 1 : stride,
-        .sample = sample < 1 ? 1 : sample,
-        .h = least(from->h, to->h),
-        .w = least(from->w, to->w),
-        .c = least(from->c, to->c),
-        .alpha = l->alpha,
-        .beta = l->beta,
-        .after = l->activation};
-    bool simple = idn_activation_slope(l->activation, &shortcut->slope);
-    bool sum = simple && !(l->alpha < 1 || l->alpha > 1 || l->beta < 1 || l->beta > 1);
-    shortcut->plain = sum && from->h == to->h && from->w == to->w && from->c == to->c;
-    shortcut->sparse = sum && !shortcut->plain && from->h >= to->h && from->w >= to->w;
-    if (shortcut->plain &&
-        idn_fuse_shortcut(plan, place, place->value_of[l->index], shortcut->slope) == 0) {
-        free(shortcut);
-        return 0;
-    }
-    struct idn_step *step = append(plan, place, "shortcut", run_shortcut);
-    if (shortcut->sparse)
-        shortcut->zeros = idn_floats(to->c);
-    step->in[1] = place->value_of[l->index];
-    step->in_count = 2;
-    step->own = shortcut;
-    step->fini = fini_shortcut;
+    (void)idn_append_step(plan, place, "average", run_avgpool);
     return 0;
 }
 
@@ -247,7 +130,7 @@ int idn_make_route(struct idn_plan *plan, const struct idn_place *place)
     }
     if (c != out->c)
         return 1;
-    struct idn_step *step = append(plan, place, "route", run_route);
+    struct idn_step *step = idn_append_step(plan, place, "route", run_route);
     for (int i = 0; i < l->n; i++)
         step->in[i] = place->value_of[l->input_layers[i]];
     step->in_count = (uint32_t)l->n;
@@ -301,9 +184,9 @@ int idn_make_normalization(struct idn_plan *plan, const struct idn_place *place)
         .alpha = l->alpha,
         .kappa = l->kappa,
         .beta = (double)l->beta};
-    struct idn_step *step = append(plan, place, "normalization", run_normalization);
+    struct idn_step *step = idn_append_step(plan, place, "normalization", run_normalization);
     step->own = lrn;
-    step->fini = free_own;
+    step->fini = idn_free_own;
     return 0;
 }
 
@@ -331,9 +214,9 @@ int idn_make_batchnorm(struct idn_plan *plan, const struct idn_place *place)
         line[c] = (float)factor;
         line[channels + c] = (float)((double)l->biases[c] - (double)l->rolling_mean[c] * factor);
     }
-    struct idn_step *step = append(plan, place, "batch norm", run_batchnorm);
+    struct idn_step *step = idn_append_step(plan, place, "batch norm", run_batchnorm);
     step->own = line;
-    step->fini = free_own;
+    step->fini = idn_free_own;
     return 0;
 }
 
@@ -352,9 +235,9 @@ int idn_make_activation(struct idn_plan *plan, const struct idn_place *place)
 
     IDN_ASSERT(activation != NULL);
     *activation = place->layer->activation;
-    struct idn_step *step = append(plan, place, "activation", run_activation);
+    struct idn_step *step = idn_append_step(plan, place, "activation", run_activation);
     step->own = activation;
-    step->fini = free_own;
+    step->fini = idn_free_own;
     return 0;
 }
 
@@ -398,8 +281,8 @@ int idn_make_softmax(struct idn_plan *plan, const struct idn_place *place)
     struct softmax *own = malloc(sizeof(*own));
     IDN_ASSERT(own != NULL);
     *own = (struct softmax){.groups = (size_t)l->groups, .temperature = (double)l->temperature};
-    struct idn_step *step = append(plan, place, "softmax", run_softmax);
+    struct idn_step *step = idn_append_step(plan, place, "softmax", run_softmax);
     step->own = own;
-    step->fini = free_own;
+    step->fini = idn_free_own;
     return 0;
 }

@@ -7,7 +7,7 @@
 
 // Where a layer stands: its own number and value, and the values of the layers before it.
 struct idn_place {
-    const network *net;
+    network *net; // lent; the plan's from now on if libdarknet computes a layer
     uint32_t index;
     const layer *layer;
     const uint32_t *value_of; // of each layer before it
@@ -32,13 +32,18 @@ int idn_make_normalization(struct idn_plan *plan, const struct idn_place *place)
 int idn_make_batchnorm(struct idn_plan *plan, const struct idn_place *place);
 int idn_make_activation(struct idn_plan *plan, const struct idn_place *place);
 int idn_make_softmax(struct idn_plan *plan, const struct idn_place *place);
-// Any layer that looks at its input only, by libdarknet.
+// Any layer that looks at its input only, by libdarknet. They take turns, whatever the threads.
 int idn_make_fallback(struct idn_plan *plan, const struct idn_place *place);
 // The pixels, planar, to the first value.
 void idn_make_input(struct idn_plan *plan, uint32_t out);
 
-// Weights and biases of a convolutional or connected layer with its batch norm multiplied in;
-// transposes nothing. free() both.
+// For those functions: the step of the place's layer, from its input to its output.
+struct idn_step *idn_append_step(struct idn_plan *plan, const struct idn_place *place,
+    const char *name, void (*run)(const struct idn_step *, const struct idn_step_call *));
+void idn_free_own(struct idn_step *step); // a step's fini when `own` is one piece of memory
+
+// Weights and biases of a convolutional or connected layer, `filters` and `weights` floats in
+// darknet's order, with its batch norm multiplied in. free() both.
 void idn_fold(
     const layer *l, size_t filters, size_t weights, float **ret_weights, float **ret_bias);
 

@@ -53,13 +53,10 @@ int idn_make_maxpool(struct idn_plan *plan, const struct idn_place *place)
         free(primitive);
         return 1;
     }
-    struct idn_step *step = idn_plan_step(plan, place->index, place->in, place->out);
-    step->name = "maxpool";
+    struct idn_step *step = idn_append_step(plan, place, "maxpool", run_maxpool);
     step->kernel = primitive->name;
     step->own = primitive;
-    step->run = run_maxpool;
     step->fini = fini_maxpool;
-    if (primitive->workspace > plan->workspace_size)
-        plan->workspace_size = primitive->workspace;
+    idn_plan_need_workspace(plan, primitive->workspace);
     return 0;
 }

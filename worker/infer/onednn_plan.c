@@ -26,13 +26,23 @@ struct idn_step *idn_plan_step(struct idn_plan *plan, uint32_t layer, uint32_t i
     return &plan->step[plan->steps++];
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+void idn_plan_need_workspace(struct idn_plan *plan, size_t floats)
+{
+    plan->workspace_size = larger(plan->workspace_size, floats);
+}
+
 static void cut_segments(struct idn_plan *plan)
 {
     plan->segment = calloc(plan->steps, sizeof(*plan->segment));
     IDN_ASSERT(plan->segment != NULL);
     for (uint32_t i = 0; i < plan->steps; i++) {
-        struct idn_segment *last = &plan->segment[plan->segments - 1];
-        if (plan->segments > 0 && !last->wide && !plan->step[i].wide)
+        struct idn_segment *last = plan->segments == 0 ? NULL : &plan->segment[plan->segments - 1];
+        if (last != NULL && !last->wide && !plan->step[i].wide)
             last->count++;
         else
             plan->segment[plan->segments++] =
@@ -40,28 +50,40 @@ static void cut_segments(struct idn_plan *plan)
     }
 }
 
-// Where each value is made and last read, in segments for wide ones, in steps for others.
 static void find_uses(struct idn_plan *plan)
 {
-    for (uint32_t s = 0; s < plan->segments; s++)
-        for (uint32_t i = plan->segment[s].first;
-             i < plan->segment[s].first + plan->segment[s].count; i++) {
-            plan->value[plan->step[i].out].first_use = s;
-            for (uint32_t k = 0; k < plan->step[i].in_count; k++)
-                plan->value[plan->step[i].in[k]].last_use = s;
-        }
-    plan->value[plan->result].last_use = plan->segments;
-    for (uint32_t v = 0; v < plan->values; v++)
-        plan->value[v].wide = plan->value[v].last_use > plan->value[v].first_use;
     for (uint32_t i = 0; i < plan->steps; i++) {
         const struct idn_step *step = &plan->step[i];
-        if (step->wide) // even if nobody reads it
-            plan->value[step->out].wide = true;
-        if (!plan->value[step->out].wide)
-            plan->value[step->out].first_use = plan->value[step->out].last_use = i;
+        plan->value[step->out].first_use = plan->value[step->out].last_use = i;
         for (uint32_t k = 0; k < step->in_count; k++)
-            if (!plan->value[step->in[k]].wide)
-                plan->value[step->in[k]].last_use = i;
+            plan->value[step->in[k]].last_use = i;
+    }
+    plan->value[plan->result].last_use = plan->steps; // read when all are done
+}
+
+// The last step of the segment that `step` is in.
+static uint32_t end_of_segment(const struct idn_plan *plan, uint32_t step)
+{
+    for (uint32_t s = 0; s < plan->segments; s++) {
+        uint32_t last = plan->segment[s].first + plan->segment[s].count - 1;
+        if (step <= last)
+            return last;
+    }
+    return step;
+}
+
+static void find_wide_values(struct idn_plan *plan)
+{
+    for (uint32_t s = 0; s < plan->segments; s++) {
+        const struct idn_segment *segment = &plan->segment[s];
+        for (uint32_t i = 0; i < segment->count; i++) {
+            struct idn_value *value = &plan->value[plan->step[segment->first + i].out];
+            value->wide = segment->wide || value->last_use >= segment->first + segment->count;
+            if (!value->wide)
+                continue;
+            value->first_use = segment->first;
+            value->last_use = end_of_segment(plan, value->last_use);
+        }
     }
 }
 
@@ -89,15 +111,11 @@ static size_t place_value(struct idn_plan *plan, uint32_t number)
     return (value->offset + value->size + 15) / 16 * 16;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 void idn_plan_layout(struct idn_plan *plan)
 {
     cut_segments(plan);
     find_uses(plan);
+    find_wide_values(plan);
     for (uint32_t v = 0; v < plan->values; v++) {
         size_t *size = plan->value[v].wide ? &plan->wide_size : &plan->arena_size;
         *size = larger(*size, place_value(plan, v));

@@ -13,6 +13,7 @@
 #ifndef IDN_WORKER_INFER_ONEDNN_PLAN_H
 #define IDN_WORKER_INFER_ONEDNN_PLAN_H
 
+#include "weights/cfg.h"
 #include "worker/infer/engine.h"
 #include "worker/infer/onednn_kernels.h"
 #include "worker/infer/onednn_primitive.h"
@@ -23,14 +24,16 @@
 
 enum {
     IDN_PLAN_PASS = 64, // images at most in one pass through the segments
-    IDN_STEP_INPUTS = 16,
+    IDN_STEP_INPUTS = IDN_CFG_FROM_MAX,
 };
 
 struct idn_value {
     uint32_t h, w, c;
-    size_t size;                  // floats an image
-    size_t offset;                // floats; in the arena, or times IDN_PLAN_PASS in the wide memory
-    uint32_t first_use, last_use; // segments; first: where it is made
+    size_t size;   // floats an image
+    size_t offset; // floats; in the arena, or times IDN_PLAN_PASS in the wide memory
+    // From the step that makes it to the last one that reads it; if it is wide, from the first step
+    // of a segment to the last one of a segment, since the images may be anywhere in between.
+    uint32_t first_use, last_use;
     bool wide;
 };
 
@@ -53,6 +56,7 @@ struct idn_step {
     uint32_t layer;     // darknet's number
     uint32_t in[IDN_STEP_INPUTS], in_count, out;
     bool wide;
+    bool by_darknet; // libdarknet computes it, and needs its layer's buffers
     uint32_t slices; // wide: > 0: items are slices, each for all images; 0: groups of images
     uint32_t group;  // wide without slices: images an item at most
     size_t scratch;  // floats a thread
@@ -84,19 +88,25 @@ struct idn_plan {
     network *fallback; // owned: for darknet's own layers; NULL: there is none
 };
 
-// Takes over `net`, frees what the plan does not need of it. logits: without the last softmax.
-// -EINVAL with a sentence when a layer cannot be had.
+// Compiles `net` for up to `threads` threads; kernels, and so the bits, follow from the layers'
+// shapes, `winograd` and the CPU alone. Takes over `net` also when it fails, and frees what the
+// plan does not need of it. logits: without the last softmax. dnnl, for as many threads, is
+// borrowed until idn_plan_destroy. -EINVAL with a sentence when a layer cannot be had. Main thread
+// only.
 int idn_plan_new(network *net, const struct idn_dnnl *dnnl, bool winograd, bool logits,
     uint32_t threads, struct idn_plan **ret, struct idn_reason *reason);
-void idn_plan_destroy(struct idn_plan **plan);
+void idn_plan_destroy(struct idn_plan **plan); // NULL-safe
 
-// Rows of `result` floats, planar as darknet gives them.
+// A row for each input: plan->value[plan->result].size floats, planar as darknet gives them. Any
+// count; the pool's threads are not more than the plan's; one call at a time.
 void idn_plan_run(const struct idn_plan *plan, struct idn_pool *pool,
     const struct idn_input *inputs, uint32_t count, float *ret_rows);
 
-// For compilation: appends a value, a step.
+// For compilation: appends a value and returns its number; appends a step, valid until the next
+// one.
 uint32_t idn_plan_value(struct idn_plan *plan, uint32_t h, uint32_t w, uint32_t c);
 struct idn_step *idn_plan_step(struct idn_plan *plan, uint32_t layer, uint32_t in, uint32_t out);
+void idn_plan_need_workspace(struct idn_plan *plan, size_t floats); // of a primitive
 void idn_plan_layout(struct idn_plan *plan); // segments and memory, when all steps are there
 
 #endif
