@@ -86,6 +86,17 @@ static void set_orientation(png_structp png, png_infop info, unsigned orientatio
     png_set_eXIf_1(png, info, sizeof(tiff), tiff);
 }
 
+static void set_text(png_structp png, png_infop info, const char *text)
+{
+    char keyword[] = "Comment", *copy = strdup(text);
+    png_text chunk = {.compression = PNG_TEXT_COMPRESSION_zTXt, .key = keyword, .text = copy};
+
+    IDN_ASSERT(copy != NULL);
+    chunk.text_length = strlen(text);
+    png_set_text(png, info, &chunk, 1);
+    free(copy);
+}
+
 struct picture_bytes picture_make_png(const struct picture_png *wanted, uint32_t seed)
 {
     struct picture_bytes made = {NULL, 0};
@@ -103,6 +114,8 @@ struct picture_bytes picture_make_png(const struct picture_png *wanted, uint32_t
         set_transparent(png, info, wanted->color);
     if (wanted->orientation != 0)
         set_orientation(png, info, wanted->orientation);
+    if (wanted->text != NULL)
+        set_text(png, info, wanted->text);
     png_write_info(png, info);
     size_t row_bytes = png_get_rowbytes(png, info);
     uint8_t *pixels = content((uint32_t)row_bytes, wanted->height, 1, seed);

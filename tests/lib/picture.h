@@ -23,6 +23,7 @@ struct picture_png {
     bool interlaced;
     bool transparent;     // a tRNS chunk
     unsigned orientation; // an eXIf chunk, 0: none
+    const char *text;     // a zTXt chunk, NULL: none
 };
 
 // Content: smooth colours with noise, the same for a seed.

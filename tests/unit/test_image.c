@@ -7,6 +7,7 @@
 
 #include <png.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <turbojpeg.h>
 
 // From an allocation of its exact size, so that a sanitizer sees a byte read too far.
@@ -149,6 +150,58 @@ static void test_png_of_huge_size(void)
     CHECK_INT(decode_png_of(40, 31), IDN_STATUS_CORRUPT); // a row too few
 }
 
+static const uint8_t *find_chunk(const struct picture_bytes *png, const char *name)
+{
+    const uint8_t *found = memmem(png->data, png->size, name, 4);
+
+    CHECK(found != NULL);
+    return found - 4;
+}
+
+// One chunk with so many bytes of text, 200 times.
+static struct picture_bytes make_text_bomb(size_t text_bytes)
+{
+    enum { TIMES = 200 };
+    char *text = malloc(text_bytes + 1);
+    struct picture_png wanted = {
+        .width = 40, .height = 30, .color = PNG_COLOR_TYPE_RGB, .depth = 8, .text = text};
+
+    CHECK(text != NULL);
+    memset(text, 'a', text_bytes), text[text_bytes] = '\0';
+    struct picture_bytes one = picture_make_png(&wanted, 1);
+    const uint8_t *chunk = find_chunk(&one, "zTXt");
+    size_t size = png_get_uint_32(chunk) + 12;
+    uint8_t *chunks = malloc(TIMES * size);
+    CHECK(chunks != NULL);
+    for (size_t i = 0; i < TIMES; i++)
+        memcpy(chunks + i * size, chunk, size);
+    struct picture_bytes bomb =
+        picture_insert(&one, (size_t)(chunk - one.data), chunks, TIMES * size);
+    free(chunks);
+    free(one.data);
+    free(text);
+    return bomb;
+}
+
+static long peak_mib(void)
+{
+    struct rusage used;
+
+    CHECK_INT(getrusage(RUSAGE_SELF, &used), 0);
+    return used.ru_maxrss / 1024;
+}
+
+// 2 MB that would be 1.4 GB.
+static void test_png_texts_are_not_kept(void)
+{
+    struct picture_bytes bomb = make_text_bomb(7 * 1000 * 1000);
+    long before = peak_mib();
+
+    CHECK_INT(decode(bomb.data, bomb.size), 0);
+    CHECK(peak_mib() < before + 100);
+    free(bomb.data);
+}
+
 static size_t frame_of(const struct picture_bytes *jpeg)
 {
     for (size_t i = 2; i + 1 < jpeg->size; i++)
@@ -280,6 +333,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_random_damage),
         CHECK_TEST(test_random_bytes_behind_a_signature),
         CHECK_TEST(test_png_of_huge_size),
+        CHECK_TEST(test_png_texts_are_not_kept),
         CHECK_TEST(test_jpeg_frames_we_refuse),
         CHECK_TEST(test_jpeg_of_huge_size),
         CHECK_TEST(test_smaller_only_when_a_whole_scale_suffices),

@@ -78,6 +78,9 @@ static unsigned orientation_of(struct reader *reader)
 static void read_image(struct reader *reader)
 {
     png_set_read_fn(reader->png, reader, on_read);
+    // No texts, suggested palettes or chunks that nobody knows: a file of 8 MB can hold a thousand
+    // texts of 8 MB each, which libpng would inflate and keep.
+    png_set_chunk_cache_max(reader->png, 1);
     png_read_info(reader->png, reader->info);
     ask_for_rgb(reader);
     if (png_get_image_width(reader->png, reader->info) != reader->width ||
