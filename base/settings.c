@@ -51,7 +51,7 @@ const struct idn_config_key idn_settings_keys[] = {
     {"worker/threads", "compute threads; 0: the available cores (0)"},
     {"worker/decode", "exact, or fast: large JPEGs at a smaller scale (" DECODE ")"},
     {"worker/replay_us", "replay engine: microseconds an image (" TEXT(REPLAY_US) ")"},
-    {"worker/memory", "memory for resident models; 0: half of the host's (0)"},
+    {"worker/memory", "memory for resident models; 0: half of what it may use (0)"},
     {"models/*/cfg", "the network, a darknet cfg file"},
     {"models/*/weights",
         "its weights (NAME.weights in $IDUNNO_WEIGHTS or weights/ beside this file)"},

@@ -32,7 +32,7 @@ struct idn_settings {
     const char *worker_decode;    // exact, fast
     uint32_t worker_threads;      // 0: the cores available to the process
     uint64_t worker_replay_us;    // replay engine: time an image
-    uint64_t worker_memory;       // bytes for resident models; 0: half of the host's
+    uint64_t worker_memory;       // bytes for resident models; 0: half of what it may use
 };
 
 // Reads and checks. Errors as idn_config_*; a bind that is not loopback without security = none is

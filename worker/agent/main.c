@@ -1,6 +1,7 @@
 // idunno-worker: computes what a broker leases to it. This file: configuration, the order of a
 // start and of an end.
 #include "base/assert.h"
+#include "base/cgroup.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/program.h"
@@ -115,16 +116,19 @@ static int open_signals(struct worker *worker, struct idn_reason *reason)
     return 0;
 }
 
-// Half of the host's memory unless told; the replay engine loads nothing.
+// Half of what there is for us, unless told; the replay engine loads nothing.
 static uint64_t memory_for_models(const struct worker *worker)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    struct idn_cgroup_limits limits;
 
     if (is_replay(worker))
         return 0;
     if (worker->settings.worker_memory > 0 || pages <= 0 || page <= 0)
         return worker->settings.worker_memory;
-    return (uint64_t)pages * (uint64_t)page / 2;
+    idn_cgroup_read(IDN_CGROUP_GROUPS, IDN_CGROUP_MOUNT, &limits);
+    uint64_t memory = (uint64_t)pages * (uint64_t)page;
+    return (limits.memory < memory ? limits.memory : memory) / 2;
 }
 
 static void make_agent(struct worker *worker)

@@ -1,5 +1,6 @@
 #include "worker/infer/options.h"
 
+#include "base/cgroup.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     OPTION_SOCKET = 256,
@@ -86,14 +88,21 @@ void idn_infer_help(void)
         stdout);
 }
 
+// Threads beyond the processor time of the control group would only be made to wait by the kernel.
 static uint32_t available_cores(void)
 {
+    struct idn_cgroup_limits limits;
     cpu_set_t set;
+    // It fails where there are more processors than a set of this size holds.
+    long cores = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
+                                                              : sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (sched_getaffinity(0, sizeof(set), &set) != 0)
-        return 1;
-    int cores = CPU_COUNT(&set);
-    return cores > IDN_POOL_THREADS_MAX ? IDN_POOL_THREADS_MAX : (uint32_t)cores;
+    idn_cgroup_read(IDN_CGROUP_GROUPS, IDN_CGROUP_MOUNT, &limits);
+    if (cores < 1)
+        cores = 1;
+    if (cores > IDN_POOL_THREADS_MAX)
+        cores = IDN_POOL_THREADS_MAX;
+    return limits.cores < cores ? limits.cores : (uint32_t)cores;
 }
 
 static int read_number(const char *option, uint64_t most, uint64_t *ret, struct idn_reason *reason)
