@@ -218,6 +218,9 @@ size_t idn_child_pack(
     case IDN_CHILD_ROWS:
         put_rows(&writer, message);
         break;
+    case IDN_CHILD_UNLOAD:
+        put_number(&writer, message->u.unload.model, 4);
+        break;
     }
     IDN_ASSERT(writer.used > 1 || writer.full);
     return writer.full ? 0 : writer.used;
@@ -248,6 +251,9 @@ static void get_body(struct reader *reader, struct idn_child_message *ret)
         break;
     case IDN_CHILD_ROWS:
         get_rows(reader, ret);
+        break;
+    case IDN_CHILD_UNLOAD:
+        ret->u.unload.model = get_u32(reader);
         break;
     default:
         reader->bad = true;

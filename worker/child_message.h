@@ -8,6 +8,7 @@
 //     |<------ READY --------------|  engine up: numerics class, threads
 //     |------- LOAD -------------->|  a model, by a number the agent chose
 //     |<------ LOADED -------------|  or why not (text)
+//     |------- UNLOAD ------------>|  that number holds no model any more; no answer
 //     |------- SLICE ------------->|  up to IDN_CHILD_IMAGES_MAX images of one model
 //     |<------ ROWS ---------------|  exactly one for each SLICE, in order, a row for each image
 //     |------- (close) ----------->|  the child exits 0
@@ -28,6 +29,7 @@ enum idn_child_type {
     IDN_CHILD_LOADED = 3,
     IDN_CHILD_SLICE = 4,
     IDN_CHILD_ROWS = 5,
+    IDN_CHILD_UNLOAD = 6,
 };
 
 enum {
@@ -71,6 +73,9 @@ struct idn_child_message {
                                  // threads
             struct idn_result row[IDN_CHILD_IMAGES_MAX];
         } rows;
+        struct {
+            uint32_t model;
+        } unload;
     } u;
 };
 

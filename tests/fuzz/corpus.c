@@ -102,6 +102,8 @@ static void write_packets(void)
     message = (struct idn_child_message){
         .type = IDN_CHILD_LOADED, .u.loaded = {.model = 1, .classes = 1000}};
     write_packet("loaded", &message);
+    message = (struct idn_child_message){.type = IDN_CHILD_UNLOAD, .u.unload = {.model = 1}};
+    write_packet("unload", &message);
     message = (struct idn_child_message){
         .type = IDN_CHILD_SLICE, .u.slice = {.serial = 7, .model = 1, .count = 2}};
     message.u.slice.image[0] = (struct idn_child_image){.index = 3, .path = "/a.jpg"};

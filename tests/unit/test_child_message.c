@@ -56,7 +56,13 @@ static void fill_rows(void)
         in.u.rows.row[1].class_id[i] = IDN_NO_CLASS;
 }
 
-static void (*const fillers[])(void) = {fill_ready, fill_load, fill_loaded, fill_slice, fill_rows};
+static void fill_unload(void)
+{
+    in = (struct idn_child_message){.type = IDN_CHILD_UNLOAD, .u.unload = {.model = 3}};
+}
+
+static void (*const fillers[])(void) = {
+    fill_ready, fill_load, fill_loaded, fill_slice, fill_rows, fill_unload};
 enum { FILLERS = sizeof(fillers) / sizeof(*fillers) };
 
 static void round_trip(void)
@@ -97,6 +103,13 @@ static void test_loaded_comes_back(void)
     in.u.loaded.classes = 1000, in.u.loaded.text[0] = '\0';
     round_trip();
     CHECK_INT(out.u.loaded.classes, 1000);
+}
+
+static void test_unload_comes_back(void)
+{
+    fill_unload();
+    round_trip();
+    CHECK_INT(out.u.unload.model, 3);
 }
 
 static void test_slice_comes_back(void)
@@ -252,6 +265,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_ready_comes_back),
         CHECK_TEST(test_load_comes_back),
         CHECK_TEST(test_loaded_comes_back),
+        CHECK_TEST(test_unload_comes_back),
         CHECK_TEST(test_slice_comes_back),
         CHECK_TEST(test_rows_come_back),
         CHECK_TEST(test_full_slice_fits_with_usual_paths),

@@ -288,16 +288,24 @@ static void test_the_third_death_while_loading_is_the_models(void)
     close_kitchen();
 }
 
-static void give(uint64_t serial, const char *model)
+// Its model is loaded, and before that so many are unloaded.
+static void give_after(uint64_t serial, const char *model, int unloaded)
 {
     struct idn_agent_event event;
 
     add(serial, model, 0, 1);
     CHECK(!idn_feed_next(kitchen.feed, 0, &event));
+    for (int i = 0; i < unloaded; i++)
+        CHECK_INT(hear(), IDN_CHILD_UNLOAD);
     CHECK_INT(hear(), IDN_CHILD_LOAD);
     CHECK(loaded(kitchen.said.u.load.model, 10));
     CHECK(idn_feed_next(kitchen.feed, 0, &event));
     CHECK_INT(hear(), IDN_CHILD_SLICE);
+}
+
+static void give(uint64_t serial, const char *model)
+{
+    give_after(serial, model, 0);
 }
 
 static void write_weights(struct idn_model *model, const char *folder, size_t size)
@@ -327,6 +335,19 @@ static void test_weights_that_changed_are_not_loaded(void)
     idn_model_inspect(&models[0]); // as a restart does
     give(2, "m0");
     close_kitchen();
+
+    open_kitchen(0); // the same while the child reads them
+    struct idn_agent_event event;
+    add(1, "m0", 0, 1);
+    CHECK(!idn_feed_next(kitchen.feed, 0, &event));
+    CHECK_INT(hear(), IDN_CHILD_LOAD);
+    uint32_t number = kitchen.said.u.load.model;
+    CHECK_INT(truncate(models[0].weights, 3000), 0);
+    CHECK(loaded(number, 10));
+    check_unavailable(1, "weights of model m0 have changed since this worker started");
+    CHECK_INT(hear(), IDN_CHILD_UNLOAD);
+    CHECK_INT(kitchen.said.u.unload.model, number);
+    close_kitchen();
     (void)unlink(models[0].weights);
     (void)rmdir(folder);
     models[0] = before;
@@ -352,10 +373,18 @@ static void test_models_share_the_memory(void)
     add(3, "m0", 0, 1); // used again, not loaded
     CHECK(idn_feed_next(kitchen.feed, 0, &event));
     CHECK_INT(hear(), IDN_CHILD_SLICE);
-    give(4, "m2");
+    give_after(4, "m2", 1);
     CHECK_INT(kitchen.said.u.slice.model, number[1]);
-    give(5, "m1");
+    give_after(5, "m1", 1);
     CHECK_INT(kitchen.said.u.slice.model, number[0]);
+    close_kitchen();
+    CHECK_INT(truncate(models[2].weights, 50 << 20), 0);
+    idn_model_inspect(&models[2]);
+    open_kitchen(7000 + (2ull * 160 << 20)); // a large one takes the place of both
+    give(1, "m0");
+    give(2, "m1");
+    give_after(3, "m2", 2);
+    give_after(4, "m0", 1);
     close_kitchen();
     for (int i = 0; i < 3; i++)
         (void)unlink(models[i].weights);

@@ -224,6 +224,7 @@ static void on_message(struct idn_loop *loop, const struct idn_child_message *me
             return;
         break;
     case IDN_CHILD_LOAD:
+    case IDN_CHILD_UNLOAD:
     case IDN_CHILD_SLICE:
         break;
     }

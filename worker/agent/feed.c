@@ -19,8 +19,6 @@ enum {
     MEMORY_OF_REST = 160 * 1024 * 1024,
 };
 
-static const char too_slow[] = "it took longer than 120 s to load a model";
-
 struct pending {
     struct idn_agent_action action; // a SLICE
     bool failed;
@@ -42,6 +40,7 @@ struct idn_feed {
     uint64_t uses;
     struct place *loading;          // NULL: none
     uint64_t load_ms;               // since when
+    bool too_slow;                  // and the child was killed for it
     const struct idn_model *deadly; // borrowed; children ended loading it
     uint32_t load_deaths;           // of that model, in a row
     bool blocked;
@@ -82,6 +81,7 @@ void idn_feed_clear(struct idn_feed *feed, bool child_is_gone)
         return;
     memset(feed->place, 0, sizeof(feed->place));
     feed->loading = NULL;
+    feed->too_slow = false;
 }
 
 // The slice cannot be begun, nor can any other of its job.
@@ -135,43 +135,84 @@ static uint64_t memory_of(const struct idn_model *model)
                : 0;
 }
 
-// A free place while memory suffices; else that of the model not used for the longest time, which
-// the child then unloads.
-static struct place *choose_place(struct idn_feed *feed, uint64_t bytes)
+// False: not now.
+static bool say(struct idn_feed *feed)
 {
-    struct place *oldest = NULL, *unused = find(feed, NULL);
-    uint64_t sum = bytes;
+    int sent = idn_child_send(feed->config.child, &feed->message);
 
+    feed->blocked = sent == IDN_CHILD_FULL;
+    return sent == 0;
+}
+
+static bool unload(struct idn_feed *feed, struct place *place)
+{
+    feed->message.type = IDN_CHILD_UNLOAD;
+    feed->message.u.unload.model = (uint32_t)(place - feed->place);
+    if (!say(feed))
+        return false;
+    *place = (struct place){0};
+    return true;
+}
+
+// The model that was not used for the longest time; NULL: there is none. *ret_bytes: what all take.
+static struct place *oldest_of(struct idn_feed *feed, uint64_t *ret_bytes)
+{
+    struct place *oldest = NULL;
+
+    *ret_bytes = 0;
     for (size_t i = 0; i < IDN_MODELS_MAX; i++) {
         struct place *place = &feed->place[i];
         if (place->model == NULL)
             continue;
-        sum += place->bytes;
+        *ret_bytes += place->bytes;
         if (oldest == NULL || place->used < oldest->used)
             oldest = place;
     }
-    bool full = feed->config.memory_bytes > 0 && sum > feed->config.memory_bytes;
-    return unused == NULL || (full && oldest != NULL) ? oldest : unused;
+    return oldest;
+}
+
+// A free place, after as many models have gone as the memory demands; one that is too large for it
+// has it alone. NULL: not now.
+static struct place *make_room(struct idn_feed *feed, uint64_t bytes)
+{
+    uint64_t most = feed->config.memory_bytes, taken;
+    struct place *oldest, *unused;
+
+    while ((oldest = oldest_of(feed, &taken)) != NULL) {
+        unused = find(feed, NULL);
+        if (unused != NULL && (most == 0 || taken + bytes <= most))
+            return unused;
+        if (!unload(feed, oldest))
+            return NULL;
+    }
+    return &feed->place[0];
 }
 
 static void load(struct idn_feed *feed, const struct idn_model *model, uint64_t now_ms)
 {
     uint64_t bytes = feed->config.memory_bytes > 0 ? memory_of(model) : 0;
-    struct place *place = choose_place(feed, bytes);
+    struct place *place = make_room(feed, bytes);
     struct idn_child_message *message = &feed->message;
 
+    if (place == NULL)
+        return;
     message->type = IDN_CHILD_LOAD;
     message->u.load.model = (uint32_t)(place - feed->place);
     message->u.load.name = model->name;
     message->u.load.cfg = model->cfg;
     message->u.load.weights = model->weights;
-    int sent = idn_child_send(feed->config.child, message);
-    feed->blocked = sent == IDN_CHILD_FULL;
-    if (sent != 0)
+    if (!say(feed))
         return;
     *place = (struct place){.model = model, .bytes = bytes, .used = ++feed->uses};
     feed->loading = place;
     feed->load_ms = now_ms;
+}
+
+static void say_changed(const struct idn_model *model, char ret[static IDN_TEXT_SIZE])
+{
+    (void)snprintf(ret, IDN_TEXT_SIZE,
+        "cfg or weights of model %s have changed since this worker started: restart it",
+        model->name);
 }
 
 // The model's place once it is loaded; NULL: wait.
@@ -192,9 +233,7 @@ static struct place *have_model(
     if (feed->loading != NULL)
         return NULL;
     if (idn_model_has_changed(model)) {
-        (void)snprintf(text, sizeof(text),
-            "cfg or weights of model %s have changed since this worker started: restart it",
-            model->name);
+        say_changed(model, text);
         fail(feed, &action->u.slice.job, text);
         return NULL;
     }
@@ -242,19 +281,20 @@ static bool send_slice(
             .has_digest = feed->entry[i].has_digest,
             .digest = feed->entry[i].digest,
             .path = feed->entry[i].path};
-    int sent = idn_child_send(feed->config.child, message);
-    feed->blocked = sent == IDN_CHILD_FULL;
-    if (sent == 0)
-        place->used = ++feed->uses;
-    return sent == 0;
+    if (!say(feed))
+        return false;
+    place->used = ++feed->uses;
+    return true;
 }
 
 bool idn_feed_next(struct idn_feed *feed, uint64_t now_ms, struct idn_agent_event *ret)
 {
     if (tell_failed(feed, ret))
         return true;
-    if (feed->loading != NULL && now_ms >= feed->load_ms + LOAD_MS)
-        idn_child_kill(feed->config.child, too_slow);
+    if (feed->loading != NULL && now_ms >= feed->load_ms + LOAD_MS && !feed->config.child->killed) {
+        feed->too_slow = true;
+        idn_child_kill(feed->config.child, "it took longer than 120 s to load a model");
+    }
     if (feed->count == 0 || feed->config.child->socket < 0)
         return false;
     const struct idn_agent_action *action = &feed->pending[0].action;
@@ -294,23 +334,41 @@ static void fail_model(struct idn_feed *feed, const struct idn_model *model, con
     }
 }
 
+static void on_not_loaded(struct idn_feed *feed, struct place *place, const char *why)
+{
+    char text[IDN_TEXT_SIZE + IDN_NAME_SIZE + 32];
+
+    (void)snprintf(text, sizeof(text), "model %s cannot be loaded: %s", place->model->name, why);
+    fail_model(feed, place->model, text);
+    *place = (struct place){0};
+}
+
+// Somebody wrote its files between our look at them and the child's: it may have read either.
+static void on_changed(struct idn_feed *feed, struct place *place)
+{
+    char text[IDN_TEXT_SIZE];
+
+    say_changed(place->model, text);
+    fail_model(feed, place->model, text);
+    (void)unload(feed, place); // if not now, the next model of that number takes its place
+    *place = (struct place){0};
+}
+
 bool idn_feed_loaded(struct idn_feed *feed, const struct idn_child_message *message)
 {
     struct place *place = feed->loading;
-    char text[IDN_TEXT_SIZE + IDN_NAME_SIZE + 32];
 
     if (place == NULL || message->u.loaded.model != (uint32_t)(place - feed->place))
         return false;
     feed->loading = NULL;
     if (feed->deadly == place->model)
         feed->deadly = NULL;
-    place->loaded = message->u.loaded.classes > 0;
-    if (place->loaded)
-        return true;
-    (void)snprintf(text, sizeof(text), "model %s cannot be loaded: %s", place->model->name,
-        message->u.loaded.text);
-    fail_model(feed, place->model, text);
-    *place = (struct place){0};
+    if (message->u.loaded.classes == 0)
+        on_not_loaded(feed, place, message->u.loaded.text);
+    else if (idn_model_has_changed(place->model))
+        on_changed(feed, place);
+    else
+        place->loaded = true;
     return true;
 }
 
@@ -323,7 +381,7 @@ void idn_feed_bereave(struct idn_feed *feed, bool image_in_child, const char *te
     const struct idn_model *model = feed->loading->model;
     feed->load_deaths = feed->deadly == model ? feed->load_deaths + 1 : 1;
     feed->deadly = model;
-    if (feed->load_deaths < LOAD_DEATHS_MAX && strcmp(feed->config.child->why, too_slow) != 0)
+    if (feed->load_deaths < LOAD_DEATHS_MAX && !feed->too_slow)
         return;
     (void)snprintf(sentence, sizeof(sentence), "the inference child ended loading model %s: %s",
         model->name, text);

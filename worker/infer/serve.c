@@ -135,6 +135,16 @@ static int on_load(struct server *server, struct idn_reason *reason)
     return send_answer(server, reason);
 }
 
+static int on_unload(struct server *server, struct idn_reason *reason)
+{
+    uint32_t model = server->in->message.u.unload.model;
+
+    if (model >= IDN_MODELS_MAX)
+        return idn_reason_set(reason, -EBADMSG, "model number %" PRIu32 " is none", model);
+    idn_engine_unload(server->engine, &server->network[model]);
+    return 0;
+}
+
 static int on_slice(struct server *server, struct idn_reason *reason)
 {
     const struct idn_child_message *in = &server->in->message;
@@ -172,6 +182,8 @@ static int serve_one(struct server *server, struct idn_reason *reason)
     }
     if (type == IDN_CHILD_LOAD)
         return on_load(server, reason);
+    if (type == IDN_CHILD_UNLOAD)
+        return on_unload(server, reason);
     if (type == IDN_CHILD_SLICE)
         return on_slice(server, reason);
     return idn_reason_set(reason, -EBADMSG, "message type %" PRIu32 " is not an agent's", type);

@@ -330,6 +330,26 @@ static void test_behind_a_slice(void)
     finish_failed(&child, "is not an agent's");
 }
 
+// The number is free again; unloading what is not loaded is no mistake.
+static void test_an_unloaded_model_is_gone(void)
+{
+    static const char *const names[] = {"a.jpg"};
+    struct child child = start_tiny("2");
+
+    for (uint32_t model = 2; model < 4; model++) {
+        message =
+            (struct idn_child_message){.type = IDN_CHILD_UNLOAD, .u.unload = {.model = model}};
+        say(&child);
+    }
+    load(&child, "tiny.cfg", "tiny.weights");
+    slice(&child, names, 1);
+    hear_rows(&child, 1);
+    message = (struct idn_child_message){.type = IDN_CHILD_UNLOAD, .u.unload = {.model = 2}};
+    say(&child);
+    slice(&child, names, 1);
+    finish_failed(&child, "model number 2, not loaded");
+}
+
 static void test_models_that_are_refused(void)
 {
     check_refused("nothing.cfg", "tiny.weights", "nothing.cfg");
@@ -502,6 +522,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_two_slices_in_the_child),
         CHECK_TEST(test_hanging_in_the_next_slice),
         CHECK_TEST(test_behind_a_slice),
+        CHECK_TEST(test_an_unloaded_model_is_gone),
         CHECK_TEST(test_models_that_are_refused),
         CHECK_TEST(test_not_finite),
         CHECK_TEST(test_stated_digest),
