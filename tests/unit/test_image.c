@@ -245,6 +245,24 @@ static void test_jpeg_of_huge_size(void)
     free(bytes.data);
 }
 
+static void check_pixels(struct picture_bytes bytes, uint64_t expected)
+{
+    CHECK_INT(idn_image_pixels(bytes.data, bytes.size), expected);
+    for (size_t size = 0; size < bytes.size; size++) {
+        uint64_t pixels = idn_image_pixels(bytes.data, size);
+        CHECK(pixels == 0 || pixels == expected);
+    }
+    free(bytes.data);
+}
+
+static void test_pixels_are_known_from_the_header(void)
+{
+    check_pixels(make_jpeg(false), 1200);
+    check_pixels(make_jpeg(true), 1200);
+    check_pixels(make_png(false), 1200);
+    CHECK_INT(idn_image_pixels((const uint8_t *)"GIF89a and more", 15), 0);
+}
+
 static void check_scaled(uint32_t least_side, uint32_t width, uint32_t height)
 {
     struct picture_jpeg wanted = {.width = 161, .height = 96, .subsampling = TJSAMP_420};
@@ -336,6 +354,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_png_texts_are_not_kept),
         CHECK_TEST(test_jpeg_frames_we_refuse),
         CHECK_TEST(test_jpeg_of_huge_size),
+        CHECK_TEST(test_pixels_are_known_from_the_header),
         CHECK_TEST(test_smaller_only_when_a_whole_scale_suffices),
         CHECK_TEST(test_smaller_is_the_same_picture),
         CHECK_TEST(test_jpeg_without_tables_after_one_with),

@@ -9,15 +9,36 @@
 static const uint8_t jpeg_signature[] = {0xff, 0xd8, 0xff};
 static const uint8_t png_signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
+static bool is_jpeg(const uint8_t *bytes, size_t size)
+{
+    return size >= sizeof(jpeg_signature) &&
+           memcmp(bytes, jpeg_signature, sizeof(jpeg_signature)) == 0;
+}
+
+static bool is_png(const uint8_t *bytes, size_t size)
+{
+    return size >= sizeof(png_signature) &&
+           memcmp(bytes, png_signature, sizeof(png_signature)) == 0;
+}
+
 int idn_image_decode(
     const uint8_t *bytes, size_t size, uint32_t least_side, struct idn_pixels *pixels)
 {
-    if (size >= sizeof(jpeg_signature) &&
-        memcmp(bytes, jpeg_signature, sizeof(jpeg_signature)) == 0)
+    if (is_jpeg(bytes, size))
         return idn_jpeg_decode(bytes, size, least_side, pixels);
-    if (size >= sizeof(png_signature) && memcmp(bytes, png_signature, sizeof(png_signature)) == 0)
+    if (is_png(bytes, size))
         return idn_png_decode(bytes, size, pixels);
     return IDN_STATUS_UNSUPPORTED;
+}
+
+uint64_t idn_image_pixels(const uint8_t *bytes, size_t size)
+{
+    uint32_t width, height;
+    bool found = is_jpeg(bytes, size) ? idn_jpeg_size(bytes, size, &width, &height)
+                 : is_png(bytes, size) ? idn_png_size(bytes, size, &width, &height)
+                                       : false;
+
+    return found ? (uint64_t)width * height : 0;
 }
 
 void idn_pixels_fini(struct idn_pixels *pixels)
@@ -39,7 +60,7 @@ static void reserve(uint8_t **bytes, size_t *room, size_t wanted)
 
 void idn_pixels_reserve(struct idn_pixels *pixels, size_t bytes)
 {
-    reserve(&pixels->rgb, &pixels->room, bytes);
+    reserve(&pixels->rgb, &pixels->rgb_bytes, bytes);
 }
 
 int idn_image_check_size(uint64_t width, uint64_t height)
@@ -87,7 +108,7 @@ void idn_pixels_turn(struct idn_pixels *pixels, unsigned orientation)
     uint32_t width = orientation >= 5 ? pixels->height : pixels->width;
     uint32_t height = orientation >= 5 ? pixels->width : pixels->height;
     uint8_t *whole = pixels->rgb;
-    size_t room = pixels->room;
+    size_t whole_bytes = pixels->rgb_bytes;
 
     reserve(&pixels->spare, &pixels->spare_bytes, (size_t)width * height * 3);
     uint8_t *at = pixels->spare;
@@ -98,6 +119,6 @@ void idn_pixels_turn(struct idn_pixels *pixels, unsigned orientation)
         .height = height,
         .rgb = pixels->spare,
         .spare = whole,
-        .room = pixels->spare_bytes,
-        .spare_bytes = room};
+        .rgb_bytes = pixels->spare_bytes,
+        .spare_bytes = whole_bytes};
 }

@@ -8,6 +8,7 @@
 #ifndef IDN_WORKER_INFER_IMAGE_H
 #define IDN_WORKER_INFER_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +20,9 @@ enum {
 // Zeroed, or from an earlier decoding: its memory is used again.
 struct idn_pixels {
     uint32_t width, height;
-    uint8_t *rgb;             // owned; rows from the top, three bytes a pixel, no padding
-    uint8_t *spare;           // owned; for turning
-    size_t room, spare_bytes; // allocated there
+    uint8_t *rgb;   // owned; rows from the top, three bytes a pixel, no padding
+    uint8_t *spare; // owned; for turning
+    size_t rgb_bytes, spare_bytes; // allocated there
 };
 
 // Returns 0 or the enum idn_status that says why not: UNSUPPORTED, CORRUPT, TOO_LARGE; then pixels
@@ -32,10 +33,19 @@ int idn_image_decode(
     const uint8_t *bytes, size_t size, uint32_t least_side, struct idn_pixels *pixels);
 void idn_pixels_fini(struct idn_pixels *pixels);
 
+// How many pixels the file's header tells of, before any is decoded; 0 when it tells of none. To
+// decode them takes up to 6 bytes a pixel, of a progressive JPEG up to 14.
+uint64_t idn_image_pixels(const uint8_t *bytes, size_t size);
+
 // The decoders behind it, and what they share; for image*.c only.
 int idn_jpeg_decode(
     const uint8_t *bytes, size_t size, uint32_t least_side, struct idn_pixels *pixels);
 int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *pixels);
+
+// Their headers alone; false: there is none.
+bool idn_jpeg_size(
+    const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height);
+bool idn_png_size(const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height);
 
 // Makes rgb hold at least so many bytes, of any value.
 void idn_pixels_reserve(struct idn_pixels *pixels, size_t bytes);

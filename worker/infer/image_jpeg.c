@@ -84,6 +84,18 @@ static bool read_header(const uint8_t *bytes, size_t size, struct header *ret)
     return false;
 }
 
+bool idn_jpeg_size(
+    const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height)
+{
+    struct header header;
+
+    if (!read_header(bytes, size, &header) || header.sof == 0)
+        return false;
+    *ret_width = header.width;
+    *ret_height = header.height;
+    return true;
+}
+
 static int check_header(const struct header *header, const uint8_t *bytes, size_t size)
 {
     static const uint8_t end[] = {0xff, EOI};

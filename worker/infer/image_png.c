@@ -104,15 +104,22 @@ static bool try_read(struct reader *reader)
     return true;
 }
 
+bool idn_png_size(const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height)
+{
+    if (size < IHDR_END || memcmp(bytes + 12, "IHDR", 4) != 0)
+        return false;
+    *ret_width = png_get_uint_32(bytes + 16);
+    *ret_height = png_get_uint_32(bytes + 20);
+    return true;
+}
+
 int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *pixels)
 {
     struct reader reader = {.bytes = bytes, .left = size};
 
     // The size is looked at before libpng, so that nothing is allocated for what is too large.
-    if (size < IHDR_END || memcmp(bytes + 12, "IHDR", 4) != 0)
+    if (!idn_png_size(bytes, size, &reader.width, &reader.height))
         return IDN_STATUS_CORRUPT;
-    reader.width = png_get_uint_32(bytes + 16);
-    reader.height = png_get_uint_32(bytes + 20);
     int status = idn_image_check_size(reader.width, reader.height);
     if (status != 0)
         return status;

@@ -14,7 +14,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { PIXELS_KEPT_MAX = 32 * 1024 * 1024 }; // bytes a thread keeps for its next image
+enum {
+    PIXELS_KEPT_MAX = 32 * 1024 * 1024, // bytes a thread keeps for its next image
+    LARGE_PIXELS = 16 * 1000 * 1000,    // an image of more is decoded alone
+    READ_AHEAD = 8,                     // files that are announced before they are read
+};
 
 struct batch {
     struct idn_slice slice; // count 0: none
@@ -31,6 +35,9 @@ struct idn_slicer {
     struct idn_pixels *pixels; // owned, one a thread
     float *rows;               // owned; grown to the largest need and kept
     size_t rows_size;
+    // Held while a large image is decoded: at the limits of image.h that takes 1.4 GB, and should
+    // not take as much in each thread at once.
+    pthread_mutex_t large;
 
     pthread_mutex_t lock; // of what follows, and of begun and done in the batches
     pthread_cond_t prepared;
@@ -63,25 +70,47 @@ static void set_up(struct batch *batch, const struct idn_slice *slice)
         grow(&batch->inputs, &batch->inputs_size, slice->count * input_size(slice->network));
 }
 
-static int prepare(const struct idn_slicer *slicer, const struct batch *batch, uint32_t item,
-    struct idn_pixels *pixels)
+static int decode(const struct idn_slicer *slicer, const struct idn_network *network,
+    const uint8_t *bytes, size_t size, struct idn_pixels *pixels, float *ret_input)
+{
+    uint32_t least_side = network->width > network->height ? network->width : network->height;
+    int status =
+        idn_image_decode(bytes, size, slicer->engine->decode_fast ? least_side : 0, pixels);
+
+    if (status == 0)
+        idn_crop(pixels, network->width, network->height, ret_input);
+    if (pixels->rgb_bytes + pixels->spare_bytes > PIXELS_KEPT_MAX)
+        idn_pixels_fini(pixels);
+    return status;
+}
+
+// Without the lock: opening a file may take long.
+static void announce(const struct idn_slice *slice, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end && i < slice->count; i++)
+        idn_source_announce(&slice->images[i]);
+}
+
+static int prepare(
+    struct idn_slicer *slicer, const struct batch *batch, uint32_t item, struct idn_pixels *pixels)
 {
     const struct idn_network *network = batch->slice.network;
-    uint32_t least_side = network->width > network->height ? network->width : network->height;
     uint8_t *bytes;
     size_t size;
-    int status = idn_source_read(&batch->slice.images[item], &bytes, &size);
 
+    announce(&batch->slice, item == 0 ? 1 : item + READ_AHEAD, item + READ_AHEAD + 1);
+    int status = idn_source_read(&batch->slice.images[item], &bytes, &size);
     if (status != 0)
         return status;
     idn_test_hook(bytes, size);
-    status = idn_image_decode(bytes, size, slicer->engine->decode_fast ? least_side : 0, pixels);
+    bool large = idn_image_pixels(bytes, size) > LARGE_PIXELS;
+    if (large)
+        (void)pthread_mutex_lock(&slicer->large);
+    status =
+        decode(slicer, network, bytes, size, pixels, batch->inputs + item * input_size(network));
+    if (large)
+        (void)pthread_mutex_unlock(&slicer->large);
     free(bytes);
-    if (status == 0)
-        idn_crop(
-            pixels, network->width, network->height, batch->inputs + item * input_size(network));
-    if (pixels->room + pixels->spare_bytes > PIXELS_KEPT_MAX)
-        idn_pixels_fini(pixels);
     return status;
 }
 
@@ -101,12 +130,9 @@ static void look_ahead(struct idn_slicer *slicer)
 {
     struct idn_slice slice;
 
-    if (slicer->next == NULL || !slicer->computing || slicer->ahead->slice.count > 0 ||
-        !slicer->next(slicer->context, &slice))
-        return;
-    set_up(slicer->ahead, &slice);
-    for (uint32_t i = 0; i < slice.count && slice.network->takes_pixels; i++)
-        idn_source_announce(&slice.images[i]);
+    if (slicer->next != NULL && slicer->computing && slicer->ahead->slice.count == 0 &&
+        slicer->next(slicer->context, &slice))
+        set_up(slicer->ahead, &slice);
 }
 
 // What a thread of the pool does that has nothing to compute.
@@ -137,6 +163,7 @@ void idn_slicer_new(struct idn_engine *engine, bool (*next)(void *context, struc
         .now = &slicer->batch[0],
         .ahead = &slicer->batch[1]};
     IDN_ASSERT(slicer->pixels != NULL);
+    (void)pthread_mutex_init(&slicer->large, NULL);
     (void)pthread_mutex_init(&slicer->lock, NULL);
     (void)pthread_cond_init(&slicer->prepared, NULL);
     idn_pool_spare(engine->pool, prepare_ahead, slicer);
@@ -154,6 +181,7 @@ void idn_slicer_destroy(struct idn_slicer **slicer_pointer)
         idn_pixels_fini(&slicer->pixels[i]);
     (void)pthread_cond_destroy(&slicer->prepared);
     (void)pthread_mutex_destroy(&slicer->lock);
+    (void)pthread_mutex_destroy(&slicer->large);
     free(slicer->pixels);
     free(slicer->batch[0].inputs);
     free(slicer->batch[1].inputs);
@@ -251,6 +279,15 @@ static void compute(struct idn_slicer *slicer, struct idn_result *ret_rows)
             &ret_rows[place[i]]);
 }
 
+// A thread alone prepares nothing while it computes, but the files can be on their way.
+static void announce_next(const struct idn_slicer *slicer)
+{
+    const struct idn_slice *slice = &slicer->ahead->slice;
+
+    if (slice->count > 0 && slice->network->takes_pixels)
+        announce(slice, 0, slice->count);
+}
+
 void idn_slicer_run(struct idn_slicer *slicer, const struct idn_slice *slice,
     struct idn_result *ret_rows, uint64_t *ret_us)
 {
@@ -265,6 +302,8 @@ void idn_slicer_run(struct idn_slicer *slicer, const struct idn_slice *slice,
     look_ahead(slicer);
     (void)pthread_mutex_unlock(&slicer->lock);
     idn_pool_wake(slicer->engine->pool);
+    if (idn_pool_threads(slicer->engine->pool) == 1)
+        announce_next(slicer);
     compute(slicer, ret_rows);
     (void)pthread_mutex_lock(&slicer->lock);
     slicer->computing = false;

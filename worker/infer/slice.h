@@ -31,9 +31,4 @@ void idn_slicer_run(struct idn_slicer *slicer, const struct idn_slice *slice,
 const float *idn_slicer_prepare(struct idn_slicer *slicer, struct idn_network *network,
     const struct idn_child_image *images, uint32_t count, int *ret_status);
 
-// Only what comes before computing: the network's inputs, 3 * width * height floats an image one
-// after the other, borrowed until the next call; valid where ret_status (enum idn_status) is 0.
-const float *idn_slicer_prepare(struct idn_slicer *slicer, struct idn_network *network,
-    const struct idn_child_image *images, uint32_t count, int *ret_status);
-
 #endif

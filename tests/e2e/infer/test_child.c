@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,6 +28,7 @@ struct child {
     int socket, output; // output: what it prints on stdout and stderr
 };
 
+static struct rusage child_used; // by the child that ended last
 static struct idn_child_message message;
 static uint8_t packet[IDN_CHILD_PACKET_MAX];
 
@@ -147,7 +148,7 @@ static int wait_end(struct child *child)
 {
     int status;
 
-    CHECK_INT(waitpid(child->pid, &status, 0), child->pid);
+    CHECK_INT(wait4(child->pid, &status, 0, &child_used), child->pid);
     (void)close(child->socket);
     return status;
 }
@@ -373,6 +374,27 @@ static void test_not_finite(void)
     finish(&child);
 }
 
+// Each takes 90 MB decoded. Four threads decode them, but one after the other.
+static void test_large_images_come_one_at_a_time(void)
+{
+    static const char *const small[] = {"a.jpg"};
+    static const char *const large[] = {"large.png", "large.png", "large.png", "large.png"};
+    struct child child = start_tiny("4");
+
+    slice(&child, small, 1);
+    hear_rows(&child, 1);
+    finish(&child);
+    long before_kib = child_used.ru_maxrss;
+    child = start_tiny("4");
+    slice(&child, large, 4);
+    hear_rows(&child, 4);
+    for (int i = 0; i < 4; i++)
+        CHECK_INT(message.u.rows.row[i].status, IDN_STATUS_OK);
+    finish(&child);
+    if (!SANITIZED) // a sanitizer keeps what was freed
+        CHECK(child_used.ru_maxrss - before_kib < 2 * 90 * 1024);
+}
+
 static void test_stated_digest(void)
 {
     struct child child = start_tiny("1");
@@ -492,13 +514,18 @@ static void write_files(void)
 {
     struct picture_jpeg jpeg = {.width = 60, .height = 40, .subsampling = TJSAMP_420};
     struct picture_png png = {.width = 21, .height = 30, .color = PNG_COLOR_TYPE_RGB, .depth = 8};
-    struct picture_bytes a = picture_make_jpeg(&jpeg, 1), b = picture_make_png(&png, 2);
+    struct picture_png large = {
+        .width = 5500, .height = 5500, .color = PNG_COLOR_TYPE_GRAY, .depth = 1};
+    struct picture_bytes a = picture_make_jpeg(&jpeg, 1), b = picture_make_png(&png, 2),
+                         c = picture_make_png(&large, 3);
 
     write_bytes("a.jpg", a.data, a.size);
     write_bytes("cut.jpg", a.data, a.size / 2);
     write_bytes("b.png", b.data, b.size);
+    write_bytes("large.png", c.data, c.size);
     free(a.data);
     free(b.data);
+    free(c.data);
     write_bytes("text", "hello\n", 6);
     write_bytes("crash", "IDUNNO-TEST-CRASH", 17);
     write_bytes("exit", "IDUNNO-TEST-EXIT", 16);
@@ -525,6 +552,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_an_unloaded_model_is_gone),
         CHECK_TEST(test_models_that_are_refused),
         CHECK_TEST(test_not_finite),
+        CHECK_TEST(test_large_images_come_one_at_a_time),
         CHECK_TEST(test_stated_digest),
         CHECK_TEST(test_nonsense_ends_the_child),
         CHECK_TEST(test_hooks_kill),
@@ -532,7 +560,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_ignores_the_terminal),
         CHECK_TEST(test_dies_with_its_agent),
     };
-    static const char *const made[] = {"a.jpg", "cut.jpg", "b.png", "text", "crash", "exit", "hang",
+    static const char *const made[] = {"a.jpg", "cut.jpg", "b.png", "large.png", "text", "crash", "exit", "hang",
         "tiny.cfg", "open.cfg", "grey.cfg", "tiny.weights", "nan.weights", "cut.weights", "fifo"};
 
     program = argc < 2 ? NULL : realpath(argv[1], NULL);
