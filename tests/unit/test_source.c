@@ -98,6 +98,16 @@ static void test_changed(void)
     CHECK_INT(read_image(image, NULL), IDN_STATUS_CHANGED);
 }
 
+// The kernel's own files say a size that they do not have, as one does that is being written.
+static void test_another_size_than_it_said(void)
+{
+    static const char longer[] = "/proc/version", shorter[] = "/sys/kernel/uevent_seqnum";
+
+    CHECK_INT(read_path(longer), IDN_STATUS_CHANGED);
+    if (access(shorter, R_OK) == 0)
+        CHECK_INT(read_path(shorter), IDN_STATUS_CHANGED);
+}
+
 static void test_too_large(void)
 {
     (void)make_file("large", "x");
@@ -116,6 +126,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_not_regular_is_unreadable),
         CHECK_TEST(test_without_permission),
         CHECK_TEST(test_changed),
+        CHECK_TEST(test_another_size_than_it_said),
         CHECK_TEST(test_too_large),
     };
     static const char *const made[] = {

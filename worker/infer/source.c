@@ -26,13 +26,13 @@ static int open_regular(const char *path, int *ret_fd, size_t *ret_size)
     return 0;
 }
 
-// Reads until `size` bytes or the end, should the file have become shorter meanwhile.
-static int read_all(int fd, uint8_t *bytes, size_t size, size_t *ret_size)
+// There is room for a byte more: a file that has it, or ends earlier, is being written.
+static int read_all(int fd, uint8_t *bytes, size_t size)
 {
     size_t used = 0;
 
-    while (used < size) {
-        ssize_t got = read(fd, bytes + used, size - used);
+    while (used <= size) {
+        ssize_t got = read(fd, bytes + used, size + 1 - used);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -41,16 +41,13 @@ static int read_all(int fd, uint8_t *bytes, size_t size, size_t *ret_size)
             break;
         used += (size_t)got;
     }
-    *ret_size = used;
-    return 0;
+    return used == size ? 0 : IDN_STATUS_CHANGED;
 }
 
 static bool is_as_stated(const struct idn_child_image *image, const uint8_t *bytes, size_t size)
 {
     struct idn_sha256 digest;
 
-    if (image->size != 0 && image->size != size)
-        return false;
     if (!image->has_digest)
         return true;
     idn_sha256_of(bytes, size, &digest);
@@ -69,9 +66,9 @@ int idn_source_read(const struct idn_child_image *image, uint8_t **ret_bytes, si
         return IDN_STATUS_CHANGED;
     if (size > IDN_SOURCE_BYTES_MAX)
         return IDN_STATUS_TOO_LARGE;
-    uint8_t *bytes = malloc(size + 1); // an empty file has an address too
+    uint8_t *bytes = malloc(size + 1);
     IDN_ASSERT(bytes != NULL);
-    status = read_all(fd, bytes, size, &size);
+    status = read_all(fd, bytes, size);
     if (status == 0 && !is_as_stated(image, bytes, size))
         status = IDN_STATUS_CHANGED;
     if (status != 0) {
