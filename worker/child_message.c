@@ -181,7 +181,8 @@ static void get_rows(struct reader *reader, struct idn_child_message *ret)
     ret->u.rows.serial = get_number(reader, 8);
     ret->u.rows.count = get_u32(reader);
     ret->u.rows.compute_us = get_number(reader, 8);
-    refuse_unless(reader, ret->u.rows.count >= 1 && ret->u.rows.count <= IDN_CHILD_IMAGES_MAX);
+    refuse_unless(reader, ret->u.rows.count >= 1 && ret->u.rows.count <= IDN_CHILD_IMAGES_MAX &&
+                              ret->u.rows.compute_us <= IDN_CHILD_COMPUTE_US_MAX);
     for (uint32_t i = 0; !reader->bad && i < ret->u.rows.count; i++) {
         const uint8_t *row = get_bytes(reader, IDN_ROW_BYTES);
         refuse_unless(reader, row != NULL && idn_result_unpack(row, &ret->u.rows.row[i]));

@@ -36,6 +36,9 @@ enum {
     IDN_CHILD_PACKET_MAX = 160 * 1024, // below the default socket buffer of 208 KiB
 };
 
+// A slice never takes a day: the agent has lost patience long before.
+#define IDN_CHILD_COMPUTE_US_MAX (24ull * 60 * 60 * 1000 * 1000)
+
 struct idn_child_image {
     uint32_t index;
     uint64_t size; // expected bytes of the file, 0: not stated
@@ -69,8 +72,9 @@ struct idn_child_message {
         struct {
             uint64_t serial;
             uint32_t count;
-            uint64_t compute_us; // wall time from the first byte read to the last row, shared by T
-                                 // threads
+            // Wall time from the first byte read to the last row, shared by T threads; at most
+            // IDN_CHILD_COMPUTE_US_MAX.
+            uint64_t compute_us;
             struct idn_result row[IDN_CHILD_IMAGES_MAX];
         } rows;
         struct {

@@ -138,6 +138,10 @@ static void test_rows_come_back(void)
     CHECK_INT(out.u.rows.compute_us, 123456);
     CHECK_INT(out.u.rows.count, 2);
     CHECK(memcmp(out.u.rows.row, in.u.rows.row, 2 * sizeof(in.u.rows.row[0])) == 0);
+    in.u.rows.compute_us = IDN_CHILD_COMPUTE_US_MAX;
+    round_trip();
+    in.u.rows.compute_us++;
+    CHECK_INT(idn_child_unpack(packet, idn_child_pack(&in, packet), &out), -EBADMSG);
 }
 
 static void test_full_slice_fits_with_usual_paths(void)

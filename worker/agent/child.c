@@ -109,7 +109,7 @@ int idn_child_start(struct idn_child *child, struct idn_reason *reason)
     IDN_ASSERT(child->pid == 0 && child->socket < 0);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return idn_reason_set(reason, -errno, "cannot make a socket pair: %s", strerror(errno));
-    // Two slices with the longest paths; less (net.core.wmem_max) only means waiting.
+    // Two slices with the longest paths; less (net.core.wmem_max) means waiting.
     (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     (void)setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     int error = spawn_program(child, pair[1]);
@@ -135,6 +135,20 @@ void idn_child_kill(struct idn_child *child, const char *why)
     (void)kill(child->pid, SIGKILL);
 }
 
+// It cannot be spoken to. One that has ended says why itself; any other would wait for ever.
+static int kill_mute(struct idn_child *child, size_t size)
+{
+    char why[IDN_TEXT_SIZE] = "";
+
+    if (errno == EMSGSIZE)
+        (void)snprintf(why, sizeof(why),
+            "a message of %zu bytes does not fit its socket: raise net.core.wmem_max", size);
+    else if (errno != EPIPE && errno != ECONNRESET)
+        (void)snprintf(why, sizeof(why), "it cannot be spoken to: %s", strerror(errno));
+    idn_child_kill(child, why);
+    return -EPIPE;
+}
+
 int idn_child_send(struct idn_child *child, const struct idn_child_message *message)
 {
     size_t size = idn_child_pack(message, child->packet);
@@ -148,7 +162,7 @@ int idn_child_send(struct idn_child *child, const struct idn_child_message *mess
         if (errno == EAGAIN || errno == ENOBUFS)
             return IDN_CHILD_FULL;
         if (errno != EINTR)
-            return -EPIPE;
+            return kill_mute(child, size);
     }
 }
 
@@ -184,8 +198,9 @@ static enum idn_death tell(
     if (child->killed && child->why[0] != '\0')
         (void)snprintf(text, IDN_TEXT_SIZE, "%s", child->why);
     else if (WIFSIGNALED(status))
-        (void)snprintf(text, IDN_TEXT_SIZE, "it was killed by signal %d (%s)", WTERMSIG(status),
-            strsignal(WTERMSIG(status)));
+        (void)snprintf(text, IDN_TEXT_SIZE, "it was killed by signal %d (%s)%s", WTERMSIG(status),
+            strsignal(WTERMSIG(status)),
+            WTERMSIG(status) == SIGKILL ? ", as the kernel does when memory runs out" : "");
     else
         (void)snprintf(text, IDN_TEXT_SIZE, "it exited with status %d", WEXITSTATUS(status));
     return WIFSIGNALED(status) ? IDN_DEATH_SIGNAL : IDN_DEATH_EXIT;
