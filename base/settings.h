@@ -9,7 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { IDN_SETTINGS_BROKERS_MAX = 2, IDN_SETTINGS_HOST_SIZE = 256 };
+enum {
+    IDN_SETTINGS_BROKERS_MAX = 2,
+    IDN_SETTINGS_HOST_SIZE = 256,
+    IDN_SETTINGS_THREADS_MAX = 256, // of a worker: as many as its inference child takes
+};
 
 extern const struct idn_config_key idn_settings_keys[];
 

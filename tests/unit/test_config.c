@@ -221,9 +221,11 @@ static void test_values(void)
     CHECK_STRING(refusal("cluster\n    port_clients = 0\n"),
         ":2: cluster/port_clients = '0' is not a whole number from 1 to 65535");
     CHECK_STRING(refusal("worker\n    threads = four\n"),
-        ":2: worker/threads = 'four' is not a whole number from 0 to 1024");
+        ":2: worker/threads = 'four' is not a whole number from 0 to 256");
     CHECK_STRING(refusal("worker\n    threads = -1\n"),
-        ":2: worker/threads = '-1' is not a whole number from 0 to 1024");
+        ":2: worker/threads = '-1' is not a whole number from 0 to 256");
+    CHECK_STRING(refusal("worker\n    threads = 257\n"), // more than an inference child takes
+        ":2: worker/threads = '257' is not a whole number from 0 to 256");
     CHECK_STRING(refusal("broker\n    min_free = 1.5G\n"),
         ":2: broker/min_free = '1.5G' is not a size in bytes such as 4096, 64K, 512M or 2G");
     CHECK_CONTAINS(refusal("broker\n    min_free = 99999999T\n"), "is not a size in bytes");

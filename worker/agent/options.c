@@ -107,7 +107,8 @@ static int read_option(int option, struct idn_worker_options *options, struct id
     case OPTION_ENGINE:
         return read_engine(options, reason);
     case OPTION_THREADS:
-        return read_number("--threads", 1024, &options->threads, &options->has_threads, reason);
+        return read_number("--threads", IDN_SETTINGS_THREADS_MAX, &options->threads,
+            &options->has_threads, reason);
     case OPTION_REPLAY_US:
         return read_number(
             "--replay-us", 60 * 1000 * 1000, &options->replay_us, &options->has_replay_us, reason);

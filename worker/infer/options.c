@@ -1,8 +1,10 @@
 #include "worker/infer/options.h"
 
 #include "base/cgroup.h"
+#include "base/settings.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -10,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+static_assert((int)IDN_POOL_THREADS_MAX == (int)IDN_SETTINGS_THREADS_MAX,
+    "what the worker's settings allow is what its child takes");
 
 enum {
     OPTION_SOCKET = 256,

@@ -350,6 +350,7 @@ static void test_bad_options_are_refused(void)
     } bad[] = {
         {{"--engine", "relay"}, "not \"relay\""},
         {{"--threads", "many"}, "\"many\""},
+        {{"--threads", "257"}, "from 0 to 256"}, // more than the child takes
         {{"--instance", "3"}, "leave --instance away"},
         {{"--wrong"}, "unknown option --wrong"},
         {{"--threads"}, "--threads needs a value"},
