@@ -1,5 +1,5 @@
-// What this process's control groups let it have (Linux's cgroups, version 1 or 2): what a container
-// or a service manager has set for its group, or for one above it.
+// What this process's control groups let it have (Linux's cgroups, version 1 or 2): what a
+// container or a service manager has set for its group, or for one above it.
 #ifndef IDN_BASE_CGROUP_H
 #define IDN_BASE_CGROUP_H
 
@@ -7,7 +7,7 @@
 
 // Where the kernel tells: the groups of this process, and their settings.
 #define IDN_CGROUP_GROUPS "/proc/self/cgroup"
-#define IDN_CGROUP_MOUNT "/sys/fs/cgroup"
+#define IDN_CGROUP_MOUNT  "/sys/fs/cgroup"
 
 struct idn_cgroup_limits {
     uint32_t cores;  // seconds of processor time a second, rounded up; UINT32_MAX: no limit

@@ -287,8 +287,8 @@ static int read_worker(
     if (*settings->worker_name != '\0' && !idn_name_is_valid(settings->worker_name, 64))
         return idn_config_refuse(config, "worker/name",
             "a name of at most 63 printable ASCII characters without space or quotes", reason);
-    error = idn_config_u64(config, "worker/threads", 0, 0, IDN_SETTINGS_THREADS_MAX, &threads,
-        reason);
+    error =
+        idn_config_u64(config, "worker/threads", 0, 0, IDN_SETTINGS_THREADS_MAX, &threads, reason);
     if (error < 0)
         return error;
     settings->worker_threads = (uint32_t)threads;

@@ -113,7 +113,8 @@ static void test_nonsense_is_no_limit(void)
     put("groups", "\n:\n0:\n1:cpu\n0::relative\n2:cpux,xcpu:/\n3:cpu:/\n0::/\n");
     put("cpu.max", "many 100000\n");
     put("memory.max", "\n");
-    put("memory.high", "12 potatoes of a line that is far longer than any that the kernel writes\n");
+    put("memory.high",
+        "12 potatoes of a line that is far longer than any that the kernel writes\n");
     put("cpu/cpu.cfs_quota_us", "100000\n");
     put("cpu/cpu.cfs_period_us", "0\n");
     put("cpux/cpu.cfs_quota_us", "100000\n");

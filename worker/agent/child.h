@@ -36,8 +36,8 @@ int idn_child_start(struct idn_child *child, struct idn_reason *reason);
 // counts.
 void idn_child_kill(struct idn_child *child, const char *why);
 
-// 0; IDN_CHILD_FULL: the socket takes no more now; -EPIPE it is gone, or was killed for it cannot be
-// spoken to (bury will tell).
+// 0; IDN_CHILD_FULL: the socket takes no more now; -EPIPE it is gone, or was killed for it cannot
+// be spoken to (bury will tell).
 enum idn_child_send_result { IDN_CHILD_FULL = 1 };
 int idn_child_send(struct idn_child *child, const struct idn_child_message *message);
 

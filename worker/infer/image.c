@@ -34,7 +34,7 @@ int idn_image_decode(
 uint64_t idn_image_pixels(const uint8_t *bytes, size_t size)
 {
     uint32_t width, height;
-    bool found = is_jpeg(bytes, size) ? idn_jpeg_size(bytes, size, &width, &height)
+    bool found = is_jpeg(bytes, size)  ? idn_jpeg_size(bytes, size, &width, &height)
                  : is_png(bytes, size) ? idn_png_size(bytes, size, &width, &height)
                                        : false;
 

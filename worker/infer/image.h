@@ -20,8 +20,8 @@ enum {
 // Zeroed, or from an earlier decoding: its memory is used again.
 struct idn_pixels {
     uint32_t width, height;
-    uint8_t *rgb;   // owned; rows from the top, three bytes a pixel, no padding
-    uint8_t *spare; // owned; for turning
+    uint8_t *rgb;                  // owned; rows from the top, three bytes a pixel, no padding
+    uint8_t *spare;                // owned; for turning
     size_t rgb_bytes, spare_bytes; // allocated there
 };
 
@@ -43,8 +43,7 @@ int idn_jpeg_decode(
 int idn_png_decode(const uint8_t *bytes, size_t size, struct idn_pixels *pixels);
 
 // Their headers alone; false: there is none.
-bool idn_jpeg_size(
-    const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height);
+bool idn_jpeg_size(const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height);
 bool idn_png_size(const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height);
 
 // Makes rgb hold at least so many bytes, of any value.

@@ -84,8 +84,7 @@ static bool read_header(const uint8_t *bytes, size_t size, struct header *ret)
     return false;
 }
 
-bool idn_jpeg_size(
-    const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height)
+bool idn_jpeg_size(const uint8_t *bytes, size_t size, uint32_t *ret_width, uint32_t *ret_height)
 {
     struct header header;
 

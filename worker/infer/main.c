@@ -1,5 +1,6 @@
 // idunno-infer: the computing child of idunno-worker. A hostile image may crash it and a hostile
 // network file may end it; its agent sees that and starts another.
+#include "base/program.h"
 #include "worker/infer/options.h"
 #include "worker/infer/selftest.h"
 #include "worker/infer/serve.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+#define PROGRAM "idunno-infer"
 
 // Ctrl-C and SIGTERM reach the whole process group: the agent decides what becomes of us. Should
 // it die, so do we, even in the middle of a slice; an agent that is gone already has closed the
@@ -40,21 +41,13 @@ int main(int argc, char **argv)
     struct idn_infer_options options;
     struct idn_reason reason = {""};
 
-    if (idn_infer_options_read(argc, argv, &options, &reason) != 0) {
-        (void)fprintf(stderr, "idunno-infer: %s\n", reason.text);
-        return EXIT_USAGE;
-    }
-    if (options.help) {
+    if (idn_infer_options_read(argc, argv, &options, &reason) != 0)
+        return idn_program_usage(PROGRAM, "%s", reason.text);
+    if (options.help)
         idn_infer_help();
-        return 0;
-    }
-    if (options.version) {
-        (void)printf("idunno-infer %s\n", IDN_VERSION);
-        return 0;
-    }
-    if (run(&options, &reason) != 0) {
-        (void)fprintf(stderr, "idunno-infer: %s\n", reason.text);
-        return EXIT_FAILED;
-    }
-    return 0;
+    else if (options.version)
+        (void)puts(PROGRAM " " IDN_VERSION);
+    else if (run(&options, &reason) != 0)
+        return idn_program_fail(PROGRAM, "%s", reason.text);
+    return idn_program_end(PROGRAM, IDN_EXIT_OK);
 }

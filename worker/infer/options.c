@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -110,12 +111,14 @@ static uint32_t available_cores(void)
     return limits.cores < cores ? limits.cores : (uint32_t)cores;
 }
 
-static int read_number(const char *option, uint64_t most, uint64_t *ret, struct idn_reason *reason)
+static int read_number(
+    const char *option, uint64_t least, uint64_t most, uint64_t *ret, struct idn_reason *reason)
 {
-    if (idn_parse_u64(optarg, most, ret) == 0)
+    if (idn_parse_u64(optarg, most, ret) == 0 && *ret >= least)
         return 0;
-    return idn_reason_set(reason, -EINVAL, "%s \"%s\" is not a number from 0 to %llu", option,
-        optarg, (unsigned long long)most);
+    return idn_reason_set(reason, -EINVAL,
+        "%s \"%.80s\" is not a whole number from %" PRIu64 " to %" PRIu64, option, optarg, least,
+        most);
 }
 
 static int read_decode(struct idn_infer_options *options, struct idn_reason *reason)
@@ -132,7 +135,7 @@ static int read_engine(const struct idn_engine_ops **ret, struct idn_reason *rea
     if (*ret != NULL)
         return 0;
     return idn_reason_set(
-        reason, -EINVAL, "unknown engine \"%s\"; there are: %s", optarg, idn_engine_names());
+        reason, -EINVAL, "unknown engine \"%.80s\"; there are: %s", optarg, idn_engine_names());
 }
 
 static int read_option(int option, struct idn_infer_options *options, struct idn_reason *reason)
@@ -142,14 +145,14 @@ static int read_option(int option, struct idn_infer_options *options, struct idn
 
     switch (option) {
     case OPTION_SOCKET:
-        error = read_number("--socket", INT_MAX, &number, reason);
+        error = read_number("--socket", 0, INT_MAX, &number, reason);
         options->socket = (int)number;
         break;
     case OPTION_ENGINE:
         error = read_engine(&options->engine_ops, reason);
         break;
     case OPTION_THREADS:
-        error = read_number("--threads", IDN_POOL_THREADS_MAX, &number, reason);
+        error = read_number("--threads", 0, IDN_POOL_THREADS_MAX, &number, reason);
         options->engine.threads = (uint32_t)number;
         break;
     case OPTION_DECODE:
@@ -159,23 +162,24 @@ static int read_option(int option, struct idn_infer_options *options, struct idn
         options->engine.direct = strcmp(optarg, "direct") == 0;
         if (!options->engine.direct && strcmp(optarg, "auto") != 0)
             error = idn_reason_set(
-                reason, -EINVAL, "unknown algorithm \"%s\"; there are: auto, direct", optarg);
+                reason, -EINVAL, "unknown algorithm \"%.80s\"; there are: auto, direct", optarg);
         break;
     case OPTION_COMPARE:
         error = read_engine(&options->compare_ops, reason);
         break;
     case OPTION_REPLAY_US:
-        error = read_number("--replay-us", 60u * 1000 * 1000, &options->engine.replay_us, reason);
+        error =
+            read_number("--replay-us", 0, 60u * 1000 * 1000, &options->engine.replay_us, reason);
         break;
     case OPTION_REPLAY_SEED:
-        error = read_number("--replay-seed", UINT64_MAX, &options->engine.replay_seed, reason);
+        error = read_number("--replay-seed", 0, UINT64_MAX, &options->engine.replay_seed, reason);
         break;
     case OPTION_SELFTEST:
         options->selftest = true;
         break;
     case OPTION_SLICE:
-        error = read_number("--slice", IDN_CHILD_IMAGES_MAX, &number, reason);
-        options->slice = number == 0 ? 1 : (uint32_t)number;
+        error = read_number("--slice", 1, IDN_CHILD_IMAGES_MAX, &number, reason);
+        options->slice = (uint32_t)number;
         break;
     case OPTION_LABELS:
         options->labels = optarg;
@@ -195,6 +199,12 @@ static int read_option(int option, struct idn_infer_options *options, struct idn
     return error;
 }
 
+static bool is_of_selftest(const struct idn_infer_options *options)
+{
+    return options->slice > 0 || options->labels != NULL || options->top5 ||
+           options->compare_ops != NULL;
+}
+
 static int read_files(
     int argc, char **argv, struct idn_infer_options *ret, struct idn_reason *reason)
 {
@@ -205,8 +215,12 @@ static int read_files(
         return idn_reason_set(reason, -EINVAL,
             ret->selftest ? "--selftest takes three files: CFG WEIGHTS LIST"
                           : "with --socket no files are given: the agent names them");
-    if (ret->compare_ops != NULL && !ret->selftest)
-        return idn_reason_set(reason, -EINVAL, "--compare needs --selftest");
+    if (!ret->selftest && is_of_selftest(ret))
+        return idn_reason_set(
+            reason, -EINVAL, "--slice, --labels, --top5 and --compare are of --selftest only");
+    if (ret->compare_ops != NULL && (ret->slice > 0 || ret->labels != NULL || ret->top5))
+        return idn_reason_set(reason, -EINVAL,
+            "--compare prints lines of its own: leave --slice, --labels and --top5 away");
     ret->engine.logits = ret->compare_ops != NULL;
     if (ret->selftest) {
         ret->cfg = argv[optind];
@@ -219,17 +233,17 @@ static int read_files(
 int idn_infer_options_read(
     int argc, char **argv, struct idn_infer_options *ret, struct idn_reason *reason)
 {
-    struct idn_infer_options options = {.socket = -1,
-        .slice = IDN_CHILD_IMAGES_MAX / 2,
-        .engine_ops = &idn_engine_onednn,
-        .engine = {.replay_us = 1000}};
+    struct idn_infer_options options = {
+        .socket = -1, .engine_ops = &idn_engine_onednn, .engine = {.replay_us = 1000}};
     int option, error;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+        if (option == ':')
+            return idn_reason_set(reason, -EINVAL, "option %s needs a value", argv[optind - 1]);
         if (option == '?')
-            return idn_reason_set(reason, -EINVAL,
-                "option %s is unknown or lacks its value; see --help", argv[optind - 1]);
+            return idn_reason_set(
+                reason, -EINVAL, "unknown option %s; see --help", argv[optind - 1]);
         error = read_option(option, &options, reason);
         if (error != 0)
             return error;

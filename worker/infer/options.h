@@ -12,7 +12,7 @@ struct idn_infer_options {
     const struct idn_engine_ops *engine_ops;
     const struct idn_engine_ops *compare_ops; // of --selftest; NULL: none
     struct idn_engine_options engine;
-    uint32_t slice;                   // images at once, of --selftest
+    uint32_t slice;                   // images at once, of --selftest; 0: not given
     const char *labels;               // NULL: none
     const char *cfg, *weights, *list; // of --selftest
 };

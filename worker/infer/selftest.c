@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { SLICE_USUAL = IDN_CHILD_IMAGES_MAX / 2 };
+
 struct labels {
     char **name; // owned
     uint32_t count;
@@ -33,11 +35,14 @@ static int read_labels(const char *path, struct labels *ret, struct idn_reason *
             ret->name = realloc(ret->name, slots * sizeof(*ret->name));
             IDN_ASSERT(ret->name != NULL);
         }
-        ret->name[ret->count++] = strdup(line);
+        ret->name[ret->count] = strdup(line);
+        IDN_ASSERT(ret->name[ret->count] != NULL);
+        ret->count++;
     }
+    int error = ferror(file) != 0 ? -errno : 0;
     free(line);
     (void)fclose(file);
-    return 0;
+    return error == 0 ? 0 : idn_reason_set(reason, error, "%s: %s", path, strerror(-error));
 }
 
 static void free_labels(struct labels *labels)
@@ -137,7 +142,9 @@ static void run_list(const struct idn_infer_options *options, struct idn_engine 
     double begun_ms = processor_ms();
 
     IDN_ASSERT(course != NULL);
-    *course = (struct course){.list = list, .network = network, .most = options->slice};
+    *course = (struct course){.list = list,
+        .network = network,
+        .most = options->slice > 0 ? options->slice : SLICE_USUAL};
     idn_slicer_new(engine, tell_next, course, &slicer);
     while (take_next(course)) {
         idn_slicer_run(slicer, &course->now, row, &us);
@@ -168,11 +175,8 @@ int idn_selftest(
         error = read_labels(options->labels, &labels, reason);
     if (error == 0)
         error = idn_engine_load(engine, options->cfg, options->weights, &network, reason);
-    if (error == 0) {
+    if (error == 0)
         run_list(options, engine, network, list, &labels);
-        if (fflush(stdout) != 0)
-            error = idn_reason_set(reason, -errno, "cannot write to stdout: %s", strerror(errno));
-    }
     idn_engine_unload(engine, &network);
     free_labels(&labels);
     idn_list_destroy(&list);

@@ -144,8 +144,6 @@ static int run(struct comparison *comparison, const struct idn_infer_options *op
     }
     idn_slicer_destroy(&comparison->slicer);
     idn_list_destroy(&list);
-    if (fflush(stdout) != 0)
-        return idn_reason_set(reason, -errno, "cannot write to stdout: %s", strerror(errno));
     (void)fprintf(stderr, "%u images, same best class %u, largest difference %.3g (%s; %s)\n",
         comparison->images, comparison->agreed, comparison->worst, engine->class_name,
         other->class_name);

@@ -348,6 +348,8 @@ static void test_an_unloaded_model_is_gone(void)
     message = (struct idn_child_message){.type = IDN_CHILD_UNLOAD, .u.unload = {.model = 2}};
     say(&child);
     slice(&child, names, 1);
+    hear(&child);
+    CHECK_INT(message.type, 0);
     finish_failed(&child, "model number 2, not loaded");
 }
 
@@ -560,8 +562,9 @@ int main(int argc, char **argv)
         CHECK_TEST(test_ignores_the_terminal),
         CHECK_TEST(test_dies_with_its_agent),
     };
-    static const char *const made[] = {"a.jpg", "cut.jpg", "b.png", "large.png", "text", "crash", "exit", "hang",
-        "tiny.cfg", "open.cfg", "grey.cfg", "tiny.weights", "nan.weights", "cut.weights", "fifo"};
+    static const char *const made[] = {"a.jpg", "cut.jpg", "b.png", "large.png", "text", "crash",
+        "exit", "hang", "tiny.cfg", "open.cfg", "grey.cfg", "tiny.weights", "nan.weights",
+        "cut.weights", "fifo"};
 
     program = argc < 2 ? NULL : realpath(argv[1], NULL);
     if (program == NULL || mkdtemp(directory) == NULL || chdir(directory) != 0)
