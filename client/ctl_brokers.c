@@ -53,7 +53,8 @@ static int fail_both(struct idn_ctl *ctl, const struct idn_ctl_brokers *brokers)
         IDN_CTL, "%.300s; %.300s", idunno_error(a->idunno), idunno_error(b->idunno));
 }
 
-int idn_ctl_ask_brokers(struct idn_ctl *ctl, struct idn_ctl_brokers *ret)
+// IDN_EXIT_OK when one of them answers; otherwise says why none does.
+static int ask_all(struct idn_ctl *ctl, struct idn_ctl_brokers *ret)
 {
     bool answered = false, stopped = false;
 
@@ -69,10 +70,16 @@ int idn_ctl_ask_brokers(struct idn_ctl *ctl, struct idn_ctl_brokers *ret)
     return answered ? IDN_EXIT_OK : fail_both(ctl, ret);
 }
 
-void idn_ctl_close_brokers(struct idn_ctl_brokers *brokers)
+int idn_ctl_with_brokers(struct idn_ctl *ctl, idn_ctl_brokers_act *act)
 {
-    for (uint32_t i = 0; i < brokers->count; i++)
-        idunno_close(&brokers->item[i].idunno);
+    struct idn_ctl_brokers brokers;
+    int status = ask_all(ctl, &brokers);
+
+    if (status == IDN_EXIT_OK)
+        status = act(ctl, &brokers);
+    for (uint32_t i = 0; i < brokers.count; i++)
+        idunno_close(&brokers.item[i].idunno);
+    return status;
 }
 
 bool idn_ctl_reigns(const struct idn_ctl_broker *broker)
@@ -160,13 +167,7 @@ static int switch_over(struct idn_ctl *ctl, struct idn_ctl_brokers *brokers)
 
 int idn_ctl_switch(struct idn_ctl *ctl)
 {
-    struct idn_ctl_brokers brokers;
-    int status = idn_ctl_ask_brokers(ctl, &brokers);
-
-    if (status == IDN_EXIT_OK)
-        status = switch_over(ctl, &brokers);
-    idn_ctl_close_brokers(&brokers);
-    return status;
+    return idn_ctl_with_brokers(ctl, switch_over);
 }
 
 // ---- bootstrap
@@ -213,11 +214,5 @@ static int bootstrap(struct idn_ctl *ctl, struct idn_ctl_brokers *brokers)
 
 int idn_ctl_bootstrap(struct idn_ctl *ctl)
 {
-    struct idn_ctl_brokers brokers;
-    int status = idn_ctl_ask_brokers(ctl, &brokers);
-
-    if (status == IDN_EXIT_OK)
-        status = bootstrap(ctl, &brokers);
-    idn_ctl_close_brokers(&brokers);
-    return status;
+    return idn_ctl_with_brokers(ctl, bootstrap);
 }

@@ -18,10 +18,11 @@ struct idn_ctl_brokers {
     struct idn_ctl_broker item[IDN_BROKERS_MAX];
 };
 
-// Asks every broker for its status. IDN_EXIT_OK when one of them answers; otherwise says why none
-// does and returns the status to exit with. *ret must be closed in any case.
-int idn_ctl_ask_brokers(struct idn_ctl *ctl, struct idn_ctl_brokers *ret);
-void idn_ctl_close_brokers(struct idn_ctl_brokers *brokers);
+typedef int idn_ctl_brokers_act(struct idn_ctl *ctl, struct idn_ctl_brokers *brokers);
+
+// Asks every broker for its status; when one of them answers, returns what act does, otherwise says
+// why none does and returns the status to exit with.
+int idn_ctl_with_brokers(struct idn_ctl *ctl, idn_ctl_brokers_act *act);
 
 bool idn_ctl_reigns(const struct idn_ctl_broker *broker);
 // The one that reigns, of two that both do the one with the higher epoch; NULL: none.

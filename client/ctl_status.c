@@ -243,20 +243,20 @@ static void print_json(const struct idn_ctl *ctl, const struct idn_ctl_brokers *
     idn_json_end(&json);
 }
 
+static int print(struct idn_ctl *ctl, struct idn_ctl_brokers *brokers)
+{
+    const struct idn_ctl_broker *spokesman = idn_ctl_active(brokers);
+
+    if (spokesman == NULL)
+        spokesman = brokers->item[0].code == IDUNNO_OK ? &brokers->item[0] : &brokers->item[1];
+    if (ctl->json)
+        print_json(ctl, brokers, spokesman);
+    else
+        print_all(ctl, brokers);
+    return IDN_EXIT_OK;
+}
+
 int idn_ctl_status(struct idn_ctl *ctl)
 {
-    struct idn_ctl_brokers brokers;
-    int status = idn_ctl_ask_brokers(ctl, &brokers);
-
-    if (status == IDN_EXIT_OK) {
-        const struct idn_ctl_broker *spokesman = idn_ctl_active(&brokers);
-        if (spokesman == NULL)
-            spokesman = brokers.item[0].code == IDUNNO_OK ? &brokers.item[0] : &brokers.item[1];
-        if (ctl->json)
-            print_json(ctl, &brokers, spokesman);
-        else
-            print_all(ctl, &brokers);
-    }
-    idn_ctl_close_brokers(&brokers);
-    return status;
+    return idn_ctl_with_brokers(ctl, print);
 }
