@@ -1,6 +1,7 @@
 #include "broker/mirror_port.h"
 
 #include "base/assert.h"
+#include "base/socket.h"
 #include "proto/limits.h"
 
 #include <errno.h>
@@ -21,11 +22,11 @@ static void *new_socket(const struct idn_mirror_port *port)
 
     if (socket == NULL)
         return NULL;
-    idn_ports_set_options(socket, QUEUE, IDN_MIRROR_MESSAGE_BYTES_MAX);
-    idn_ports_set_option(socket, ZMQ_RCVHWM, 0); // the loop drains it
+    idn_ports_set_up(socket, QUEUE, IDN_MIRROR_MESSAGE_BYTES_MAX);
+    idn_socket_set(socket, ZMQ_RCVHWM, 0); // the loop drains it
     if (!port->binds) {
-        idn_ports_set_option(socket, ZMQ_CONNECT_TIMEOUT, IDN_DEAD_MS);
-        idn_ports_set_option(socket, ZMQ_RECONNECT_IVL, IDN_BEAT_MS / 4);
+        idn_socket_set(socket, ZMQ_CONNECT_TIMEOUT, IDN_DEAD_MS);
+        idn_socket_set(socket, ZMQ_RECONNECT_IVL, IDN_BEAT_MS / 4);
     }
     return socket;
 }

@@ -1,6 +1,7 @@
 #include "broker/ports.h"
 
 #include "base/assert.h"
+#include "base/socket.h"
 #include "proto/limits.h"
 
 #include <arpa/inet.h>
@@ -17,23 +18,6 @@ enum { CLIENT_QUEUE = 8, WORKER_QUEUE = 32, BEAT_QUEUE = 16, BACKLOG = 1024 };
 // An automatic route: a zero byte, then a number that libzmq counts up.
 enum { ROUTE_SIZE = 5 };
 
-struct option {
-    int name, value;
-};
-
-// Never any ZMQ_HEARTBEAT_*: in libzmq 4.3.4 a peer that dies while our input is held back would
-// abort this process (libzmq issues 3937, 4229, 4364, 4767).
-static const struct option common_options[] = {
-    {ZMQ_LINGER, 0},
-    {ZMQ_BACKLOG, BACKLOG},
-    {ZMQ_TCP_KEEPALIVE, 1},
-    {ZMQ_TCP_KEEPALIVE_IDLE, 5},
-    {ZMQ_TCP_KEEPALIVE_INTVL, 2},
-    {ZMQ_TCP_KEEPALIVE_CNT, 3},
-    {ZMQ_TCP_MAXRT, 10 * 1000},
-    {ZMQ_HANDSHAKE_IVL, 3000},
-};
-
 static const struct port {
     const char *key; // of the configuration
     int type, queue;
@@ -47,35 +31,22 @@ static const struct port {
     [IDN_PORT_BEATS_OUT] = {"cluster/port_beats_out", ZMQ_PUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX},
 };
 
-// An option that libzmq refuses is our mistake.
-void idn_ports_set_option(void *socket, int name, int value)
+void idn_ports_set_up(void *socket, int queue, int64_t message_bytes_max)
 {
-    int error = zmq_setsockopt(socket, name, &value, sizeof(value));
-    IDN_ASSERT(error == 0);
+    idn_socket_set_up(socket, message_bytes_max);
+    idn_socket_set(socket, ZMQ_BACKLOG, BACKLOG);
+    idn_socket_set(socket, ZMQ_SNDHWM, queue);
 }
 
-void idn_ports_set_options(void *socket, int queue, int64_t message_bytes_max)
+static void set_up(void *socket, const struct port *port)
 {
-    for (size_t i = 0; i < sizeof(common_options) / sizeof(*common_options); i++)
-        idn_ports_set_option(socket, common_options[i].name, common_options[i].value);
-    int error =
-        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max));
-    IDN_ASSERT(error == 0);
-    idn_ports_set_option(socket, ZMQ_SNDHWM, queue);
-}
-
-static void set_options(void *socket, const struct port *port)
-{
-    idn_ports_set_options(socket, port->queue, port->message_bytes_max);
+    idn_ports_set_up(socket, port->queue, port->message_bytes_max);
     if (port->type != ZMQ_PUB)
-        idn_ports_set_option(socket, ZMQ_RCVHWM, 0);
+        idn_socket_set(socket, ZMQ_RCVHWM, 0);
     if (port->type == ZMQ_ROUTER)
-        idn_ports_set_option(socket, ZMQ_ROUTER_MANDATORY, 1);
-    if (port->type == ZMQ_SUB) {
-        int error =
-            zmq_setsockopt(socket, ZMQ_SUBSCRIBE, IDN_TOPIC_WORKER, strlen(IDN_TOPIC_WORKER));
-        IDN_ASSERT(error == 0);
-    }
+        idn_socket_set(socket, ZMQ_ROUTER_MANDATORY, 1);
+    if (port->type == ZMQ_SUB)
+        idn_socket_subscribe(socket, IDN_TOPIC_WORKER);
 }
 
 int idn_ports_refuse_bind(
@@ -152,7 +123,7 @@ static int open_port(struct idn_ports *ports, enum idn_port which, const char *h
     if (socket == NULL)
         return idn_reason_set(reason, -errno, "cannot make a socket: %s", zmq_strerror(errno));
     ports->socket[which] = socket;
-    set_options(socket, port);
+    set_up(socket, port);
     idn_ports_endpoint(host, number, endpoint);
     if (zmq_bind(socket, endpoint) != 0)
         return idn_ports_refuse_bind(zmq_errno(), host, number, port->key, reason);

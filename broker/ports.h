@@ -66,9 +66,8 @@ void idn_ports_publish(struct idn_ports *ports, const void *data, size_t size);
 enum { IDN_PORTS_ENDPOINT_SIZE = IDN_SETTINGS_HOST_SIZE + 32 };
 void idn_ports_endpoint(
     const char *host, uint32_t number, char ret[static IDN_PORTS_ENDPOINT_SIZE]);
-void idn_ports_set_option(void *socket, int name, int value);
 // queue: messages that may wait to be sent; message_bytes_max: of one that comes.
-void idn_ports_set_options(void *socket, int queue, int64_t message_bytes_max);
+void idn_ports_set_up(void *socket, int queue, int64_t message_bytes_max);
 uint32_t idn_ports_bound_number(void *socket);
 // The sentence for an errno of bind; key: of the configuration. Returns -error.
 int idn_ports_refuse_bind(

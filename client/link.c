@@ -1,43 +1,21 @@
 #include "client/link.h"
 
 #include "base/assert.h"
+#include "base/socket.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <zmq.h>
 
-static void set_option(void *socket, int option, int value)
-{
-    int error = zmq_setsockopt(socket, option, &value, sizeof(value));
-    IDN_ASSERT(error == 0);
-}
+enum { RECONNECT_MS_MAX = 2000 };
 
-// The ZeroMQ rules of docs/PROTOCOL.md; above all no ZMTP heartbeats, ever.
 static void *new_socket(void *context)
 {
-    static const struct {
-        int option, value;
-    } options[] = {
-        {ZMQ_LINGER, 0},
-        {ZMQ_IMMEDIATE, 1},
-        {ZMQ_CONNECT_TIMEOUT, 1000},
-        {ZMQ_RECONNECT_IVL, 100},
-        {ZMQ_RECONNECT_IVL_MAX, 2000},
-        {ZMQ_HANDSHAKE_IVL, 3000},
-        {ZMQ_TCP_KEEPALIVE, 1},
-        {ZMQ_TCP_KEEPALIVE_IDLE, 5},
-        {ZMQ_TCP_KEEPALIVE_INTVL, 2},
-        {ZMQ_TCP_KEEPALIVE_CNT, 3},
-        {ZMQ_TCP_MAXRT, 10000},
-    };
-    const int64_t bytes_max = IDN_CLIENT_MESSAGE_BYTES_MAX;
     void *socket = zmq_socket(context, ZMQ_DEALER);
 
     IDN_ASSERT(socket != NULL);
-    for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-        set_option(socket, options[i].option, options[i].value);
-    int error = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof(bytes_max));
-    IDN_ASSERT(error == 0);
+    idn_socket_set_up(socket, IDN_CLIENT_MESSAGE_BYTES_MAX);
+    idn_socket_set_up_connecting(socket, RECONNECT_MS_MAX);
     return socket;
 }
 

@@ -1,6 +1,6 @@
 #include "worker/agent/links.h"
 
-#include "base/assert.h"
+#include "base/socket.h"
 #include "proto/limits.h"
 
 #include <errno.h>
@@ -9,35 +9,7 @@
 
 // Messages that libzmq may queue to a broker: the window of reports and its repetition. Beats: a
 // few, old ones are worth nothing.
-enum { ORDER_QUEUE = 2 * IDN_REPORT_WINDOW, BEAT_QUEUE = 16 };
-
-struct option {
-    int name, value;
-};
-
-// IMMEDIATE: nothing is queued for a broker that is not there, so that nothing stale reaches the
-// one that comes. Never any ZMQ_HEARTBEAT_*: libzmq 4.3.4 may abort this process for them (libzmq
-// issues 3937, 4229, 4364, 4767).
-static const struct option options[] = {
-    {ZMQ_LINGER, 0},
-    {ZMQ_IMMEDIATE, 1},
-    {ZMQ_CONNECT_TIMEOUT, 1000},
-    {ZMQ_RECONNECT_IVL, 100},
-    {ZMQ_RECONNECT_IVL_MAX, 500},
-    {ZMQ_TCP_KEEPALIVE, 1},
-    {ZMQ_TCP_KEEPALIVE_IDLE, 5},
-    {ZMQ_TCP_KEEPALIVE_INTVL, 2},
-    {ZMQ_TCP_KEEPALIVE_CNT, 3},
-    {ZMQ_TCP_MAXRT, 10 * 1000},
-    {ZMQ_HANDSHAKE_IVL, 3000},
-};
-
-// An option that libzmq refuses is our mistake.
-static void set_option(void *socket, int name, int value)
-{
-    int error = zmq_setsockopt(socket, name, &value, sizeof(value));
-    IDN_ASSERT(error == 0);
-}
+enum { ORDER_QUEUE = 2 * IDN_REPORT_WINDOW, BEAT_QUEUE = 16, RECONNECT_MS_MAX = 500 };
 
 static int open_socket(struct idn_links *links, int type, int queue, int64_t message_bytes_max,
     void **ret, struct idn_reason *reason)
@@ -47,12 +19,9 @@ static int open_socket(struct idn_links *links, int type, int queue, int64_t mes
     if (socket == NULL)
         return idn_reason_set(reason, -errno, "cannot make a socket: %s", zmq_strerror(errno));
     *ret = socket;
-    for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-        set_option(socket, options[i].name, options[i].value);
-    set_option(socket, ZMQ_SNDHWM, queue);
-    int error =
-        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max));
-    IDN_ASSERT(error == 0);
+    idn_socket_set_up(socket, message_bytes_max);
+    idn_socket_set_up_connecting(socket, RECONNECT_MS_MAX);
+    idn_socket_set(socket, ZMQ_SNDHWM, queue);
     return 0;
 }
 
@@ -71,7 +40,7 @@ static void close_socket(void *socket, int linger_ms)
 {
     if (socket == NULL)
         return;
-    set_option(socket, ZMQ_LINGER, linger_ms);
+    idn_socket_set(socket, ZMQ_LINGER, linger_ms);
     (void)zmq_close(socket);
 }
 
@@ -94,9 +63,7 @@ static int open_broker(struct idn_links *links, uint32_t broker, struct idn_reas
             links, ZMQ_SUB, BEAT_QUEUE, IDN_BEAT_BYTES_MAX, &links->beats_in[broker], reason);
     if (error < 0)
         return error;
-    int bad = zmq_setsockopt(links->beats_in[broker], ZMQ_SUBSCRIBE, IDN_LINKS_TOPIC_BROKER,
-        strlen(IDN_LINKS_TOPIC_BROKER));
-    IDN_ASSERT(bad == 0);
+    idn_socket_subscribe(links->beats_in[broker], IDN_LINKS_TOPIC_BROKER);
     return connect_to(links->beats_in[broker], host, settings->port_beats_out, reason);
 }
 
