@@ -118,9 +118,12 @@ static void test_winograd(void)
 {
     static const struct net_case cases[] = {
         {"3x3", CONV(32, 3, 1, 1, relu) CONV(32, 3, 1, 1, linear), "4x4 3x3", 12, 12, true},
-        {"oblong", CONV(32, 3, 1, 1, relu) NORMED(48, 3, 1, 1, leaky), "4x4 3x3", 13, 7, true},
+        {"oblong", CONV(32, 3, 1, 1, relu) NORMED(48, 3, 1, 1, leaky), "5x5 3x3", 13, 7, true},
+        {"uneven tiles", CONV(32, 3, 1, 1, relu) CONV(48, 3, 1, 1, relu), "5x5 3x3", 13, 14, true},
+        {"uneven tiles one way", CONV(32, 3, 1, 1, relu) CONV(48, 3, 1, 1, relu), "5x5 3x3", 10, 9,
+            true},
         {"no padding", CONV(48, 3, 1, 1, relu) CONV(64, 3, 1, 0, relu), "4x4 3x3", 9, 14, true},
-        {"5x5", CONV(48, 3, 1, 1, relu) CONV(80, 5, 1, 1, leaky), "2x2 5x5", 9, 10, true},
+        {"5x5", CONV(48, 3, 1, 1, relu) CONV(80, 5, 1, 1, leaky), "4x4 5x5", 9, 10, true},
         {"other activation", CONV(32, 3, 1, 1, relu) CONV(32, 3, 1, 1, tanh), "4x4 3x3", 8, 8,
             true},
         {"heavy", CONV(128, 3, 1, 1, relu) CONV(256, 3, 1, 1, leaky) CONV(32, 1, 1, 0, linear),
@@ -143,6 +146,15 @@ static void test_winograd(void)
             CONV(32, 3, 1, 1, leaky) CONV(32, 5, 1, 1, linear) "[shortcut]\nfrom=-2\n"
                                                                "activation=linear\n",
             "5x5 + shortcut", 10, 9, true},
+        {"strided, from pixels", CONV(32, 11, 4, 0, relu) CONV(32, 3, 1, 1, linear), "phases", 75,
+            63, true},
+        {"strided, from a layer",
+            CONV(3, 1, 1, 0, linear) NORMED(48, 7, 2, 1, leaky) CONV(32, 3, 1, 1, linear), "phases",
+            24, 31, true},
+        {"strided, other taps", CONV(32, 7, 2, 1, tanh), "4x4 4x4", 31, 26, true},
+        {"strided, even kernel", CONV(32, 6, 2, 1, relu), "5x5 3x3", 28, 27, true},
+        {"strided, many channels stay direct", CONV(32, 3, 1, 1, relu) CONV(32, 3, 2, 1, relu),
+            "direct", 17, 18, true},
         {"few channels stay direct", CONV(16, 3, 1, 1, relu) CONV(16, 3, 1, 1, relu), "direct", 12,
             12, true},
     };

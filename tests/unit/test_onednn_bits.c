@@ -6,12 +6,13 @@
 
 #include <stdlib.h>
 
-enum { IMAGES = 70, H = 22, W = 26, INPUTS = 3 * H * W, OUTPUTS = 37 };
+enum { IMAGES = 70, H = 36, W = 52, INPUTS = 3 * H * W, OUTPUTS = 37 };
 static_assert((int)IMAGES > (int)IDN_PLAN_PASS, "more than one pass");
 
-// Deep and wide segments, direct and Winograd's convolutions, each kind of step that has a batch.
+// Deep and wide segments, direct and Winograd's convolutions (with stride, with tiles of four
+// kinds), each kind of step that has a batch.
 static const char everything[] =
-    "[convolutional]\nbatch_normalize=1\nfilters=32\nsize=5\nstride=1\npad=1\nactivation=leaky\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=32\nsize=7\nstride=2\npad=1\nactivation=leaky\n"
     "[maxpool]\nsize=2\nstride=2\n"
     "[convolutional]\nbatch_normalize=1\nfilters=48\nsize=3\nstride=1\npad=1\nactivation=relu\n"
     "[convolutional]\nfilters=48\nsize=3\nstride=1\npad=1\nactivation=linear\n"

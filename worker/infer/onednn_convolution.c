@@ -123,6 +123,8 @@ int idn_make_convolution(struct idn_plan *plan, const struct idn_place *place)
     idn_fold(l, (size_t)l->n, count, &weights, &bias);
     int error = idn_make_winograd(plan, place, weights, bias);
     if (error != 0)
+        error = idn_make_phases(plan, place, weights, bias);
+    if (error != 0)
         error = make_direct(plan, place, weights, bias, count);
     free(weights);
     free(bias);

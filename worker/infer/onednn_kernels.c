@@ -1,7 +1,7 @@
 // Built three times, for AVX-512, AVX2 and without either (meson.build): IDN_KERNELS names the
 // table, IDN_LANES says how many floats a vector has, IDN_ROWS how many rows of a product are held
-// in registers, two vectors each. Sums are in one order for all of them, but only with fused
-// multiply-add do they round alike.
+// in registers, two vectors each, IDN_ROWS_LAST how many when fewer are left. Sums are in one order
+// for all of them, but only with fused multiply-add do they round alike.
 #include "worker/infer/onednn_kernels.h"
 
 #include <string.h>
@@ -31,8 +31,9 @@ static inline vec activate(vec v, float slope)
     return (vec)(((mask)v & positive) | ((mask)(v * slope) & ~positive));
 }
 
-// Six values to six.
-static inline void transform_in(const vec in[IDN_TILE], vec out[IDN_TILE])
+// Six values to the six points that all methods have. Rows are the coefficients of M(x) / (x - p),
+// at infinity those of M(x); M(x) is the product of all (x - p).
+static inline void transform_six(const vec in[6], vec out[6])
 {
     vec a = in[4] - in[2], b = (in[3] - in[1]) * 2.0f;
     vec c = in[4] - in[2] * 4.0f, d = in[3] - in[1] * 4.0f;
@@ -45,115 +46,204 @@ static inline void transform_in(const vec in[IDN_TILE], vec out[IDN_TILE])
     out[5] = in[1] * 4.0f - in[3] * 5.0f + in[5];
 }
 
-static void tile_in(
-    const float *const pixel[IDN_TILE_PIXELS], size_t channels, size_t stride, float *ret_rows)
+// The six points' M(x) at values `from` and following.
+static inline vec at_last(const vec in[], unsigned from)
 {
-    vec half[IDN_TILE][IDN_TILE], in[IDN_TILE], out[IDN_TILE];
+    return in[from + 1] * 4.0f - in[from + 3] * 5.0f + in[from + 5];
+}
+
+// `used` values to as many of the method's points. A further point q multiplies the six rows by
+// (x - q): they are taken of differences. A tile of six within a method of seven only has to make
+// up for its weights, which are divided by (p - q).
+static inline __attribute__((always_inline)) void transform_in(
+    const vec in[], unsigned points, unsigned used, vec out[])
+{
+    static const float lacking[] = {-0.5f, 0.5f, -1.5f, 1.5f, -2.5f};
+    vec six[6];
+
+    UNROLL
+    for (unsigned i = 0; i < 6; i++)
+        six[i] = used == 8   ? in[i + 2] - in[i] * 0.25f
+                 : used == 7 ? in[i + 1] - in[i] * 0.5f
+                             : in[i];
+    transform_six(six, out);
+    UNROLL
+    for (unsigned i = 0; used < points && i < 5; i++)
+        out[i] *= lacking[i];
+    if (used == 7)
+        out[6] = at_last(in, 0);
+    if (used == 8) {
+        vec even = at_last(in, 1), odd = at_last(in, 0) * 0.5f;
+        out[6] = even + odd;
+        out[7] = even - odd;
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_in_of(unsigned points, unsigned h,
+    unsigned w, const float *const *pixel, size_t channels, size_t stride, float *ret_rows)
+{
+    vec half[IDN_POINTS][IDN_POINTS], in[IDN_POINTS], out[IDN_POINTS];
 
     for (size_t c = 0; c < channels; c += IDN_LANES) {
         UNROLL
-        for (size_t x = 0; x < IDN_TILE; x++) {
+        for (unsigned x = 0; x < w; x++) {
             UNROLL
-            for (size_t y = 0; y < IDN_TILE; y++)
-                in[y] = load(pixel[y * IDN_TILE + x] + c);
-            transform_in(in, out);
+            for (unsigned y = 0; y < h; y++)
+                in[y] = load(pixel[y * w + x] + c);
+            transform_in(in, points, h, out);
             UNROLL
-            for (size_t y = 0; y < IDN_TILE; y++)
+            for (unsigned y = 0; y < h; y++)
                 half[y][x] = out[y];
         }
-        float *to = ret_rows + c;
         UNROLL
-        for (size_t y = 0; y < IDN_TILE; y++) {
-            transform_in(half[y], out);
+        for (unsigned y = 0; y < h; y++) {
+            float *to = ret_rows + y * points * stride + c;
+            transform_in(half[y], points, w, out);
             UNROLL
-            for (size_t x = 0; x < IDN_TILE; x++, to += stride)
-                store(out[x], to);
+            for (unsigned x = 0; x < w; x++)
+                store(out[x], to + x * stride);
         }
     }
 }
 
-// Six values to four, or to two for the larger kernel.
-static inline void transform_out(const vec in[IDN_TILE], unsigned size, vec out[4])
+static void tile_in(const struct idn_tile *tile, const float *const pixel[], size_t channels,
+    size_t stride, float *ret_rows)
+{
+    switch (tile->points * 100 + tile->h * 10 + tile->w) {
+#define CASE(points, h, w)                                           \
+    case (points)*100 + (h)*10 + (w):                                \
+        tile_in_of(points, h, w, pixel, channels, stride, ret_rows); \
+        break
+        CASE(6, 6, 6);
+        CASE(7, 6, 6);
+        CASE(7, 6, 7);
+        CASE(7, 7, 6);
+        CASE(7, 7, 7);
+        CASE(8, 8, 8);
+#undef CASE
+    default:
+        break;
+    }
+}
+
+// Values at `used` points to `size` outputs: the sum over the points p of in * p^i, and infinity's
+// with the last. `in` is in the points' order (onednn_kernels.h).
+static inline __attribute__((always_inline)) void transform_out(
+    const vec in[], unsigned used, unsigned size, vec out[])
 {
     vec s = in[1] + in[2], d = in[1] - in[2];
-    vec s2 = in[3] + in[4], d2 = in[3] - in[4];
+    vec s2 = in[3] + in[4], d2 = in[3] - in[4], s3 = {0}, d3 = {0};
 
-    out[0] = in[0] + s + s2;
-    if (size == 2) {
-        out[1] = d + d2 * 2.0f + in[5];
-        return;
+    if (used == 7)
+        s3 = d3 = in[6];
+    if (used == 8) {
+        s3 = in[6] + in[7];
+        d3 = in[6] - in[7];
     }
-    out[1] = d + d2 * 2.0f;
-    out[2] = s + s2 * 4.0f;
-    out[3] = d + d2 * 8.0f + in[5];
+    UNROLL
+    for (unsigned i = 0; i < size; i++) {
+        float power = (float)(1u << i);
+        out[i] = i % 2 == 0 ? s + s2 * power : d + d2 * power;
+        if (used > 6)
+            out[i] += (i % 2 == 0 ? s3 : d3) * (1.0f / power);
+    }
+    out[0] += in[0];
+    out[size - 1] += in[5];
 }
 
-static inline __attribute__((always_inline)) void tile_out_of(const float *rows, size_t stride,
-    size_t channels, unsigned size, const float *bias, const float *const *other, float slope,
-    float *const pixel[])
+static inline __attribute__((always_inline)) void tile_out_of(const struct idn_tile *tile,
+    unsigned h, unsigned w, unsigned taps, const float *rows, size_t stride, size_t channels,
+    const struct idn_tile_sum *sum, float *const pixel[])
 {
-    vec half[4][IDN_TILE], in[IDN_TILE], out[4];
+    vec half[IDN_POINTS][IDN_POINTS], in[IDN_POINTS], out[IDN_POINTS];
+    unsigned out_h = h - taps + 1, out_w = w - taps + 1;
 
     for (size_t c = 0; c < channels; c += IDN_LANES) {
-        vec summand = load(bias + c);
+        vec bias = load(sum->bias + c);
         UNROLL
-        for (size_t x = 0; x < IDN_TILE; x++) {
+        for (unsigned x = 0; x < w; x++) {
             UNROLL
-            for (size_t y = 0; y < IDN_TILE; y++)
-                in[y] = load(rows + (y * IDN_TILE + x) * stride + c);
-            transform_out(in, size, out);
+            for (unsigned y = 0; y < h; y++)
+                in[y] = load(rows + (y * tile->points + x) * stride + c);
+            transform_out(in, h, out_h, out);
             UNROLL
-            for (size_t y = 0; y < size; y++)
+            for (unsigned y = 0; y < out_h; y++)
                 half[y][x] = out[y];
         }
         UNROLL
-        for (size_t y = 0; y < size; y++) {
-            transform_out(half[y], size, out);
+        for (unsigned y = 0; y < out_h; y++) {
+            transform_out(half[y], w, out_w, out);
             UNROLL
-            for (size_t x = 0; x < size; x++) {
-                float *to = pixel[y * size + x];
+            for (unsigned x = 0; x < out_w; x++) {
+                float *to = pixel[y * out_w + x];
                 if (to == NULL)
                     continue;
-                vec sum = out[x] + summand;
-                if (other != NULL)
-                    sum += load(other[y * size + x] + c);
-                store(activate(sum, slope), to + c);
+                vec all = out[x] + bias;
+                if (sum->other != NULL)
+                    all += load(sum->other[y * out_w + x] + c);
+                store(activate(all, sum->slope), to + c);
             }
         }
     }
 }
 
-static void tile_out(const float *rows, size_t stride, size_t channels, unsigned size,
-    const float *bias, const float *const *other, float slope, float *const pixel[])
+static void tile_out(const struct idn_tile *tile, const float *rows, size_t stride, size_t channels,
+    const struct idn_tile_sum *sum, float *const pixel[])
 {
-    if (size == 2)
-        tile_out_of(rows, stride, channels, 2, bias, other, slope, pixel);
-    else
-        tile_out_of(rows, stride, channels, 4, bias, other, slope, pixel);
+    switch (tile->taps * 100 + tile->h * 10 + tile->w) {
+#define CASE(taps, h, w)                                                   \
+    case (taps)*100 + (h)*10 + (w):                                        \
+        tile_out_of(tile, h, w, taps, rows, stride, channels, sum, pixel); \
+        break
+        CASE(3, 6, 6);
+        CASE(3, 6, 7);
+        CASE(3, 7, 6);
+        CASE(3, 7, 7);
+        CASE(4, 6, 6);
+        CASE(4, 6, 7);
+        CASE(4, 7, 6);
+        CASE(4, 7, 7);
+        CASE(5, 8, 8);
+#undef CASE
+    default:
+        break;
+    }
+}
+
+static inline __attribute__((always_inline)) void product_rows(size_t count, const float *left,
+    const float *right, size_t depth, size_t left_stride, size_t stride, float *ret_product)
+{
+    vec sum[IDN_ROWS][2];
+
+    UNROLL
+    for (size_t r = 0; r < count; r++)
+        sum[r][0] = sum[r][1] = (vec){0};
+    for (size_t k = 0; k < depth; k++) {
+        vec a = load(right + k * 2 * IDN_LANES), b = load(right + (k * 2 + 1) * IDN_LANES);
+        UNROLL
+        for (size_t r = 0; r < count; r++) {
+            sum[r][0] += a * left[r * left_stride + k];
+            sum[r][1] += b * left[r * left_stride + k];
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < count; r++) {
+        store(sum[r][0], ret_product + r * stride);
+        store(sum[r][1], ret_product + r * stride + IDN_LANES);
+    }
 }
 
 static void product(const float *left, const float *right, size_t rows, size_t depth,
     size_t left_stride, size_t stride, float *ret_product)
 {
-    for (size_t row = 0; row < rows; row += IDN_ROWS, left += IDN_ROWS * left_stride) {
-        vec sum[IDN_ROWS][2];
-        UNROLL
-        for (size_t r = 0; r < IDN_ROWS; r++)
-            sum[r][0] = sum[r][1] = (vec){0};
-        for (size_t k = 0; k < depth; k++) {
-            vec a = load(right + k * 2 * IDN_LANES), b = load(right + (k * 2 + 1) * IDN_LANES);
-            UNROLL
-            for (size_t r = 0; r < IDN_ROWS; r++) {
-                sum[r][0] += a * left[r * left_stride + k];
-                sum[r][1] += b * left[r * left_stride + k];
-            }
-        }
-        UNROLL
-        for (size_t r = 0; r < IDN_ROWS; r++) {
-            store(sum[r][0], ret_product + (row + r) * stride);
-            store(sum[r][1], ret_product + (row + r) * stride + IDN_LANES);
-        }
-    }
+    size_t row = 0;
+
+    for (; row + IDN_ROWS <= rows; row += IDN_ROWS)
+        product_rows(IDN_ROWS, left + row * left_stride, right, depth, left_stride, stride,
+            ret_product + row * stride);
+    for (; row < rows; row += IDN_ROWS_LAST)
+        product_rows(IDN_ROWS_LAST, left + row * left_stride, right, depth, left_stride, stride,
+            ret_product + row * stride);
 }
 
 static void add(const float *a, const float *b, size_t count, float slope, float *out)
@@ -169,7 +259,7 @@ static void add(const float *a, const float *b, size_t count, float slope, float
 }
 
 const struct idn_kernels IDN_KERNELS = {.name = IDN_KERNELS_NAME,
-    .rows = IDN_ROWS,
+    .rows = IDN_ROWS_LAST,
     .panel = 2 * IDN_LANES,
     .tile_in = tile_in,
     .tile_out = tile_out,

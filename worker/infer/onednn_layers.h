@@ -19,6 +19,9 @@ struct idn_place {
 int idn_make_convolution(struct idn_plan *plan, const struct idn_place *place);
 int idn_make_winograd(struct idn_plan *plan, const struct idn_place *place, const float *weights,
     const float *bias); // with batch norm folded in
+// As this for a strided layer, by a step before it that makes one without stride of it.
+int idn_make_phases(
+    struct idn_plan *plan, const struct idn_place *place, const float *weights, const float *bias);
 // A shortcut that only adds value `from` and activates, into the Winograd step before it. 1: it is
 // not such a step, or its value is wanted elsewhere.
 int idn_fuse_shortcut(
