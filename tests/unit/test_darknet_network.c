@@ -88,6 +88,18 @@ static void test_layers_with_too_little_memory(void)
     idn_darknet_unload(&net, 1);
 }
 
+static void test_the_answer_is_before_cost(void)
+{
+    static const char text[] = NET "[convolutional]\nfilters=4\n[avgpool]\n[softmax]\n[cost]\n";
+    network *net;
+
+    CHECK_INT(load(text, sizeof(text) - 1, 1, &net), 0);
+    CHECK_INT(idn_darknet_answer(net, false), 2);
+    CHECK_INT(idn_darknet_answer(net, true), 1);
+    CHECK_INT(idn_darknet_shape(net).classes, 4);
+    idn_darknet_unload(&net, 1);
+}
+
 static void test_refusals(void)
 {
     static const char text[] = NET "[connected]\noutput=4\n", good[] = NET "[avgpool]\n[softmax]\n";
@@ -109,6 +121,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_what_was_checked_is_parsed),
         CHECK_TEST(test_copies_share_weights_only),
         CHECK_TEST(test_layers_with_too_little_memory),
+        CHECK_TEST(test_the_answer_is_before_cost),
         CHECK_TEST(test_refusals),
     };
     if (mkdtemp(folder) == NULL)

@@ -242,7 +242,11 @@ static void test_engines_by_name(void)
     struct idn_engine *engine;
     struct idn_reason reason;
 
+    char names[IDN_ENGINE_NAMES_SIZE];
+
     CHECK(idn_engine_find("nonsense") == NULL);
+    idn_engine_names(names);
+    CHECK_STRING(names, "darknet, onednn, replay");
     CHECK_INT(idn_engine_open(idn_engine_find("replay"), &options, &engine, &reason), 0);
     CHECK_STRING(engine->class_name, "replay seed=5");
     idn_engine_close(&engine);

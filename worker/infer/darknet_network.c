@@ -187,6 +187,24 @@ int idn_darknet_load(const char *cfg, const char *weights, uint32_t copies, netw
     return 0;
 }
 
+struct idn_network idn_darknet_shape(const network *net)
+{
+    return (struct idn_network){.width = (uint32_t)net->w,
+        .height = (uint32_t)net->h,
+        .classes = (uint32_t)net->outputs,
+        .takes_pixels = true};
+}
+
+uint32_t idn_darknet_answer(const network *net, bool logits)
+{
+    uint32_t last = (uint32_t)net->n - 1;
+
+    while (last > 0 && net->layers[last].type == COST)
+        last--;
+    LAYER_TYPE type = net->layers[last].type;
+    return logits && last > 0 && (type == SOFTMAX || type == LOGXENT) ? last - 1 : last;
+}
+
 void idn_darknet_unload(network **networks, uint32_t copies)
 {
     for (uint32_t i = copies; i-- > 0;) {

@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 #include "weights/cfg_section.h"
+#include "worker/infer/engine.h"
 
 #include <darknet.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 // `copies` networks with the same weights in memory once, each with buffers of its own (batch 1),
@@ -21,6 +23,13 @@
 int idn_darknet_load(const char *cfg, const char *weights, uint32_t copies, network **ret_networks,
     struct idn_reason *reason);
 void idn_darknet_unload(network **networks, uint32_t copies);
+
+// What an engine says of it.
+struct idn_network idn_darknet_shape(const network *net);
+
+// The number of the layer whose output is the answer: the last but [cost]. logits: the one before,
+// whose output goes into the [softmax] or [logistic].
+uint32_t idn_darknet_answer(const network *net, bool logits);
 
 // Enlarges what libdarknet allocates too little of.
 void idn_darknet_mend(network *net);

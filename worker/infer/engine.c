@@ -18,9 +18,24 @@ const struct idn_engine_ops *idn_engine_find(const char *name)
     return NULL;
 }
 
-const char *idn_engine_names(void)
+void idn_engine_names(char ret[static IDN_ENGINE_NAMES_SIZE])
 {
-    return "darknet, onednn, replay";
+    size_t length = 0;
+
+    for (size_t i = 0; engines[i] != NULL && length < IDN_ENGINE_NAMES_SIZE; i++)
+        length += (size_t)snprintf(ret + length, IDN_ENGINE_NAMES_SIZE - length, "%s%s",
+            i == 0 ? "" : ", ", engines[i]->name);
+    IDN_ASSERT(length < IDN_ENGINE_NAMES_SIZE);
+}
+
+int idn_engine_start_pool(struct idn_engine *engine, uint32_t threads, struct idn_reason *reason)
+{
+    int error = idn_pool_new(threads, &engine->pool);
+
+    if (error != 0)
+        return idn_reason_set(
+            reason, error, "cannot start %u threads: %s", threads, strerror(-error));
+    return 0;
 }
 
 // libm picks its exp() and pow() by CPU: they may differ in the last bit with and without FMA.

@@ -49,12 +49,16 @@ struct idn_input {
     const float *pixels; // 3 * width * height, borrowed for the call; NULL unless takes_pixels
 };
 
+// What an engine is made of. All is called on the main thread.
 struct idn_engine_ops {
     const char *name;
-    // Fills class_name and pool of *ret.
+    // Fills class_name and pool of *ret, which is the caller's. Nothing is left of a failure but a
+    // sentence and -errno.
     int (*open)(const struct idn_engine_options *options, struct idn_engine **ret,
         struct idn_reason *reason);
     void (*close)(struct idn_engine *engine); // no network of it is left
+    // Looks at both files before libdarknet may. -errno with a sentence that names file and
+    // trouble.
     int (*load)(struct idn_engine *engine, const char *cfg, const char *weights,
         struct idn_network **ret, struct idn_reason *reason);
     void (*unload)(struct idn_engine *engine, struct idn_network *network);
@@ -64,25 +68,27 @@ struct idn_engine_ops {
         const struct idn_input *inputs, uint32_t count, float *ret_rows);
 };
 
-// NULL for a name that is none; then idn_engine_names says which there are ("darknet, replay").
+// NULL for a name that is none.
 const struct idn_engine_ops *idn_engine_find(const char *name);
-const char *idn_engine_names(void);
+// Those that there are: "darknet, onednn".
+enum { IDN_ENGINE_NAMES_SIZE = 64 };
+void idn_engine_names(char ret[static IDN_ENGINE_NAMES_SIZE]);
 
+// Calls ops' functions. Close and unload are NULL-safe and set NULL; ret_rows has room for count *
+// classes floats.
 int idn_engine_open(const struct idn_engine_ops *ops, const struct idn_engine_options *options,
     struct idn_engine **ret, struct idn_reason *reason);
-void idn_engine_close(struct idn_engine **engine); // NULL-safe
-
-// For the engines: the class name becomes `own`, then what it shares with the others' that compute:
-// libm and which of its variants, the JPEG decoder, IDN_NUMERICS.
-void idn_engine_set_class(struct idn_engine *engine, const char *own);
-
-// Looks at the files itself before darknet may (which exits on a missing one and reads past the end
-// of a short one). The reason is a sentence that names file and trouble.
+void idn_engine_close(struct idn_engine **engine);
 int idn_engine_load(struct idn_engine *engine, const char *cfg, const char *weights,
     struct idn_network **ret, struct idn_reason *reason);
-void idn_engine_unload(struct idn_engine *engine, struct idn_network **network); // NULL-safe
+void idn_engine_unload(struct idn_engine *engine, struct idn_network **network);
 void idn_engine_predict(struct idn_engine *engine, struct idn_network *network,
     const struct idn_input *inputs, uint32_t count, float *ret_rows);
+
+// For an engine's open. The class name becomes `own`, then what it shares with the others that
+// compute: libm and which of its variants, the JPEG decoder, IDN_NUMERICS.
+void idn_engine_set_class(struct idn_engine *engine, const char *own);
+int idn_engine_start_pool(struct idn_engine *engine, uint32_t threads, struct idn_reason *reason);
 
 extern const struct idn_engine_ops idn_engine_darknet, idn_engine_onednn, idn_engine_replay;
 

@@ -13,9 +13,15 @@ struct darknet {
 
 struct model {
     struct idn_network shape;
-    int output;                         // the layer whose output is given
+    uint32_t answer;                    // the layer whose output is given
     network *net[IDN_POOL_THREADS_MAX]; // one a thread, owned
 };
+
+static void darknet_close(struct idn_engine *engine)
+{
+    idn_pool_destroy(&engine->pool);
+    free(engine);
+}
 
 static int darknet_open(
     const struct idn_engine_options *options, struct idn_engine **ret, struct idn_reason *reason)
@@ -30,30 +36,13 @@ static int darknet_open(
     idn_darknet_build(build);
     (void)snprintf(own, sizeof(own), "darknet-20180914 build=%s", build);
     idn_engine_set_class(engine, own);
-    int error = idn_pool_new(options->threads, &engine->pool);
+    int error = idn_engine_start_pool(engine, options->threads, reason);
     if (error != 0) {
-        free(darknet);
-        return idn_reason_set(
-            reason, error, "cannot start %u threads: %s", options->threads, strerror(-error));
+        darknet_close(engine);
+        return error;
     }
     *ret = engine;
     return 0;
-}
-
-static void darknet_close(struct idn_engine *engine)
-{
-    idn_pool_destroy(&engine->pool);
-    free(engine);
-}
-
-// As network_predict chooses it; logits: the layer before.
-static int output_layer(const network *net, bool logits)
-{
-    int last = net->n - 1;
-
-    while (last > 0 && net->layers[last].type == COST)
-        last--;
-    return logits && last > 0 ? last - 1 : last;
 }
 
 static int darknet_load(struct idn_engine *engine, const char *cfg, const char *weights,
@@ -67,11 +56,8 @@ static int darknet_load(struct idn_engine *engine, const char *cfg, const char *
         free(model);
         return error;
     }
-    model->shape = (struct idn_network){.width = (uint32_t)model->net[0]->w,
-        .height = (uint32_t)model->net[0]->h,
-        .classes = (uint32_t)model->net[0]->outputs,
-        .takes_pixels = true};
-    model->output = output_layer(model->net[0], ((struct darknet *)engine)->logits);
+    model->shape = idn_darknet_shape(model->net[0]);
+    model->answer = idn_darknet_answer(model->net[0], ((struct darknet *)engine)->logits);
     *ret = &model->shape;
     return 0;
 }
@@ -101,7 +87,7 @@ static void predict_one(void *context, uint32_t thread, uint32_t item)
     } pixels = {.lent = work->inputs[item].pixels};
 
     (void)network_predict(net, pixels.mutable);
-    memcpy(work->rows + (size_t)item * classes, net->layers[work->model->output].output,
+    memcpy(work->rows + (size_t)item * classes, net->layers[work->model->answer].output,
         classes * sizeof(float));
 }
 

@@ -61,9 +61,8 @@ static int onednn_open(
     onednn->winograd = !options->direct && idn_kernels_choose() != &idn_kernels_generic;
     onednn->logits = options->logits;
     int error = idn_dnnl_init(&onednn->dnnl, options->threads, reason);
-    if (error == 0 && (error = idn_pool_new(options->threads, &onednn->engine.pool)) != 0)
-        (void)idn_reason_set(
-            reason, error, "cannot start %u threads: %s", options->threads, strerror(-error));
+    if (error == 0)
+        error = idn_engine_start_pool(&onednn->engine, options->threads, reason);
     if (error != 0) {
         onednn_close(&onednn->engine);
         return error;
@@ -84,10 +83,7 @@ static int onednn_load(struct idn_engine *engine, const char *cfg, const char *w
         return error;
     struct model *model = calloc(1, sizeof(*model));
     IDN_ASSERT(model != NULL);
-    model->shape = (struct idn_network){.width = (uint32_t)net->w,
-        .height = (uint32_t)net->h,
-        .classes = (uint32_t)net->outputs,
-        .takes_pixels = true};
+    model->shape = idn_darknet_shape(net);
     error = idn_plan_new(net, &onednn->dnnl, onednn->winograd, onednn->logits,
         idn_pool_threads(engine->pool), &model->plan, reason);
     if (error != 0) {

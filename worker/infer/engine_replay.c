@@ -34,10 +34,10 @@ static int replay_open(
     replay->seed = options->replay_seed;
     (void)snprintf(replay->engine.class_name, sizeof(replay->engine.class_name),
         "replay seed=%" PRIu64, replay->seed);
-    int error = idn_pool_new(1, &replay->engine.pool); // waiting needs no second thread
+    int error = idn_engine_start_pool(&replay->engine, 1, reason); // waiting needs no second one
     if (error != 0) {
         free(replay);
-        return idn_reason_set(reason, error, "cannot start: %s", strerror(-error));
+        return error;
     }
     *ret = &replay->engine;
     return 0;

@@ -53,7 +53,7 @@ static uint32_t value_for(struct idn_plan *plan, const layer *l, uint32_t before
 }
 
 static int compile_layers(
-    struct idn_plan *plan, network *net, uint32_t end, struct idn_reason *reason)
+    struct idn_plan *plan, network *net, uint32_t last, struct idn_reason *reason)
 {
     uint32_t *value_of = calloc((size_t)net->n, sizeof(*value_of));
     uint32_t before = idn_plan_value(plan, (uint32_t)net->h, (uint32_t)net->w, (uint32_t)net->c);
@@ -61,7 +61,7 @@ static int compile_layers(
 
     IDN_ASSERT(value_of != NULL);
     idn_make_input(plan, before);
-    for (uint32_t i = 0; i < end && error == 0; i++) {
+    for (uint32_t i = 0; i <= last && error == 0; i++) {
         const layer *l = &net->layers[i];
         if (!passes_on(l, value_of, before, &value_of[i])) {
             value_of[i] = value_for(plan, l, before);
@@ -82,19 +82,6 @@ static int compile_layers(
     plan->result = before;
     free(value_of);
     return error;
-}
-
-// The last layer that counts is not always the last: [cost] may follow. logits: the one before.
-static uint32_t end_of(const network *net, bool logits)
-{
-    uint32_t end = (uint32_t)net->n;
-
-    while (end > 0 && net->layers[end - 1].type == COST)
-        end--;
-    if (logits && end > 1 &&
-        (net->layers[end - 1].type == SOFTMAX || net->layers[end - 1].type == LOGXENT))
-        end--;
-    return end;
 }
 
 static bool runs_in_darknet(const struct idn_plan *plan, uint32_t number)
@@ -132,7 +119,7 @@ int idn_plan_new(network *net, const struct idn_dnnl *dnnl, bool winograd, bool 
     plan->threads = threads;
     plan->kernels = idn_kernels_choose();
     plan->winograd = winograd;
-    int error = compile_layers(plan, net, end_of(net, logits), reason);
+    int error = compile_layers(plan, net, idn_darknet_answer(net, logits), reason);
     if (error != 0) {
         plan->fallback = net;
         idn_plan_destroy(&plan);

@@ -109,18 +109,25 @@ static dnnl_memory_t memory_of(
     return memory;
 }
 
+// oneDNN's memory objects know no const; what goes through here is only read.
+static float *only_read(const float *floats)
+{
+    union {
+        const float *lent;
+        float *mutable;
+    } pointer = {.lent = floats};
+
+    return pointer.mutable;
+}
+
 // Into the layout `to`.
 static float *pack(const struct idn_dnnl *dnnl, const float *weights,
     const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
 {
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t reorder;
-    union {
-        const float *lent;
-        float *mutable; // oneDNN's memory objects know no const; a reorder only reads its source
-    } source = {.lent = weights};
     float *packed = idn_floats(dnnl_memory_desc_get_size(to) / sizeof(float));
-    dnnl_memory_t in = memory_of(dnnl, from, source.mutable), out = memory_of(dnnl, to, packed);
+    dnnl_memory_t in = memory_of(dnnl, from, only_read(weights)), out = memory_of(dnnl, to, packed);
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, in}, {DNNL_ARG_TO, out}};
 
     IDN_ASSERT(dnnl_reorder_primitive_desc_create(
@@ -214,12 +221,8 @@ void idn_primitive_run(const struct idn_primitive *primitive, const struct idn_d
     uint32_t thread, const float *in, float *out, float *workspace)
 {
     dnnl_exec_arg_t *args = primitive->args + (size_t)thread * IDN_PRIMITIVE_ARGS;
-    union {
-        const float *lent;
-        float *mutable; // as in pack()
-    } source = {.lent = in};
 
-    (void)dnnl_memory_set_data_handle(args[0].memory, source.mutable);
+    (void)dnnl_memory_set_data_handle(args[0].memory, only_read(in));
     (void)dnnl_memory_set_data_handle(args[1].memory, out);
     (void)dnnl_memory_set_data_handle(args[2].memory, workspace);
     IDN_ASSERT(dnnl_primitive_execute(primitive->primitive, dnnl->stream[thread], primitive->count,
@@ -228,12 +231,12 @@ void idn_primitive_run(const struct idn_primitive *primitive, const struct idn_d
 }
 
 void idn_primitive_run_with(const struct idn_primitive *primitive, const struct idn_dnnl *dnnl,
-    uint32_t thread, const float *in, float *out, float *workspace, float *weights)
+    uint32_t thread, const float *in, float *out, float *workspace, const float *weights)
 {
     dnnl_exec_arg_t *args = primitive->args + (size_t)thread * IDN_PRIMITIVE_ARGS;
 
     IDN_ASSERT(primitive->count > 3);
-    (void)dnnl_memory_set_data_handle(args[3].memory, weights);
+    (void)dnnl_memory_set_data_handle(args[3].memory, only_read(weights));
     idn_primitive_run(primitive, dnnl, thread, in, out, workspace);
 }
 

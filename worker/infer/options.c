@@ -133,11 +133,14 @@ static int read_decode(struct idn_infer_options *options, struct idn_reason *rea
 
 static int read_engine(const struct idn_engine_ops **ret, struct idn_reason *reason)
 {
+    char names[IDN_ENGINE_NAMES_SIZE];
+
     *ret = idn_engine_find(optarg);
     if (*ret != NULL)
         return 0;
+    idn_engine_names(names);
     return idn_reason_set(
-        reason, -EINVAL, "unknown engine \"%.80s\"; there are: %s", optarg, idn_engine_names());
+        reason, -EINVAL, "unknown engine \"%.80s\"; there are: %s", optarg, names);
 }
 
 static int read_option(int option, struct idn_infer_options *options, struct idn_reason *reason)
