@@ -172,6 +172,18 @@ static inline struct rig *rig_new(void)
     return rig;
 }
 
+// Likewise, but alexnet's tasks are not of 10 images.
+static inline struct rig *rig_with_tasks_of_100(void)
+{
+    struct rig *rig = rig_new();
+
+    rig->model[0].batch = 100;
+    rig_boot(rig);
+    rig_begin_reign(rig);
+    rig_clear(rig);
+    return rig;
+}
+
 // kill -9 and a new start on what the store holds.
 static inline void rig_restart(struct rig *rig)
 {

@@ -7,6 +7,8 @@
 #include "broker/core/workers.h"
 #include "tests/lib/core_rig.h"
 
+#include <math.h>
+
 enum { KIT_WORKERS = 8, KIT_BEAT_MS = 500 };
 
 struct kit {
@@ -52,6 +54,21 @@ static inline void kit_pass(struct kit *kit, uint64_t ms)
             if (kit->here[n])
                 kit_beat(kit, n);
     }
+}
+
+// Workers 1 and 2 are there.
+static inline void kit_begin(struct kit *kit)
+{
+    *kit = (struct kit){.rig = rig_new()};
+    kit_hello(kit, 1);
+    kit_hello(kit, 2);
+    kit_pass(kit, 1000);
+    rig_clear(kit->rig);
+}
+
+static inline bool kit_near(double a, double b)
+{
+    return fabs(a - b) <= 1e-9 * (fabs(a) + fabs(b));
 }
 
 static inline struct idn_lease *kit_lease(const struct kit *kit, unsigned n)

@@ -1,50 +1,9 @@
 // What the mirror link carries between two real cores: whatever one store lacks comes from the
 // other, in order and within the window; then each commit at once. What is durable on both counts
 // as two.
-#include "broker/core/mirror.h"
-#include "tests/lib/pair.h"
+#include "tests/unit/mirror_kit.h"
 
 #include <string.h>
-
-enum { A, B };
-
-static struct pair *pair;
-
-static void begin(uint64_t facts_a, uint64_t facts_b)
-{
-    if (pair != NULL)
-        pair_destroy(pair); // of a test that failed
-    pair = pair_new();
-    pair_fill(pair, A, 11, facts_a, 100);
-    pair_fill(pair, B, 12, facts_b, 100);
-}
-
-static void boot_both(void)
-{
-    pair_boot(pair, A);
-    pair_boot(pair, B);
-}
-
-static void begin_level(void)
-{
-    begin(3, 3);
-    boot_both();
-    pair_pass(pair, 50);
-    CHECK(pair_is_level(pair));
-    CHECK_INT(pair_role(pair, A), IDN_ROLE_ACTIVE);
-    pair_clear(pair);
-}
-
-static void end(void)
-{
-    pair_destroy(pair);
-    pair = NULL;
-}
-
-static const struct idn_mirror_session *session(int which)
-{
-    return &pair->side[which].core->mirror.session;
-}
 
 // ---- catching up
 

@@ -40,21 +40,9 @@ static const struct idn_job *job_of(const struct rig *rig, unsigned number)
     return idn_jobs_find(rig->core, &key);
 }
 
-static struct rig *rig_with_long_tasks(void)
-{
-    struct rig *rig = rig_new();
-
-    rig->config.model = rig->model;
-    rig->model[0].batch = 100;
-    rig_boot(rig);
-    rig_begin_reign(rig);
-    rig_clear(rig);
-    return rig;
-}
-
 static void test_the_next_lease_comes_before_the_current_one_runs_out(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_submit(rig, 1, "alexnet", 0, 199);
@@ -76,7 +64,7 @@ static void test_the_next_lease_comes_before_the_current_one_runs_out(void)
 // Whatever it holds, it does no more in that time.
 static void test_what_a_worker_will_have_done_is_counted_once(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
     uint32_t soon = IDN_SHARE_MS / 10 + 1; // of images that take 10 ms
 
     rig_hello(rig, 1);
@@ -97,7 +85,7 @@ static void test_what_a_worker_will_have_done_is_counted_once(void)
 
 static void test_a_newcomer_gets_its_lease_with_the_trim(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_submit(rig, 1, "alexnet", 0, 199);
@@ -123,7 +111,7 @@ static void test_a_newcomer_gets_its_lease_with_the_trim(void)
 // lease; as soon as it comes to that, it is trimmed.
 static void test_a_newcomer_waits_no_longer_than_it_must(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_submit(rig, 1, "alexnet", 0, 199);
@@ -148,7 +136,7 @@ static void test_a_newcomer_waits_no_longer_than_it_must(void)
 // have computed it.
 static void test_only_a_newcomer_begins_with_one_image(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_submit(rig, 1, "alexnet", 0, 199);
@@ -163,7 +151,7 @@ static void test_only_a_newcomer_begins_with_one_image(void)
 
 static void test_a_worker_has_its_turn(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_hello(rig, 2);
@@ -191,7 +179,7 @@ static void test_a_worker_has_its_turn(void)
 static void test_a_newcomer_is_found_past_those_that_find_nobody(void)
 {
     enum { UNABLE = 40 };
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig->config.open_jobs_max = rig->config.jobs_max = UNABLE + 2;
     rig_boot(rig);
@@ -223,7 +211,7 @@ static void test_a_newcomer_is_found_past_those_that_find_nobody(void)
 // nothing.
 static void test_what_nobody_could_do_is_not_owed(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
     uint32_t images = 2 * IDN_OWED_MS / 100 + 1;
 
     rig_hello(rig, 3);
@@ -256,7 +244,7 @@ static void test_what_nobody_could_do_is_not_owed(void)
 
 static void test_the_tail_is_divided(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_submit(rig, 1, "alexnet", 0, 99);
@@ -281,7 +269,7 @@ static void test_the_tail_is_divided(void)
 // Between two beats of the broker's, too.
 static void test_who_becomes_idle_steals_at_once(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_submit(rig, 1, "alexnet", 0, 99);
@@ -297,7 +285,7 @@ static void test_who_becomes_idle_steals_at_once(void)
 static void test_the_tail_is_found_past_the_unable(void)
 {
     enum { UNABLE = 40, ABLE = UNABLE + 2 };
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig->config.workers_max = ABLE;
     rig_boot(rig);
@@ -320,7 +308,7 @@ static void test_the_tail_is_found_past_the_unable(void)
 
 static void test_a_short_tail_is_not_worth_it(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
 
     rig_hello(rig, 1);
     rig_submit(rig, 1, "alexnet", 0, 99);
@@ -398,7 +386,7 @@ static void test_a_suspect_goes_to_another_worker_first(void)
 // beginning of a reign: nobody is trimmed for it but worker 2.
 static void test_nobody_is_trimmed_for_a_suspect_that_is_not_for_him(void)
 {
-    struct rig *rig = rig_with_long_tasks();
+    struct rig *rig = rig_with_tasks_of_100();
     struct idn_key key = rig_key(1);
 
     rig_hello(rig, 1);

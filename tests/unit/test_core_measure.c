@@ -4,29 +4,18 @@
 
 #include "base/random.h"
 
-#include <math.h>
-
 enum { LOG_MAX = 4096, STORM_STEPS = 400 };
 
 static struct kit kit;
 
 static void begin(void)
 {
-    kit = (struct kit){.rig = rig_new()};
-    kit_hello(&kit, 1);
-    kit_hello(&kit, 2);
-    kit_pass(&kit, 1000);
-    rig_clear(kit.rig);
+    kit_begin(&kit);
 }
 
 static void end(void)
 {
     rig_destroy(kit.rig);
-}
-
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-9 * (fabs(a) + fabs(b));
 }
 
 // ---- rates
@@ -98,9 +87,9 @@ static void check_rates(const struct log *log)
 {
     for (unsigned job = 1; job <= 2; job++) {
         for (int i = 0; i < IDN_WINDOWS; i++)
-            CHECK(near(
+            CHECK(kit_near(
                 kit_rate(&kit, job, (enum idn_window)i), expected(log, job, (enum idn_window)i)));
-        CHECK(near(rig_job(kit.rig, job).images_per_s, expected(log, job, IDN_WINDOW_10S)));
+        CHECK(kit_near(rig_job(kit.rig, job).images_per_s, expected(log, job, IDN_WINDOW_10S)));
     }
 }
 
@@ -176,7 +165,7 @@ static void test_a_quiet_minute_is_forgotten(void)
     kit_pass(&kit, 120000);
     kit_work(&kit, 1, 6, 1000);
     uint64_t begin_ms = idn_measure_begin(kit.rig->core, IDN_WINDOW_60S, kit.rig->now);
-    CHECK(near(kit_rate(&kit, 1, IDN_WINDOW_60S), 6000.0 / (double)(kit.rig->now - begin_ms)));
+    CHECK(kit_near(kit_rate(&kit, 1, IDN_WINDOW_60S), 6000.0 / (double)(kit.rig->now - begin_ms)));
     end();
 }
 
@@ -194,7 +183,7 @@ static void test_images_count_once(void)
     kit_pass(&kit, 2000);
     double rate = kit_rate(&kit, 1, IDN_WINDOW_60S);
     rig_say(kit.rig, 1, rig_report(kit.rig, 1, ++kit.reports[1], &order, 0, 4, IDN_END_NONE));
-    CHECK(near(kit_rate(&kit, 1, IDN_WINDOW_60S), rate));
+    CHECK(kit_near(kit_rate(&kit, 1, IDN_WINDOW_60S), rate));
     rig_ask(kit.rig, 1, IDN_REQUEST_CANCEL);
     CHECK_INT(kit_job(&kit, 1)->measured, 0);
     CHECK(rig_job(kit.rig, 1).images_per_s <= 0);
@@ -219,7 +208,7 @@ static bool gap_is(enum idn_window window, double wanted)
 {
     double is;
 
-    return gap(window, &is) && near(is, wanted);
+    return gap(window, &is) && kit_near(is, wanted);
 }
 
 // So many tasks of each a second.
@@ -308,13 +297,13 @@ static void test_whole_tasks(void)
     CHECK_INT(task_us(0).count, 0);
     kit_work(&kit, 1, 3, 700);
     CHECK_INT(task_us(0).count, 1);
-    CHECK(near(task_us(0).mean, 2200));
+    CHECK(kit_near(task_us(0).mean, 2200));
     kit_work(&kit, 1, 10, 4200);
     kit_work(&kit, 1, 10, 3200);
     CHECK_INT(idn_measure_job_task_us(kit.rig->core, kit_job(&kit, 1)).count, 3);
     kit_work(&kit, 1, 5, 9999999); // less than a batch: no task like the others
     CHECK_INT(task_us(0).count, 3);
-    CHECK(near(task_us(0).mean, 3200));
+    CHECK(kit_near(task_us(0).mean, 3200));
     CHECK_INT(rig_job(kit.rig, 1).state, IDN_JOB_FINISHED);
     CHECK_INT(task_us(1).count, 0);
     end();
@@ -346,7 +335,7 @@ static void test_a_task_of_two_workers(void)
     CHECK_INT(kit_lease(&kit, 3)->first, first + 4);
     kit_work(&kit, 3, 6, 5000);
     CHECK_INT(task_us(0).count, 1);
-    CHECK(near(task_us(0).mean, 6000));
+    CHECK(kit_near(task_us(0).mean, 6000));
     end();
 }
 
@@ -365,7 +354,7 @@ static void test_a_task_begun_before_is_not_counted(void)
     CHECK_INT(task_us(0).count, 0);
     kit_work(&kit, 1, 10, 1234);
     CHECK_INT(task_us(0).count, 1);
-    CHECK(near(task_us(0).mean, 1234));
+    CHECK(kit_near(task_us(0).mean, 1234));
     end();
 }
 
@@ -384,7 +373,7 @@ static void test_repeated_rows_take_no_time(void)
     message->u.report.compute_us = 8000;
     rig_say(kit.rig, 2, message);
     CHECK_INT(task_us(0).count, 1);
-    CHECK(near(task_us(0).mean, 1000 + 4000));
+    CHECK(kit_near(task_us(0).mean, 1000 + 4000));
     end();
 }
 
@@ -403,7 +392,7 @@ static void test_another_batch(void)
     CHECK_INT(task_us(0).count, 0);
     kit_work(&kit, 1, 5, 777);
     CHECK_INT(task_us(0).count, 1);
-    CHECK(near(task_us(0).mean, 777));
+    CHECK(kit_near(task_us(0).mean, 777));
     kit_set(&kit, 0, "batch/alexnet", "5"); // it is already
     CHECK_INT(task_us(0).count, 1);
     end();
@@ -439,12 +428,12 @@ static void test_expected_finish(void)
     kit_hello(&kit, 3); // a change: only the last ten seconds count until the next ten are over
     run(5, 1, 0);
     double rate = kit_rate(&kit, 1, IDN_WINDOW_10S);
-    CHECK(near(
+    CHECK(kit_near(
         idn_measure_expected_images_per_s(kit.rig->core, kit_job(&kit, 1), kit.rig->now), rate));
     kit_pass(&kit, 30000);
     rate = kit_rate(&kit, 1, IDN_WINDOW_CHANGE);
     CHECK(rate > 0);
-    CHECK(near(
+    CHECK(kit_near(
         idn_measure_expected_images_per_s(kit.rig->core, kit_job(&kit, 1), kit.rig->now), rate));
     kit_pass(&kit, 60000);
     CHECK(!idn_measure_finish_ms(kit.rig->core, kit_job(&kit, 1), kit.rig->now, &ms));

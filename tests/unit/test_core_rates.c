@@ -10,21 +10,12 @@ static union idn_core_items items;
 
 static void begin(void)
 {
-    kit = (struct kit){.rig = rig_new()};
-    kit_hello(&kit, 1);
-    kit_hello(&kit, 2);
-    kit_pass(&kit, 1000);
-    rig_clear(kit.rig);
+    kit_begin(&kit);
 }
 
 static void end(void)
 {
     rig_destroy(kit.rig);
-}
-
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-9 * (fabs(a) + fabs(b));
 }
 
 static struct idn_reply ask(uint32_t type, uint64_t cursor)
@@ -91,8 +82,8 @@ static void test_a_job(void)
     CHECK_INT(info->workers, 1);
     CHECK(info->tasks == 2 && info->mean_us == 7000 && info->deviation_us == 1414);
     for (int i = 0; i < IDN_WINDOWS; i++)
-        CHECK(near(info->images_per_s[i], kit_rate(&kit, 1, (enum idn_window)i)));
-    CHECK(near((double)info->left_ms, floor(80 * 1000 / info->images_per_s[IDN_WINDOW_10S])));
+        CHECK(kit_near(info->images_per_s[i], kit_rate(&kit, 1, (enum idn_window)i)));
+    CHECK(kit_near((double)info->left_ms, floor(80 * 1000 / info->images_per_s[IDN_WINDOW_10S])));
     CHECK_INT(page.changed_by, IDN_CHANGE_WEIGHT);
     CHECK_INT(page.gap[IDN_WINDOW_CHANGE].window_ms, 4000);
     end();
@@ -111,7 +102,7 @@ static void test_a_young_job(void)
     }
     struct idn_rate_info info = rates(0).item[0];
     CHECK_INT(info.measured_ms, 15000);
-    CHECK(near(info.images_per_s[IDN_WINDOW_60S], 1));
+    CHECK(kit_near(info.images_per_s[IDN_WINDOW_60S], 1));
     end();
 }
 

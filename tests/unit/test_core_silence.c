@@ -25,18 +25,6 @@ static void report(
     rig_say(rig, n, message);
 }
 
-static struct rig *rig_with_tasks_of_100(void)
-{
-    struct rig *rig = rig_new();
-
-    rig->config.model = rig->model;
-    rig->model[0].batch = 100;
-    rig_boot(rig);
-    rig_begin_reign(rig);
-    rig_clear(rig);
-    return rig;
-}
-
 static void beat(struct rig *rig, unsigned n)
 {
     rig_beat(rig, n, (struct idn_lease_id){{NO_LEASE}});
