@@ -279,7 +279,7 @@ static void test_the_fast_engines_class(void)
     CHECK_CONTAINS(engine->class_name, " direct kernels=");
     CHECK_CONTAINS(engine->class_name, " darknet=");
     CHECK_CONTAINS(engine->class_name, " libm=");
-    CHECK_CONTAINS(engine->class_name, " rev=2 decode=fast"); // all of it
+    CHECK_CONTAINS(engine->class_name, " rev=3 decode=fast"); // all of it
     idn_engine_close(&engine);
 }
 

@@ -122,6 +122,24 @@ static void test_jpeg_damaged_exif(void)
     free(plain.data);
 }
 
+// The first segment of that kind counts, even one that is too short to hold anything.
+static void test_jpeg_two_exif_segments(void)
+{
+    static const char *const before[] = {
+        "\xff\xe1\0\2", "\xff\xe1\0\6abcd", "\xff\xe1\0\12Exif\0\0II"};
+    static const size_t sizes[] = {4, 8, 12};
+    struct picture_jpeg wanted = {.width = 45, .height = 29, .subsampling = TJSAMP_420};
+    struct picture_bytes plain = picture_make_jpeg(&wanted, 3);
+    uint8_t tiff[PICTURE_TIFF_SIZE];
+
+    picture_tiff(6, true, tiff);
+    struct picture_bytes turned = picture_with_exif(&plain, tiff, sizeof(tiff));
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        check_same(picture_insert(&turned, 2, before[i], sizes[i]), "two segments");
+    check_same(turned, "one segment");
+    free(plain.data);
+}
+
 static void test_png_kinds(void)
 {
     static const int kinds[][2] = {{PNG_COLOR_TYPE_GRAY, 1}, {PNG_COLOR_TYPE_GRAY, 2},
@@ -198,6 +216,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_jpeg_cmyk),
         CHECK_TEST(test_jpeg_orientations),
         CHECK_TEST(test_jpeg_damaged_exif),
+        CHECK_TEST(test_jpeg_two_exif_segments),
         CHECK_TEST(test_png_kinds),
         CHECK_TEST(test_png_orientations),
         CHECK_TEST(test_damaged_jpegs),

@@ -19,7 +19,7 @@
 // The version of our own part in the numbers (decoding, cropping, folding, steps, kernels), part of
 // the class name: to be raised with every change after which any image may get other bits, so that
 // two versions of the program never share a job.
-enum { IDN_NUMERICS = 2 };
+enum { IDN_NUMERICS = 3 };
 
 struct idn_engine_options {
     uint32_t threads; // that compute, 1 to IDN_POOL_THREADS_MAX

@@ -16,7 +16,8 @@ enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, RST0 = 0xd0, RST7 = 0xd7
 struct header {
     uint32_t width, height;
     uint8_t sof, precision, components; // sof 0: no frame yet
-    const uint8_t *exif;                // first APP1, behind its "Exif\0\0"
+    bool app1;                          // there was one: OpenCV looks at the first alone
+    const uint8_t *exif;                // in it, behind "Exif\0\0"
     size_t exif_size;
     size_t scan; // where the first scan begins
 };
@@ -47,9 +48,10 @@ static void read_segment(struct header *header, uint8_t marker, const uint8_t *s
         header->height = get_u16(segment + 1);
         header->width = get_u16(segment + 3);
         header->components = segment[5];
-    } else if (marker == APP1 && header->exif == NULL && size > 6) {
-        header->exif = segment + 6;
-        header->exif_size = size - 6;
+    } else if (marker == APP1 && !header->app1) {
+        header->app1 = true;
+        header->exif = size > 6 ? segment + 6 : NULL;
+        header->exif_size = size > 6 ? size - 6 : 0;
     }
 }
 
