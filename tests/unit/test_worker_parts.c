@@ -4,6 +4,7 @@
 #include "worker/agent/offer.h"
 #include "worker/agent/options.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -231,6 +232,44 @@ static void test_a_model_is_loaded_once(void)
     close_kitchen();
 }
 
+// A process that only waits stands for the child.
+static void start_mute_child(void)
+{
+    kitchen.child.pid = fork();
+    CHECK(kitchen.child.pid >= 0);
+    if (kitchen.child.pid > 0)
+        return;
+    (void)alarm(60); // should the test fail
+    for (;;)
+        (void)pause();
+}
+
+// Nobody would ever miss the answer to a message that cannot be sent.
+static void test_a_child_that_cannot_be_spoken_to_is_killed(void)
+{
+    static struct idn_child_message message = {.type = IDN_CHILD_SLICE, .u.slice = {.count = 64}};
+    static char path[2400];
+    char why[IDN_TEXT_SIZE];
+    enum idn_death death;
+    int bytes = 8192;
+
+    open_kitchen(0);
+    start_mute_child();
+    memset(path, '/', sizeof(path) - 1);
+    for (uint32_t i = 0; i < 64; i++)
+        message.u.slice.image[i].path = path;
+    CHECK_INT(idn_child_send(&kitchen.child, &message), 0);
+    CHECK_INT(hear(), IDN_CHILD_SLICE);
+    CHECK(!kitchen.child.killed);
+    CHECK_INT(setsockopt(kitchen.child.socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
+    CHECK_INT(idn_child_send(&kitchen.child, &message), -EPIPE);
+    CHECK(kitchen.child.killed);
+    idn_child_bury(&kitchen.child, &death, why);
+    CHECK_INT(death, IDN_DEATH_SIGNAL);
+    CHECK_CONTAINS(why, "raise net.core.wmem_max");
+    close_kitchen();
+}
+
 static void check_unavailable(uint64_t slice, const char *part)
 {
     struct idn_agent_event event;
@@ -434,6 +473,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_list_comes_in_parts),
         CHECK_TEST(test_a_list_that_is_not_what_it_should_be),
         CHECK_TEST(test_a_fetch_is_given_up),
+        CHECK_TEST(test_a_child_that_cannot_be_spoken_to_is_killed),
         CHECK_TEST(test_a_model_is_loaded_once),
         CHECK_TEST(test_a_model_that_is_not_to_be_had),
         CHECK_TEST(test_the_third_death_while_loading_is_the_models),
