@@ -1,7 +1,6 @@
 #include "worker/infer/selftest.h"
 
 #include "base/assert.h"
-#include "weights/list.h"
 #include "worker/infer/selftest_compare.h"
 #include "worker/infer/slice.h"
 
@@ -78,6 +77,20 @@ struct course {
     unsigned turn; // which of them is next
 };
 
+void idn_selftest_images(const struct idn_list *list, uint32_t first, uint32_t count,
+    struct idn_list_entry *ret_entries, struct idn_child_image *ret_images)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct idn_list_entry *entry = &ret_entries[i];
+        idn_list_get(list, first + i, entry);
+        ret_images[i] = (struct idn_child_image){.index = first + i,
+            .size = entry->size,
+            .has_digest = entry->has_digest,
+            .digest = entry->digest,
+            .path = entry->path};
+    }
+}
+
 static bool cut_slice(struct course *course, struct idn_slice *ret)
 {
     uint32_t left = idn_list_count(course->list) - course->first;
@@ -89,14 +102,7 @@ static bool cut_slice(struct course *course, struct idn_slice *ret)
     *ret = (struct idn_slice){.network = course->network,
         .images = image,
         .count = left < course->most ? left : course->most};
-    for (uint32_t i = 0; i < ret->count; i++) {
-        idn_list_get(course->list, course->first + i, &entry[i]);
-        image[i] = (struct idn_child_image){.index = course->first + i,
-            .size = entry[i].size,
-            .has_digest = entry[i].has_digest,
-            .digest = entry[i].digest,
-            .path = entry[i].path};
-    }
+    idn_selftest_images(course->list, course->first, ret->count, entry, image);
     course->first += ret->count;
     course->turn = 1 - course->turn;
     return true;

@@ -1,7 +1,7 @@
 #include "worker/infer/selftest_compare.h"
 
 #include "base/assert.h"
-#include "weights/list.h"
+#include "worker/infer/selftest.h"
 #include "worker/infer/slice.h"
 
 #include <errno.h>
@@ -98,14 +98,7 @@ static void compare_slice(
     int status[SLICE];
     uint32_t ready = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        idn_list_get(list, first + i, &entry[i]);
-        image[i] = (struct idn_child_image){.index = first + i,
-            .size = entry[i].size,
-            .has_digest = entry[i].has_digest,
-            .digest = entry[i].digest,
-            .path = entry[i].path};
-    }
+    idn_selftest_images(list, first, count, entry, image);
     const float *pixels = idn_slicer_prepare(comparison->slicer, network, image, count, status);
     for (uint32_t i = 0; i < count; i++)
         if (status[i] == 0)
