@@ -6,9 +6,11 @@
 //        bench-engine --steps auto|direct CFG WEIGHTS BATCH
 //        bench-engine --memory auto|direct THREADS (CFG WEIGHTS)...
 //
-// Lines of key=value. wall_ms and cpu_ms (processor time of all threads) are an image's, the median
-// of the repeats after one run to warm up.
+// Lines of key=value. GFLOP/s count what direct convolution computes, whatever the engine does.
+// wall_ms and cpu_ms (processor time of all threads) are an image's, the median of the repeats
+// after one run to warm up.
 #include "base/assert.h"
+#include "base/text.h"
 #include "bench/machine.h"
 #include "worker/infer/darknet_network.h"
 #include "worker/infer/onednn_plan.h"
@@ -18,6 +20,17 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+// From the command line; ends the program when it is none.
+static uint32_t number_of(const char *text, uint32_t most)
+{
+    uint64_t number;
+
+    if (idn_parse_u64(text, most, &number) == 0 && number > 0)
+        return (uint32_t)number;
+    (void)fprintf(stderr, "bench-engine: \"%s\" is not a whole number from 1 to %u\n", text, most);
+    exit(2);
+}
 
 static double seconds(clockid_t clock)
 {
@@ -117,21 +130,24 @@ static void measure(struct idn_engine *engine, struct idn_network *network, doub
 static int run_engine(int argc, char **argv)
 {
     const struct idn_engine_ops *ops = idn_engine_find(argv[1]);
-    struct idn_engine_options options = {
-        .threads = (uint32_t)strtoul(argv[3], NULL, 10), .direct = strcmp(argv[2], "direct") == 0};
+    struct idn_engine_options options = {.threads = number_of(argv[3], IDN_POOL_THREADS_MAX),
+        .direct = strcmp(argv[2], "direct") == 0};
     struct idn_reason reason = {""};
     struct idn_engine *engine;
     struct idn_network *network = NULL;
 
-    if (ops == NULL || idn_engine_open(ops, &options, &engine, &reason) != 0)
+    if (ops == NULL)
+        (void)idn_reason_set(&reason, 0, "there is no engine %s", argv[1]);
+    if (ops == NULL || idn_engine_open(ops, &options, &engine, &reason) != 0) {
+        (void)fprintf(stderr, "bench-engine: %s\n", reason.text);
         return 1;
+    }
     double flop = flop_of(argv[4], argv[5]);
     int error = idn_engine_load(engine, argv[4], argv[5], &network, &reason);
     if (error != 0)
         (void)fprintf(stderr, "bench-engine: %s\n", reason.text);
     for (int i = 7; i < argc && error == 0; i++)
-        measure(engine, network, flop, (unsigned)strtoul(argv[6], NULL, 10),
-            (uint32_t)strtoul(argv[i], NULL, 10));
+        measure(engine, network, flop, number_of(argv[6], 1000), number_of(argv[i], 1024));
     idn_engine_unload(engine, &network);
     idn_engine_close(&engine);
     return error != 0;
@@ -190,7 +206,7 @@ static int run_steps(char **argv)
         return 1;
     }
     for (uint32_t i = 0; i < plan->steps; i++)
-        time_step(plan, &plan->step[i], (uint32_t)strtoul(argv[5], NULL, 10));
+        time_step(plan, &plan->step[i], number_of(argv[5], 1024));
     idn_plan_destroy(&plan);
     idn_dnnl_fini(&dnnl);
     return 0;
@@ -212,7 +228,7 @@ static void *new_plan(const struct idn_dnnl *dnnl, char *const *files, bool wino
 // each thread has for activations.
 static int run_memory(int argc, char **argv)
 {
-    uint32_t threads = (uint32_t)strtoul(argv[3], NULL, 10);
+    uint32_t threads = number_of(argv[3], IDN_POOL_THREADS_MAX);
     struct idn_dnnl dnnl;
     struct idn_reason reason = {""};
     long before = resident_kib(), activations = 0;

@@ -7,7 +7,9 @@ All of them are measured in turn, each in a process of its own, as many rounds a
 stock darknet is depends on where in memory its process happens to lie. Figures are medians over the
 rounds (in each, the median of its repeats), ratios the medians of each round's own. `cpu` is
 processor time (of all threads), which other programs on the machine disturb less than the clock on
-the wall: the ratios of one thread are of it. Weights are made up.
+the wall: the ratios of one thread are of it. Weights are made up. GFLOP/s, and so the part of the
+roof, are those of direct convolution, whatever the engine does: Winograd's method (onednn auto)
+multiplies less, and may seem to pass the roof.
 
 usage: bench/engine.py BUILD [--models a,b] [--csv FILE] [--rounds N] [--repeats N] [--core N]
                              [--no-torch]
@@ -98,8 +100,9 @@ def print_ratios(model, rounds, roof):
             continue
         ratios = [a / b for a, b in zip(stock, times)]
         time = statistics.median(times)
+        counted = ' by the count of direct convolution' if algorithm == 'auto' else ''
         print(f'{model}, one thread: {engine} {algorithm} {time:.2f} ms an image at its best batch, '
-              f'{flop / time / roof * 100:.0f} % of the roof; stock darknet takes '
+              f'{flop / time / roof * 100:.0f} % of the roof{counted}; stock darknet takes '
               f'{statistics.median(ratios):.1f} times as long ({min(ratios):.1f} to '
               f'{max(ratios):.1f} in a round)')
     print(f'{model}, one thread: stock darknet {statistics.median(stock):.0f} ms an image '
