@@ -160,12 +160,14 @@ static void time_step(const struct idn_plan *plan, const struct idn_step *step, 
     float *buffers[IDN_STEP_INPUTS], *scratch = idn_floats(plan->scratch_size);
     float *workspace = idn_floats(plan->workspace_size), *pixels = NULL;
     struct idn_input *inputs = calloc(batch, sizeof(*inputs));
+    const struct idn_value *picture = &plan->value[0]; // its size is 0 if no step makes it
+    size_t each = (size_t)picture->h * picture->w * picture->c;
     double best = 1e9, from;
 
     IDN_ASSERT(inputs != NULL);
-    pixels = make_pixels(plan->value[0].size * batch);
+    pixels = make_pixels(each * batch);
     for (uint32_t i = 0; i < batch; i++)
-        inputs[i].pixels = pixels + i * plan->value[0].size;
+        inputs[i].pixels = pixels + i * each;
     for (uint32_t k = 0; k < step->in_count; k++)
         call.in[k] = buffers[k] =
             make_pixels(plan->value[step->in[k]].size * ((batch + 15) / 16 * 16));

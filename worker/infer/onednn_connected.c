@@ -130,10 +130,7 @@ static struct connected *new_connected(const struct idn_plan *plan, const struct
         .slices = ((size_t)l->outputs + SLICE - 1) / SLICE};
     connected->weights = calloc(connected->slices, sizeof(*connected->weights));
     IDN_ASSERT(connected->weights != NULL);
-    connected->after =
-        idn_activation_slope(l->activation, &connected->slope) ? LINEAR : l->activation;
-    if (connected->after != LINEAR)
-        connected->slope = 1;
+    connected->after = idn_activation_rest(l->activation, &connected->slope);
     idn_fold(
         l, connected->outputs, connected->inputs * connected->outputs, &weights, &connected->bias);
     reorder_inputs(weights, &plan->value[place->in], connected->outputs);

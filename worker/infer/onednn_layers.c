@@ -11,12 +11,10 @@
 // libdarknet's, not in its header.
 void activate_array(float *values, const int count, const ACTIVATION activation);
 
-bool idn_activation_slope(ACTIVATION activation, float *ret_slope)
+ACTIVATION idn_activation_rest(ACTIVATION activation, float *ret_slope)
 {
-    if (activation != RELU && activation != LEAKY && activation != LINEAR)
-        return false;
     *ret_slope = activation == RELU ? 0.0f : activation == LEAKY ? 0.1f : 1.0f;
-    return true;
+    return activation == RELU || activation == LEAKY ? LINEAR : activation;
 }
 
 void idn_activate(float *values, size_t count, ACTIVATION activation)

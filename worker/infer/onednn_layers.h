@@ -50,8 +50,10 @@ void idn_free_own(struct idn_step *step); // a step's fini when `own` is one pie
 void idn_fold(
     const layer *l, size_t filters, size_t weights, float **ret_weights, float **ret_bias);
 
-// The slope of negative values, or false when the activation is none of relu, leaky, linear.
-bool idn_activation_slope(ACTIVATION activation, float *ret_slope);
+// What of an activation is a slope of negative values is done where the sums are: all of relu,
+// leaky and linear, nothing of others (slope 1). Returns what is left for idn_activate; LINEAR:
+// nothing.
+ACTIVATION idn_activation_rest(ACTIVATION activation, float *ret_slope);
 // Any activation, by libdarknet.
 void idn_activate(float *values, size_t count, ACTIVATION activation);
 

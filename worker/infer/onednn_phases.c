@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHANNELS_MOST = 1 << 16 }; // of all phases together: far more than pay off
+
 // The input is `planes` pictures of pixels of `each` floats: a value, channels last, is one of all
 // channels; the network's pixels, planar, are one for each channel.
 struct phases {
@@ -134,15 +136,17 @@ int idn_make_phases(
 {
     const layer *l = place->layer;
     layer unit = *l; // what Winograd's step gets to see
-    int channels = l->stride * l->stride * l->c;
+    int64_t channels = (int64_t)l->stride * l->stride * l->c;
 
+    if (l->stride == 1 || channels > CHANNELS_MOST)
+        return 1;
     unit.size = (l->size + l->stride - 1) / l->stride;
     unit.stride = 1;
     unit.pad = 0;
     unit.h = l->out_h + unit.size - 1;
     unit.w = l->out_w + unit.size - 1;
-    unit.c = (channels + IDN_KERNEL_CHANNELS - 1) / IDN_KERNEL_CHANNELS * IDN_KERNEL_CHANNELS;
-    if (l->stride == 1 || idn_winograd_method(plan, &unit) == NULL)
+    unit.c = ((int)channels + IDN_KERNEL_CHANNELS - 1) / IDN_KERNEL_CHANNELS * IDN_KERNEL_CHANNELS;
+    if (idn_winograd_method(plan, &unit) == NULL)
         return 1;
     struct idn_place after = *place;
     bool planar = take_pixels(plan, place->in);

@@ -123,7 +123,7 @@ int idn_make_shortcut(struct idn_plan *plan, const struct idn_place *place)
 
     if (measure(from, to, &measured) != 0)
         return 1;
-    measured.after = idn_activation_slope(l->activation, &measured.slope) ? LINEAR : l->activation;
+    measured.after = idn_activation_rest(l->activation, &measured.slope);
     bool sum = measured.after == LINEAR && is_one(l->alpha) && is_one(l->beta);
     bool same = from->h == to->h && from->w == to->w && from->c == to->c;
     bool larger = sum && !same && from->h >= to->h && from->w >= to->w;

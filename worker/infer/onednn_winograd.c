@@ -290,10 +290,7 @@ static struct winograd *new_winograd(const struct idn_plan *plan, const layer *l
     winograd->tiles = winograd->y.tiles * winograd->x.tiles;
     set_strides(winograd, plan->kernels);
     set_kinds(winograd);
-    winograd->after =
-        idn_activation_slope(l->activation, &winograd->slope) ? LINEAR : l->activation;
-    if (winograd->after != LINEAR)
-        winograd->slope = 1;
+    winograd->after = idn_activation_rest(l->activation, &winograd->slope);
     winograd->weights =
         idn_winograd_weights(method, weights, winograd->out_c, winograd->in_c, panel);
     winograd->zeros = idn_floats(winograd->in_c);
