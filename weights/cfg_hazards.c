@@ -67,6 +67,19 @@ static int check_local(const struct place *place)
     return check_columns(place);
 }
 
+// The largest of no pixels is -FLT_MAX, which the next layer makes infinite.
+static int check_maxpool(const struct place *place)
+{
+    const struct idn_cfg_layer *layer = place->layer;
+    uint64_t before = layer->pad / 2; // at top and left
+
+    if (before >= layer->size ||
+        (layer->out_h - 1) * (uint64_t)layer->stride >= layer->in_h + before ||
+        (layer->out_w - 1) * (uint64_t)layer->stride >= layer->in_w + before)
+        return refuse(place, "has so much padding that a window has no pixel in it");
+    return 0;
+}
+
 static int check_softmax(const struct place *place)
 {
     const struct idn_cfg_layer *layer = place->layer;
@@ -136,6 +149,7 @@ static const struct {
 } checks[] = {
     {IDN_CFG_CONVOLUTIONAL, check_convolutional},
     {IDN_CFG_LOCAL, check_local},
+    {IDN_CFG_MAXPOOL, check_maxpool},
     {IDN_CFG_SOFTMAX, check_softmax},
     {IDN_CFG_NORMALIZATION, check_normalization},
     {IDN_CFG_REORG, check_reorg},
