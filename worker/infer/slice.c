@@ -16,7 +16,7 @@
 
 enum {
     PIXELS_KEPT_MAX = 32 * 1024 * 1024, // bytes a thread keeps for its next image
-    LARGE_PIXELS = 16 * 1000 * 1000,    // an image of more is decoded alone
+    PIXELS_A_THREAD = 16 * 1000 * 1000, // that may be decoded at once; any image may alone
     READ_AHEAD = 8,                     // files that are announced before they are read
 };
 
@@ -35,9 +35,10 @@ struct idn_slicer {
     struct idn_pixels *pixels; // owned, one a thread
     float *rows;               // owned; grown to the largest need and kept
     size_t rows_size;
-    // Held while a large image is decoded: at the limits of image.h that takes 1.4 GB, and should
-    // not take as much in each thread at once.
-    pthread_mutex_t large;
+    // Not an image of 1.4 GB, the most that image.h allows, in each thread at once.
+    pthread_mutex_t decoders; // of the next two
+    pthread_cond_t decoded;   // one is
+    uint64_t decoding;        // pixels of images being decoded
 
     pthread_mutex_t lock; // of what follows, and of begun and done in the batches
     pthread_cond_t prepared;
@@ -68,6 +69,25 @@ static void set_up(struct batch *batch, const struct idn_slice *slice)
     batch->begun = batch->done = 0;
     if (slice->network->takes_pixels)
         grow(&batch->inputs, &batch->inputs_size, slice->count * input_size(slice->network));
+}
+
+static void begin_decoding(struct idn_slicer *slicer, uint64_t pixels)
+{
+    uint64_t most = (uint64_t)PIXELS_A_THREAD * idn_pool_threads(slicer->engine->pool);
+
+    (void)pthread_mutex_lock(&slicer->decoders);
+    while (slicer->decoding > 0 && slicer->decoding + pixels > most)
+        (void)pthread_cond_wait(&slicer->decoded, &slicer->decoders);
+    slicer->decoding += pixels;
+    (void)pthread_mutex_unlock(&slicer->decoders);
+}
+
+static void end_decoding(struct idn_slicer *slicer, uint64_t pixels)
+{
+    (void)pthread_mutex_lock(&slicer->decoders);
+    slicer->decoding -= pixels;
+    (void)pthread_cond_broadcast(&slicer->decoded);
+    (void)pthread_mutex_unlock(&slicer->decoders);
 }
 
 static int decode(const struct idn_slicer *slicer, const struct idn_network *network,
@@ -103,13 +123,11 @@ static int prepare(
     if (status != 0)
         return status;
     idn_test_hook(bytes, size);
-    bool large = idn_image_pixels(bytes, size) > LARGE_PIXELS;
-    if (large)
-        (void)pthread_mutex_lock(&slicer->large);
+    uint64_t count = idn_image_pixels(bytes, size);
+    begin_decoding(slicer, count);
     status =
         decode(slicer, network, bytes, size, pixels, batch->inputs + item * input_size(network));
-    if (large)
-        (void)pthread_mutex_unlock(&slicer->large);
+    end_decoding(slicer, count);
     free(bytes);
     return status;
 }
@@ -163,7 +181,8 @@ void idn_slicer_new(struct idn_engine *engine, bool (*next)(void *context, struc
         .now = &slicer->batch[0],
         .ahead = &slicer->batch[1]};
     IDN_ASSERT(slicer->pixels != NULL);
-    (void)pthread_mutex_init(&slicer->large, NULL);
+    (void)pthread_mutex_init(&slicer->decoders, NULL);
+    (void)pthread_cond_init(&slicer->decoded, NULL);
     (void)pthread_mutex_init(&slicer->lock, NULL);
     (void)pthread_cond_init(&slicer->prepared, NULL);
     idn_pool_spare(engine->pool, prepare_ahead, slicer);
@@ -181,7 +200,8 @@ void idn_slicer_destroy(struct idn_slicer **slicer_pointer)
         idn_pixels_fini(&slicer->pixels[i]);
     (void)pthread_cond_destroy(&slicer->prepared);
     (void)pthread_mutex_destroy(&slicer->lock);
-    (void)pthread_mutex_destroy(&slicer->large);
+    (void)pthread_cond_destroy(&slicer->decoded);
+    (void)pthread_mutex_destroy(&slicer->decoders);
     free(slicer->pixels);
     free(slicer->batch[0].inputs);
     free(slicer->batch[1].inputs);
