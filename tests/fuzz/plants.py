@@ -22,6 +22,9 @@ PLANTS = {
     'core_gap': ('core', 'broker/core/catchup.c', 'origin->sequence != here + 1 ||', ''),
     'child_string': ('child', 'worker/child_message.c', ' || strnlen(text, length + 1) != length', ''),
     'config_comment': ('config', 'base/config_lines.c', "memset(at, ' ', length);", '(void)at;'),
+    'cfg_route': ('cfg', 'weights/cfg_section.c', 'value < (long long)index', 'value <= (long long)index'),
+    'cfg_kernel': ('cfg', 'weights/cfg_hazards.c', 'layer->size == 1 && layer->pad > 0',
+                   'layer->size == 1 && layer->pad > 1'),
     'query_span': ('query', 'client/query.c', 'last - first >= IDN_JOB_IMAGES_MAX',
                    'last - first > IDN_JOB_IMAGES_MAX'),
 }

@@ -51,10 +51,10 @@ static const char *libm_variant(void)
 // A name that was cut could be that of another class.
 static void append_to_class(struct idn_engine *engine, const char *text)
 {
-    size_t length = strlen(engine->class_name);
+    size_t length = strlen(engine->class_name), more = strlen(text) + 1;
 
-    IDN_ASSERT(length + strlen(text) < sizeof(engine->class_name));
-    (void)strcpy(engine->class_name + length, text);
+    IDN_ASSERT(length + more <= sizeof(engine->class_name));
+    memcpy(engine->class_name + length, text, more);
 }
 
 void idn_engine_set_class(struct idn_engine *engine, const char *own)
