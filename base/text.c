@@ -84,24 +84,31 @@ int idn_parse_u64(const char *text, uint64_t most, uint64_t *ret)
     return 0;
 }
 
-// Levenshtein's distance with one row; words over 63 bytes are compared by their first 63.
+// Of optimal string alignment: Levenshtein's distance, but two neighbours that changed places count
+// as one letter. Words over 63 bytes are compared by their first 63.
 static size_t edit_distance(const char *a, const char *b)
 {
     enum { MAX = 63 };
-    size_t row[MAX + 1], a_length = strnlen(a, MAX), b_length = strnlen(b, MAX);
+    size_t rows[3][MAX + 1], a_length = strnlen(a, MAX), b_length = strnlen(b, MAX);
+    size_t *above = rows[0], *before = rows[1], *row = rows[2];
 
     for (size_t j = 0; j <= b_length; j++)
         row[j] = j;
     for (size_t i = 1; i <= a_length; i++) {
-        size_t diagonal = row[0];
+        size_t *free_row = above;
+        above = before;
+        before = row;
+        row = free_row;
         row[0] = i;
         for (size_t j = 1; j <= b_length; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
+            size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
+            if (before[j] + 1 < best)
+                best = before[j] + 1;
             if (row[j - 1] + 1 < best)
                 best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                above[j - 2] + 1 < best)
+                best = above[j - 2] + 1;
             row[j] = best;
         }
     }
@@ -111,16 +118,57 @@ static size_t edit_distance(const char *a, const char *b)
 const char *idn_nearest(const char *word, const char *const *names, size_t count)
 {
     const char *nearest = NULL;
-    size_t best = strlen(word) / 3 + 2;
+    size_t length = strlen(word), best = SIZE_MAX;
 
     for (size_t i = 0; i < count; i++) {
-        size_t distance = edit_distance(word, names[i]);
-        if (distance < best) {
+        size_t distance = edit_distance(word, names[i]), other = strlen(names[i]);
+        if (distance < best && 3 * distance <= (length > other ? length : other)) {
             best = distance;
             nearest = names[i];
         }
     }
     return nearest;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+// Steps over zeros, then counts the digits there.
+static size_t count_digits(const char **number)
+{
+    size_t count = 0;
+
+    while (**number == '0')
+        (*number)++;
+    while (is_digit((*number)[count]))
+        count++;
+    return count;
+}
+
+// Compares the numbers that both begin with, and steps behind them.
+static int order_of_numbers(const char **a, const char **b)
+{
+    size_t one = count_digits(a), two = count_digits(b);
+    int order = one != two ? (one < two ? -1 : 1) : memcmp(*a, *b, one);
+
+    *a += one;
+    *b += two;
+    return order;
+}
+
+int idn_name_order(const char *a, const char *b)
+{
+    const char *one = a, *two = b;
+    int order = 0;
+
+    while (order == 0 && (*one != '\0' || *two != '\0'))
+        if (is_digit(*one) && is_digit(*two))
+            order = order_of_numbers(&one, &two);
+        else
+            order = (unsigned char)*one++ - (unsigned char)*two++;
+    return order != 0 ? order : strcmp(a, b);
 }
 
 bool idn_name_is_valid(const char *name, size_t max)

@@ -24,9 +24,13 @@ bool idn_key_has_prefix(const uint8_t key[static IDN_KEY_SIZE],
 // more.
 int idn_parse_u64(const char *text, uint64_t most, uint64_t *ret);
 
-// The name of `names` (count of them) with the least Levenshtein distance to `word`, or NULL when
-// none is nearer than a third of the word's length plus one. Borrowed from names.
+// For "did you mean": the name of `names` (count of them) that is nearest to `word`, if not more
+// than a third of the longer one's letters differ (changed, missing, too many; two that changed
+// places are one), else NULL. Borrowed from names.
 const char *idn_nearest(const char *word, const char *const *names, size_t count);
+
+// Negative, 0, positive: a comes before b, is b, comes after. As people count: vm/2 before vm/10.
+int idn_name_order(const char *a, const char *b);
 
 // True when every byte is printable ASCII without space, quotes, backslash; length 1..max-1.
 bool idn_name_is_valid(const char *name, size_t max);

@@ -1,8 +1,11 @@
-// idunno-ctl assignment.
+// idunno-ctl assignment: in the order of the workers' names.
 #include "client/ctl_listing.h"
 #include "client/human.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
+#include <stdlib.h>
 
 // ---- for programs
 
@@ -73,25 +76,34 @@ static void worker_rows(struct idn_table *table, const struct idn_assignment_inf
     }
 }
 
-static bool list_worker(void *context, const void *row)
+static void list_worker(struct idn_ctl_listing *listing, const struct idn_assignment_info *worker)
 {
-    struct idn_ctl_listing *listing = context;
-
     listing->count++;
     if (listing->json != NULL)
-        worker_json(listing->json, row);
+        worker_json(listing->json, worker);
     else
-        worker_rows(listing->table, row);
-    return true;
+        worker_rows(listing->table, worker);
+}
+
+static int by_name(const void *one, const void *two)
+{
+    const struct idn_assignment_info *a = one, *b = two;
+
+    return idn_name_order(a->name, b->name);
 }
 
 int idn_ctl_assignment(struct idn_ctl *ctl)
 {
+    struct idn_ctl_rows workers = {.size = sizeof(struct idn_assignment_info)};
     struct idn_ctl_listing listing;
 
-    idn_ctl_listing_open(ctl, "WORKER|STATE|JOB|MODEL|IMAGES|>DONE|>SINCE|NOTE", &listing);
     enum idunno_code code =
-        idn_call_rows(ctl->idunno, IDN_REQUEST_ASSIGNMENT, list_worker, &listing);
+        idn_call_rows(ctl->idunno, IDN_REQUEST_ASSIGNMENT, idn_ctl_keep, &workers);
+    idn_ctl_sort(&workers, by_name);
+    idn_ctl_listing_open(ctl, "WORKER|STATE|JOB|MODEL|IMAGES|>DONE|>SINCE|NOTE", &listing);
+    for (size_t i = 0; i < workers.count; i++)
+        list_worker(&listing, idn_ctl_row(&workers, i));
+    free(workers.row);
     return idn_ctl_listing_close(
         ctl, &listing, code, "no workers; start idunno-worker on the hosts that hold the images");
 }

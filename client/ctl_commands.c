@@ -115,7 +115,8 @@ static const struct idn_ctl_command commands[] = {
         "  jobs    of each: job model tasks mean_us deviation_us\n"
         "null: no task was seen yet.\n"},
     {"assignment", NULL, BIT(JSON), false, idn_ctl_assignment, "who works on which images",
-        "A line for what each worker works on, and one for what it does next.\n\n"
+        "A line for what each worker works on, and one for what it does next; in the order of\n"
+        "the workers' names.\n\n"
         "JSON: an array of objects with the members\n"
         "  worker state leases in_child silent_ms note\n"
         "  leases  of each: job model first count done held_ms confirmed trimming alone returned\n"

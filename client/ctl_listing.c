@@ -3,6 +3,7 @@
 #include "base/assert.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void idn_ctl_document_open(struct idn_ctl_document *document)
 {
@@ -50,4 +51,28 @@ int idn_ctl_listing_close(
         idn_table_print(listing->table, stdout);
     idn_table_destroy(&listing->table);
     return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
+}
+
+bool idn_ctl_keep(void *context, const void *row)
+{
+    struct idn_ctl_rows *rows = context;
+
+    if (rows->count == rows->room) {
+        rows->room = 2 * rows->room + 16;
+        rows->row = realloc(rows->row, rows->room * rows->size);
+        IDN_ASSERT(rows->row != NULL);
+    }
+    memcpy((char *)rows->row + rows->count++ * rows->size, row, rows->size);
+    return true;
+}
+
+void idn_ctl_sort(struct idn_ctl_rows *rows, int (*order)(const void *a, const void *b))
+{
+    if (rows->count > 1)
+        qsort(rows->row, rows->count, rows->size, order);
+}
+
+const void *idn_ctl_row(const struct idn_ctl_rows *rows, size_t index)
+{
+    return (const char *)rows->row + index * rows->size;
 }

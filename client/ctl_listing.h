@@ -35,4 +35,14 @@ void idn_ctl_listing_open(
 int idn_ctl_listing_close(
     struct idn_ctl *ctl, struct idn_ctl_listing *listing, enum idunno_code code, const char *none);
 
+// Rows that are kept until the last one has come, to be put in order.
+struct idn_ctl_rows {
+    void *row; // owned: free() it
+    size_t size, count, room;
+};
+
+bool idn_ctl_keep(void *rows, const void *row); // an idn_on_row; size is set before
+void idn_ctl_sort(struct idn_ctl_rows *rows, int (*order)(const void *a, const void *b));
+const void *idn_ctl_row(const struct idn_ctl_rows *rows, size_t index);
+
 #endif

@@ -1,21 +1,12 @@
-// idunno-ctl workers.
-#include "client/call.h"
-#include "client/ctl.h"
+// idunno-ctl workers: in the order of their names.
+#include "client/ctl_listing.h"
 #include "client/human.h"
-#include "client/table.h"
 
-#include "base/assert.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-// All of them are kept until the last one came: they are shown in the order of their names.
-struct listing {
-    struct idn_worker_info *worker; // owned
-    size_t count, room;
-};
 
 static void worker_json(struct idn_json *json, const struct idn_worker_info *worker)
 {
@@ -61,103 +52,68 @@ static void worker_row(struct idn_table *table, const struct idn_worker_info *wo
     idn_table_cell(table, "%s", worker->note);
 }
 
-static bool keep(void *context, const void *row)
-{
-    struct listing *listing = context;
-
-    if (listing->count == listing->room) {
-        listing->room = 2 * listing->room + 16;
-        listing->worker = realloc(listing->worker, listing->room * sizeof(*listing->worker));
-        IDN_ASSERT(listing->worker != NULL);
-    }
-    listing->worker[listing->count++] = *(const struct idn_worker_info *)row;
-    return true;
-}
-
-// Compares the numbers that both begin with, and steps behind them.
-static int order_of_numbers(const char **a, const char **b)
-{
-    *a += strspn(*a, "0");
-    *b += strspn(*b, "0");
-    size_t one = strspn(*a, "0123456789"), two = strspn(*b, "0123456789");
-    int order = one != two ? (one < two ? -1 : 1) : memcmp(*a, *b, one);
-    *a += one;
-    *b += two;
-    return order;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-// As people count: vm/2 comes before vm/10.
-static int order_of_names(const char *a, const char *b)
-{
-    const char *one = a, *two = b;
-    int order = 0;
-
-    while (order == 0 && (*one != '\0' || *two != '\0'))
-        if (is_digit(*one) && is_digit(*two))
-            order = order_of_numbers(&one, &two);
-        else
-            order = (unsigned char)*one++ - (unsigned char)*two++;
-    return order != 0 ? order : strcmp(a, b);
-}
-
+// Those that are away come last.
 static int by_name(const void *one, const void *two)
 {
     const struct idn_worker_info *a = one, *b = two;
     bool away_a = a->state == IDN_WORKER_AWAY, away_b = b->state == IDN_WORKER_AWAY;
 
-    return away_a != away_b ? (int)away_a - (int)away_b : order_of_names(a->name, b->name);
+    return away_a != away_b ? (int)away_a - (int)away_b : idn_name_order(a->name, b->name);
 }
 
-static void print_json(const struct listing *listing)
+static void print_json(const struct idn_ctl_rows *workers)
 {
     struct idn_json json;
 
     idn_json_init(&json, stdout);
     idn_json_array(&json, NULL);
-    for (size_t i = 0; i < listing->count; i++)
-        worker_json(&json, &listing->worker[i]);
+    for (size_t i = 0; i < workers->count; i++)
+        worker_json(&json, idn_ctl_row(workers, i));
     idn_json_end(&json);
 }
 
-// Those that are away come last.
-static void print_table(const struct listing *listing)
+static void print_away(const struct idn_ctl_rows *workers, size_t first)
+{
+    (void)printf("\ndrained, not here: ");
+    for (size_t i = first; i < workers->count; i++) {
+        const struct idn_worker_info *worker = idn_ctl_row(workers, i);
+        (void)printf("%s%s", i == first ? "" : ", ", worker->name);
+    }
+    (void)printf("\n");
+}
+
+static void print_table(const struct idn_ctl_rows *workers)
 {
     struct idn_table *table;
     size_t here = 0;
 
     idn_table_new(
         "WORKER|STATE|>THREADS|JOB|LEASE|>IMAGES|>IMAGES/S|>HEARD|MODELS|DATA SETS|NOTE", &table);
-    for (; here < listing->count && listing->worker[here].state != IDN_WORKER_AWAY; here++)
-        worker_row(table, &listing->worker[here]);
+    for (; here < workers->count; here++) {
+        const struct idn_worker_info *worker = idn_ctl_row(workers, here);
+        if (worker->state == IDN_WORKER_AWAY)
+            break;
+        worker_row(table, worker);
+    }
     if (here > 0)
         idn_table_print(table, stdout);
     else
         (void)puts("no workers; start idunno-worker on the hosts that hold the images");
     idn_table_destroy(&table);
-    if (here == listing->count)
-        return;
-    (void)printf("\ndrained, not here: ");
-    for (size_t i = here; i < listing->count; i++)
-        (void)printf("%s%s", i == here ? "" : ", ", listing->worker[i].name);
-    (void)printf("\n");
+    if (here < workers->count)
+        print_away(workers, here);
 }
 
 int idn_ctl_workers(struct idn_ctl *ctl)
 {
-    struct listing listing = {0};
-    enum idunno_code code = idn_call_rows(ctl->idunno, IDN_REQUEST_WORKERS, keep, &listing);
+    struct idn_ctl_rows workers = {.size = sizeof(struct idn_worker_info)};
+    enum idunno_code code = idn_call_rows(ctl->idunno, IDN_REQUEST_WORKERS, idn_ctl_keep, &workers);
 
-    if (listing.count > 1)
-        qsort(listing.worker, listing.count, sizeof(*listing.worker), by_name);
+    idn_ctl_sort(&workers, by_name);
     if (code == IDUNNO_OK && ctl->json)
-        print_json(&listing);
+        print_json(&workers);
     else if (code == IDUNNO_OK)
-        print_table(&listing);
-    free(listing.worker);
+        print_table(&workers);
+    free(workers.row);
     return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
 }

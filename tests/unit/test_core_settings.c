@@ -142,9 +142,14 @@ static void test_bad_settings_are_refused_with_a_sentence(void)
     refuse(rig, 0, "drain/w1", "2", IDN_REFUSED_VALUE,
         "drain/w1 = '2' is not a whole number from 0 to 1");
     refuse(rig, 0, "drain/w2", "1", IDN_REFUSED_UNKNOWN_WORKER,
-        "no worker is named w2; did you mean w1?");
+        "no worker is named w2; idunno-ctl workers lists them");
     refuse(rig, 0, "drain/elsewhere", "0", IDN_REFUSED_UNKNOWN_WORKER,
         "no worker is named elsewhere; idunno-ctl workers lists them");
+    struct idn_worker_message *named = rig_hello_message(rig, 2);
+    snprintf(named->u.hello.name, IDN_NAME_SIZE, "gpu7/0");
+    rig_say(rig, 2, named);
+    refuse(rig, 0, "drain/gpu7", "1", IDN_REFUSED_UNKNOWN_WORKER,
+        "no worker is named gpu7; did you mean gpu7/0?");
     rig_destroy(rig);
 }
 

@@ -508,6 +508,11 @@ static void test_commands_are_found(void)
     CHECK_STRING(
         reason.text, "there is no command 'quarantine lits'; did you mean quarantine list?");
     CHECK(idn_ctl_find("quarantine", "status", &command, &reason) < 0);
+    CHECK_STRING(reason.text, "there is no command 'quarantine status'; --help lists them");
+    CHECK(idn_ctl_find(NULL, "foo", &command, &reason) < 0);
+    CHECK_STRING(reason.text, "there is no command 'foo'; --help lists them");
+    CHECK(idn_ctl_find(NULL, "statsu", &command, &reason) < 0);
+    CHECK_STRING(reason.text, "there is no command 'statsu'; did you mean status?");
     idn_ctl_list_group("quarantine", group, sizeof(group));
     CHECK_STRING(group, "quarantine list [ID], quarantine retry ID");
 }

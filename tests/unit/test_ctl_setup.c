@@ -6,6 +6,7 @@
 
 static struct idn_status_info broker_status[2];
 static struct idn_worker_info worker[8];
+static struct idn_assignment_info assignment[3];
 static struct idn_entry_info model;
 static struct idn_job_info job[3];
 static uint32_t workers, jobs, durable;
@@ -22,6 +23,10 @@ static bool answer(
         ret->type = IDN_REPLY_WORKERS;
         ret->u.workers.count = workers;
         ret->u.workers.item = worker;
+    } else if (request->type == IDN_REQUEST_ASSIGNMENT) {
+        ret->type = IDN_REPLY_ASSIGNMENT;
+        ret->u.assignment.count = 3;
+        ret->u.assignment.item = assignment;
     } else if (request->type == IDN_REQUEST_MODELS) {
         ret->type = IDN_REPLY_MODELS;
         ret->u.entries.count = 1;
@@ -179,6 +184,28 @@ static void test_workers_in_order(void)
                       "drained, not here: vm/9\n");
 }
 
+static void test_assignment_in_the_order_of_workers(void)
+{
+    static const char *const names[] = {"vm/10", "vm/2", "vm/1"};
+
+    for (int i = 0; i < 3; i++) {
+        assignment[i] = (struct idn_assignment_info){.state = IDN_WORKER_BUSY, .leases = 2};
+        (void)snprintf(assignment[i].name, IDN_NAME_SIZE, "%s", names[i]);
+        for (int k = 0; k < 2; k++) {
+            assignment[i].lease[k].count = 1;
+            (void)snprintf(assignment[i].lease[k].model, IDN_NAME_SIZE, "model%d", i);
+        }
+    }
+    run(idn_ctl_assignment, 1, NULL, NULL, false);
+    const char *one = strstr(out, "vm/1 "), *two = strstr(out, "vm/2 "),
+               *ten = strstr(out, "vm/10");
+    CHECK(one != NULL && two != NULL && ten != NULL && one < two && two < ten);
+    CHECK(strstr(out, "model2") > one && strstr(out, "model2") < two); // its leases stay its
+    run(idn_ctl_assignment, 1, NULL, NULL, true);
+    CHECK(strstr(out, "\"vm/2\"") > strstr(out, "\"vm/1\""));
+    CHECK(strstr(out, "\"vm/10\"") > strstr(out, "\"vm/2\""));
+}
+
 static void put_job(uint32_t i, uint32_t weight)
 {
     job[i] = (struct idn_job_info){.key = {{(uint8_t)(3 - i)}},
@@ -265,6 +292,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_two_that_are_well),
         CHECK_TEST(test_what_holds_a_broker_back),
         CHECK_TEST(test_workers_in_order),
+        CHECK_TEST(test_assignment_in_the_order_of_workers),
         CHECK_TEST(test_jobs_in_the_order_of_submission),
         CHECK_TEST(test_where_a_batch_comes_from),
         CHECK_TEST(test_a_setting_that_only_one_broker_stored),

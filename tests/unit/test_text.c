@@ -70,6 +70,36 @@ static void test_nearest(void)
     CHECK(idn_nearest("alexnet", names, 0) == NULL);
 }
 
+// A third of the letters and no more; two that changed places are one.
+static void test_nearest_is_near(void)
+{
+    static const char *const workers[] = {"w1", "w2", "gpu7/0"};
+    static const char *const commands[] = {"status", "jobs", "job", "why", "list"};
+
+    CHECK(idn_nearest("w9", workers, 3) == NULL);
+    CHECK(idn_nearest("w", workers, 3) == NULL);
+    CHECK_STRING(idn_nearest("gpu7-0", workers, 3), "gpu7/0");
+    CHECK_STRING(idn_nearest("gpu/0", workers, 3), "gpu7/0");
+    CHECK(idn_nearest("gp/1", workers, 3) == NULL);
+    CHECK(idn_nearest("foo", commands, 5) == NULL);
+    CHECK_STRING(idn_nearest("jbo", commands, 5), "job");
+    CHECK_STRING(idn_nearest("lits", commands, 5), "list");
+    CHECK_STRING(idn_nearest("satus", commands, 5), "status");
+}
+
+static void test_order_of_names(void)
+{
+    static const char *const names[] = {
+        "a", "vm/02", "vm/2", "vm/10", "vm/x", "vm10/1", "w", "w00", "w1"};
+    const int count = sizeof(names) / sizeof(*names);
+
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < count; k++) {
+            int order = idn_name_order(names[i], names[k]);
+            CHECK_INT((order > 0) - (order < 0), (i > k) - (i < k));
+        }
+}
+
 static void test_names(void)
 {
     CHECK(idn_name_is_valid("host/0", 64));
@@ -87,6 +117,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_key_refuses),
         CHECK_TEST(test_numbers),
         CHECK_TEST(test_nearest),
+        CHECK_TEST(test_nearest_is_near),
+        CHECK_TEST(test_order_of_names),
         CHECK_TEST(test_names),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
