@@ -1,6 +1,7 @@
 #include "weights/cfg_hazards.h"
 
 #include <errno.h>
+#include <string.h>
 
 // One layer, looked at.
 struct place {
@@ -143,6 +144,59 @@ static int check_cost(const struct place *place)
     return 0;
 }
 
+// Keys of other versions of darknet that this one computes without, and what harms nobody.
+static const struct {
+    enum idn_cfg_kind kind;
+    const char *key, *harmless;
+} strange[] = {
+    {IDN_CFG_CONVOLUTIONAL, "dilation", "1"},
+    {IDN_CFG_CONVOLUTIONAL, "antialiasing", "0"},
+    {IDN_CFG_CONVOLUTIONAL, "stride_x", ""},
+    {IDN_CFG_CONVOLUTIONAL, "stride_y", ""},
+    {IDN_CFG_CONVOLUTIONAL, "share_index", ""},
+    {IDN_CFG_MAXPOOL, "antialiasing", "0"},
+    {IDN_CFG_MAXPOOL, "maxpool_depth", "0"},
+    {IDN_CFG_MAXPOOL, "stride_x", ""},
+    {IDN_CFG_MAXPOOL, "stride_y", ""},
+    {IDN_CFG_ROUTE, "groups", "1"},
+    {IDN_CFG_SHORTCUT, "weights_type", "none"},
+};
+
+static int check_strange_keys(const struct place *place)
+{
+    for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+        const struct idn_cfg_option *option =
+            strange[i].kind == place->layer->kind
+                ? idn_cfg_find(place->text, place->section, strange[i].key)
+                : NULL;
+        if (option != NULL && strcmp(option->value, strange[i].harmless) != 0)
+            return idn_reason_set(place->reason, -EINVAL,
+                "%s:%u: [%.40s] has %s = '%.40s', which libdarknet does not know and would compute "
+                "without",
+                place->text->file, option->line, place->section->type, option->key, option->value);
+    }
+    return 0;
+}
+
+// For a name that it does not know libdarknet takes relu.
+static int check_activation(const struct place *place)
+{
+    static const char *const names[] = {"linear", "leaky", "relu", "logistic", "tanh", "ramp",
+        "elu", "selu", "relie", "loggy", "plse", "stair", "hardtan", "lhtan"};
+    const char *name = place->layer->activation;
+
+    if (*name == '\0')
+        return 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return 0;
+    return idn_reason_set(place->reason, -EINVAL,
+        "%s:%u: [%.40s] has the activation '%s', which libdarknet does not know; known are linear, "
+        "leaky, relu, logistic, tanh, ramp, elu, selu, relie, loggy, plse, stair, hardtan and "
+        "lhtan",
+        place->text->file, place->section->line, place->section->type, name);
+}
+
 static const struct {
     enum idn_cfg_kind kind;
     int (*check)(const struct place *place);
@@ -182,6 +236,10 @@ int idn_cfg_check_hazards(
             .section = &text->section[i + 1], // behind [net]
             .reason = reason};
         error = check_truth(&place);
+        if (error == 0)
+            error = check_activation(&place);
+        if (error == 0)
+            error = check_strange_keys(&place);
         for (size_t k = 0; k < sizeof(checks) / sizeof(*checks) && error == 0; k++)
             if (checks[k].kind == place.layer->kind)
                 error = checks[k].check(&place);

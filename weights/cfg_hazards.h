@@ -1,6 +1,8 @@
 // What libdarknet takes without a look and then comes to harm with: it reads or writes past its
-// buffers, divides by zero, follows a pointer that is not there, or ends the process. All of it is
-// refused before libdarknet sees the file.
+// buffers, divides by zero, follows a pointer that is not there, or ends the process. Or it
+// computes another network than the one that was trained: with relu for an activation that it does
+// not know, without what only other versions of darknet have. All of it is refused before
+// libdarknet sees the file.
 #ifndef IDN_WEIGHTS_CFG_HAZARDS_H
 #define IDN_WEIGHTS_CFG_HAZARDS_H
 

@@ -143,12 +143,48 @@ static void test_values(void)
         "numload");
 }
 
+struct layers_case {
+    const char *layers, *refusal; // NULL: none
+};
+
+static void check_cases(const struct layers_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text), NET "%s", cases[i].layers);
+        struct idn_cfg *cfg = cases[i].refusal == NULL ? parse(text) : NULL;
+        if (cases[i].refusal == NULL)
+            CHECK(cfg != NULL);
+        else
+            CHECK_STRING(refusal(text), cases[i].refusal);
+        idn_cfg_destroy(&cfg);
+    }
+}
+
+// What other versions of darknet have, and this one would compute without.
+static void test_strange_keys(void)
+{
+    static const struct layers_case cases[] = {
+        {"[conv]\nactivation=mish\n",
+            ":5: [conv] has the activation 'mish', which libdarknet does not know; known are "
+            "linear, leaky, relu, logistic, tanh, ramp, elu, selu, relie, loggy, plse, stair, "
+            "hardtan and lhtan"},
+        {"[conv]\nsize=3\ndilation=2\n",
+            ":7: [conv] has dilation = '2', which libdarknet does not know and would compute "
+            "without"},
+        {"[conv]\ndilation=1\nantialiasing=0\n[avg]\n[soft]\n", NULL},
+        {"[conv]\n[route]\nlayers=-1\ngroups=2\n",
+            ":8: [route] has groups = '2', which libdarknet does not know and would compute "
+            "without"},
+    };
+
+    check_cases(cases, sizeof(cases) / sizeof(*cases));
+}
+
 // What would make libdarknet crash, or compute with what lies behind its buffers.
 static void test_hazards(void)
 {
-    static const struct {
-        const char *layers, *refusal;
-    } cases[] = {
+    static const struct layers_case cases[] = {
         {"[conv]\nsize=1\npadding=1\n",
             ":5: [conv] has padding around a kernel of 1x1; remove padding"},
         {"[conv]\nfilters=3\ngroups=3\nflipped=1\n",
@@ -194,16 +230,7 @@ static void test_hazards(void)
             ":10: [conv] has more values in all its windows than libdarknet can count"},
     };
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        char text[512];
-        (void)snprintf(text, sizeof(text), NET "%s", cases[i].layers);
-        struct idn_cfg *cfg = cases[i].refusal == NULL ? parse(text) : NULL;
-        if (cases[i].refusal == NULL)
-            CHECK(cfg != NULL);
-        else
-            CHECK_STRING(refusal(text), cases[i].refusal);
-        idn_cfg_destroy(&cfg);
-    }
+    check_cases(cases, sizeof(cases) / sizeof(*cases));
 }
 
 static void test_too_large(void)
@@ -267,6 +294,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_missing),
         CHECK_TEST(test_text),
         CHECK_TEST(test_values),
+        CHECK_TEST(test_strange_keys),
         CHECK_TEST(test_hazards),
         CHECK_TEST(test_too_large),
         CHECK_TEST(test_weights_size),

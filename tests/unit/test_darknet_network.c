@@ -40,7 +40,7 @@ static int load(const char *text, size_t size, uint32_t copies, network **ret)
 // and whoever has this file for training wants many images at once.
 static void test_what_was_checked_is_parsed(void)
 {
-    static const char text[] = "[ net ]\r\nbatch=64\r\ntime_steps = 3\nadam=1\n"
+    static const char text[] = "[ net ]\r\nbatch=64\r\ntime_steps = 3\nadam=1\npolicy=steps\n"
                                "height=8\nwidth=8\nchannels=3\n"
                                "[ convolutional ] of the kind\r\nfilters=4\nsize=3\npad=1\n"
                                "activation = lea ky\r\n[avgpool]\n[softmax]\n\0\n[mystery]\n";

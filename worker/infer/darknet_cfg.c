@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 // Before the user's own keys of [net]: libdarknet takes the first of several equal ones. A cfg
-// written for training asks for batch=128 or so, time_steps multiplies that, and adam keeps twice
-// the weights beside them.
-static const char for_one_image[] = "batch=1\nsubdivisions=1\ntime_steps=1\nadam=0\n";
+// written for training asks for batch=128 or so, time_steps multiplies that, adam keeps twice the
+// weights beside them, and a policy without all of its keys ends the process.
+static const char for_one_image[] =
+    "batch=1\nsubdivisions=1\ntime_steps=1\nadam=0\npolicy=constant\n";
 
 static int write_text(const struct idn_cfg_text *text, int fd)
 {
