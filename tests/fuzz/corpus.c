@@ -5,14 +5,17 @@
 //   build/tests/fuzz/make-corpus tests/fuzz/corpus
 #include "proto/codec.h"
 #include "tests/fuzz/core_scripts.h"
+#include "tests/lib/picture.h"
 #include "tests/unit/codec_samples.h"
 #include "worker/child_message.h"
 
 #include <errno.h>
+#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <turbojpeg.h>
 
 static const char *root;
 
@@ -147,6 +150,49 @@ static void write_lines(void)
         "datasets\n    photos\n        list = photos.list\n");
 }
 
+// ---- image
+
+// Frees bytes.
+static void write_picture(const char *name, struct picture_bytes bytes)
+{
+    write_file("image", name, bytes.data, bytes.size);
+    free(bytes.data);
+}
+
+static void write_jpegs(void)
+{
+    struct picture_jpeg wanted = {.width = 21, .height = 17, .subsampling = TJSAMP_420};
+    uint8_t tiff[PICTURE_TIFF_SIZE];
+
+    struct picture_bytes plain = picture_make_jpeg(&wanted, 1);
+    picture_tiff(6, true, tiff);
+    write_picture("jpeg-exif", picture_with_exif(&plain, tiff, sizeof(tiff)));
+    write_picture("jpeg", plain);
+    wanted.progressive = true;
+    write_picture("jpeg-progressive", picture_make_jpeg(&wanted, 2));
+    wanted =
+        (struct picture_jpeg){.width = 9, .height = 8, .subsampling = TJSAMP_444, .cmyk = true};
+    write_picture("jpeg-cmyk", picture_make_jpeg(&wanted, 3));
+}
+
+static void write_pngs(void)
+{
+    struct picture_png wanted = {.width = 13, .height = 9, .color = PNG_COLOR_TYPE_RGB, .depth = 8};
+
+    write_picture("png", picture_make_png(&wanted, 1));
+    wanted.interlaced = true, wanted.orientation = 8, wanted.text = "a text";
+    write_picture("png-interlaced", picture_make_png(&wanted, 2));
+    wanted = (struct picture_png){
+        .width = 5, .height = 7, .color = PNG_COLOR_TYPE_RGB_ALPHA, .depth = 16};
+    write_picture("png-alpha-16", picture_make_png(&wanted, 3));
+    wanted = (struct picture_png){
+        .width = 19, .height = 5, .color = PNG_COLOR_TYPE_PALETTE, .depth = 2, .transparent = true};
+    write_picture("png-palette", picture_make_png(&wanted, 4));
+    wanted =
+        (struct picture_png){.width = 30, .height = 3, .color = PNG_COLOR_TYPE_GRAY, .depth = 1};
+    write_picture("png-grey", picture_make_png(&wanted, 5));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 || argv[1][0] == '-') {
@@ -158,6 +204,8 @@ int main(int argc, char **argv)
     write_messages();
     write_packets();
     write_lines();
+    write_jpegs();
+    write_pngs();
     core_scripts(write_file);
     return 0;
 }

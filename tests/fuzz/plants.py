@@ -25,6 +25,8 @@ PLANTS = {
     'cfg_route': ('cfg', 'weights/cfg_section.c', 'value < (long long)index', 'value <= (long long)index'),
     'cfg_kernel': ('cfg', 'weights/cfg_hazards.c', 'layer->size == 1 && layer->pad > 0',
                    'layer->size == 1 && layer->pad > 1'),
+    'image_exif': ('image', 'worker/infer/image_exif.c', 'if (at + size > tiff->size) {',
+                   'if (at + size < at) {'),
     'query_span': ('query', 'client/query.c', 'last - first >= IDN_JOB_IMAGES_MAX',
                    'last - first > IDN_JOB_IMAGES_MAX'),
 }
