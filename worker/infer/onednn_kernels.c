@@ -9,7 +9,11 @@
 typedef float vec __attribute__((vector_size(IDN_LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(IDN_LANES * sizeof(float))));
 
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 static inline vec load(const float *from)
 {

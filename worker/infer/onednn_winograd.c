@@ -1,4 +1,4 @@
-// Convolutions with stride 1 by Winograd's method: 14 to 25 % of the multiplications. oneDNN has it
+// Convolutions with stride 1 by Winograd's method: 16 to 25 % of the multiplications. oneDNN has it
 // for 3x3 only, and chooses blocking, weights' layout and rounding by the batch; here an image's
 // tiles are computed alike whatever stands beside them.
 #include "worker/infer/onednn_winograd.h"
@@ -14,7 +14,7 @@
 enum { ROWS_LIGHT = 12, ROWS_HEAVY = 144, HEAVY = 3 << 20 };
 
 // How a line of outputs is cut: the first `wide` tiles give `size` of them, the others one less,
-// with one point less.
+// with one point less. Only the methods of seven points have such.
 struct line {
     size_t tiles, wide, size;
 };
@@ -34,7 +34,7 @@ struct winograd {
     struct idn_tile kind[KINDS];
     size_t pad, tiles;          // tiles: an image
     size_t in_c, out_c, panels; // out_c: without what fills the last panel
-    size_t rows, planes;        // tiles at once; points
+    size_t rows, planes;        // tiles at once; points, both ways together
     // Floats from tile to tile and from product to product. Odd multiples of a cache line: powers
     // of two would put all planes in the same few sets of the cache.
     size_t left_row, left_plane, product_row, product_plane;

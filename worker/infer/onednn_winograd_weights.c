@@ -39,7 +39,7 @@ static void transform_line(
 static void transform_kernel(
     const struct idn_method *method, const float *kernel, double ret[IDN_TILE_PIXELS])
 {
-    double plain[TAPS_MOST * TAPS_MOST], half[IDN_POINTS * TAPS_MOST];
+    double plain[TAPS_MOST * TAPS_MOST] = {0}, half[IDN_POINTS * TAPS_MOST] = {0};
     size_t taps = method->taps;
 
     for (size_t i = 0; i < taps * taps; i++)
