@@ -34,6 +34,20 @@ class MainJob(unittest.TestCase):
             self.assertEqual(one['digest'], two['digest'])
             self.assertEqual((one['state'], one['ok'], one['failed']), ('finished', 200, 0))
 
+    def test_models_that_do_not_fit_beside_each_other(self):
+        tiny = {'cfg': SOURCE / 'tests/e2e/tiny.cfg', 'weights': tiny_weights(), 'batch': 50}
+        with Cluster(images=200, models={'tiny': tiny, 'other': tiny}) as c:
+            c.write_config('worker\n    memory = "200M"\n')
+            c.start_broker()
+            c.start_worker(0)
+            jobs = [c.detach('Inference', 0, 199, model, '--dataset', 'photos')
+                    for model in ('tiny', 'other')]
+            one, two = (c.finish(job) for job in jobs)
+            self.assertEqual((one['ok'], two['ok']), (200, 200))
+            self.assertEqual(one['digest'], two['digest'])
+            self.assertIn('more than the 200 MiB of worker/memory', c.log('worker-0'))
+            self.assertNotIn('ended', c.log('worker-0'))  # its inference child
+
     def test_own_list_in_one_line(self):
         with Cluster(images=200) as c:
             c.start_broker()

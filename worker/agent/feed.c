@@ -126,7 +126,7 @@ static struct place *find(struct idn_feed *feed, const struct idn_model *model)
     return NULL;
 }
 
-static uint64_t memory_of(const struct idn_model *model)
+uint64_t idn_feed_model_bytes(const struct idn_model *model)
 {
     struct stat status;
 
@@ -190,7 +190,7 @@ static struct place *make_room(struct idn_feed *feed, uint64_t bytes)
 
 static void load(struct idn_feed *feed, const struct idn_model *model, uint64_t now_ms)
 {
-    uint64_t bytes = feed->config.memory_bytes > 0 ? memory_of(model) : 0;
+    uint64_t bytes = feed->config.memory_bytes > 0 ? idn_feed_model_bytes(model) : 0;
     struct place *place = make_room(feed, bytes);
     struct idn_child_message *message = &feed->message;
 

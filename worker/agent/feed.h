@@ -19,6 +19,10 @@ struct idn_feed_config {
 void idn_feed_new(const struct idn_feed_config *config, struct idn_feed **ret);
 void idn_feed_destroy(struct idn_feed **feed);
 
+// What the model takes of memory_bytes once the child has it: an estimate by its weights file,
+// which is 0 for one that is not there.
+uint64_t idn_feed_model_bytes(const struct idn_model *model);
+
 // Queues a SLICE action (copied).
 void idn_feed_add(struct idn_feed *feed, const struct idn_agent_action *action);
 // Forgets every slice (DRAIN, or the child died) and, if the child is gone, what it had loaded.

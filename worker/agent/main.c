@@ -131,6 +131,21 @@ static uint64_t memory_for_models(const struct worker *worker)
     return (limits.memory < memory ? limits.memory : memory) / 2;
 }
 
+// Jobs whose models do not fit beside each other make each other's be loaded again and again.
+static void tell_memory(const struct worker *worker, uint64_t memory_bytes)
+{
+    uint64_t wanted = 0;
+
+    for (uint32_t i = 0; i < worker->offer.models; i++)
+        wanted +=
+            idn_feed_model_bytes(idn_registry_model(worker->registry, worker->offer.model[i].name));
+    if (memory_bytes > 0 && wanted > memory_bytes)
+        idn_warning("the models together take about %" PRIu64 " MiB, more than the %" PRIu64
+                    " MiB of worker/memory: one that was not used for the longest time is unloaded "
+                    "when another is needed; raise worker/memory, or offer fewer models",
+            wanted >> 20, memory_bytes >> 20);
+}
+
 static void make_agent(struct worker *worker)
 {
     struct idn_agent_config config = {.nonce = worker->nonce,
@@ -171,6 +186,7 @@ static int open_all(struct worker *worker, struct idn_reason *reason)
     worker->child.config.replay_us = worker->settings.worker_replay_us;
     idn_lists_new(worker->registry, &worker->lists);
     feed.lists = worker->lists;
+    tell_memory(worker, feed.memory_bytes);
     idn_feed_new(&feed, &worker->feed);
     make_agent(worker);
     return 0;
