@@ -333,6 +333,57 @@ static void test_a_replayed_model_may_say_its_time(void)
     idn_engine_close(&engine);
 }
 
+static long resident_mib(void)
+{
+    char line[128] = "";
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    CHECK(file != NULL && fgets(line, sizeof(line), file) != NULL);
+    (void)fclose(file);
+    return strtol(strchr(line, ' '), NULL, 10) * (sysconf(_SC_PAGESIZE) / 1024) / 1024;
+}
+
+// 31 MB of zeros, in many pieces once they are packed, and with smaller things behind them.
+static void load_and_unload(struct idn_engine *engine)
+{
+    static const char text[] = "[net]\nheight=64\nwidth=64\nchannels=3\n"
+                               "[connected]\noutput=640\nactivation=linear\n"
+                               "[connected]\noutput=10\nactivation=linear\n[softmax]\n";
+    static const int32_t header[] = {0, 2, 0};
+    char cfg[] = "/tmp/idunno-test-cfg-XXXXXX", weights[] = "/tmp/idunno-test-weights-XXXXXX";
+    int cfg_fd = mkstemp(cfg), weights_fd = mkstemp(weights);
+    struct idn_network *network = NULL;
+    struct idn_reason reason;
+
+    CHECK(write(cfg_fd, text, sizeof(text) - 1) == sizeof(text) - 1);
+    CHECK(write(weights_fd, header, sizeof(header)) == sizeof(header));
+    CHECK_INT(ftruncate(weights_fd, 20 + 4 * (640 + 640 * 64 * 64 * 3 + 10 + 10 * 640)), 0);
+    CHECK_INT(idn_engine_load(engine, cfg, weights, &network, &reason), 0);
+    idn_engine_unload(engine, &network);
+    (void)close(cfg_fd);
+    (void)close(weights_fd);
+    (void)unlink(cfg);
+    (void)unlink(weights);
+}
+
+static void test_an_unloaded_model_leaves_no_memory(void)
+{
+    static const struct idn_engine_ops *const ops[] = {&idn_engine_onednn, &idn_engine_darknet};
+    const struct idn_engine_options options = {.threads = 2};
+    struct idn_engine *engine;
+    struct idn_reason reason;
+
+    for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+        CHECK_INT(idn_engine_open(ops[i], &options, &engine, &reason), 0);
+        long before = resident_mib();
+        load_and_unload(engine);
+#if !defined(__SANITIZE_ADDRESS__) // which keeps what was freed
+        CHECK(resident_mib() - before < 15);
+#endif
+        idn_engine_close(&engine);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
@@ -346,6 +397,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_the_fast_engines_class),
         CHECK_TEST(test_fast_decoding_is_another_class),
         CHECK_TEST(test_a_replayed_model_may_say_its_time),
+        CHECK_TEST(test_an_unloaded_model_leaves_no_memory),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

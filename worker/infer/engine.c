@@ -3,6 +3,7 @@
 #include "base/assert.h"
 
 #include <gnu/libc-version.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,9 +96,12 @@ int idn_engine_load(struct idn_engine *engine, const char *cfg, const char *weig
 
 void idn_engine_unload(struct idn_engine *engine, struct idn_network **network)
 {
-    if (*network != NULL)
-        engine->ops->unload(engine, *network);
+    if (*network == NULL)
+        return;
+    engine->ops->unload(engine, *network);
     *network = NULL;
+    // Weights lie in many pieces, and the room is for the next model or another program.
+    (void)malloc_trim(0);
 }
 
 void idn_engine_predict(struct idn_engine *engine, struct idn_network *network,
