@@ -4,7 +4,14 @@
 // for all of them, but only with fused multiply-add do they round alike.
 #include "worker/infer/onednn_kernels.h"
 
+#include "base/assert.h"
+
+#include <assert.h>
+#include <stdbool.h>
 #include <string.h>
+
+static_assert(IDN_KERNEL_CHANNELS % IDN_LANES == 0, "channels fill whole vectors");
+static_assert(IDN_ROWS % IDN_ROWS_LAST == 0, "products of `rows` rows leave none");
 
 typedef float vec __attribute__((vector_size(IDN_LANES * sizeof(float))));
 typedef int32_t mask __attribute__((vector_size(IDN_LANES * sizeof(float))));
@@ -125,8 +132,8 @@ static void tile_in(const struct idn_tile *tile, const float *const pixel[], siz
         CASE(7, 7, 7);
         CASE(8, 8, 8);
 #undef CASE
-    default:
-        break;
+    default: // no such method
+        IDN_ASSERT(false);
     }
 }
 
@@ -209,8 +216,8 @@ static void tile_out(const struct idn_tile *tile, const float *rows, size_t stri
         CASE(4, 7, 7);
         CASE(5, 8, 8);
 #undef CASE
-    default:
-        break;
+    default: // no such method
+        IDN_ASSERT(false);
     }
 }
 

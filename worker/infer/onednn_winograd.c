@@ -10,7 +10,7 @@
 #include <string.h>
 
 // Tiles at once: few, so that they stay in the second-level cache with their products; more where
-// weights come from further away and should be worth their way. Multiples of all kernels' rows.
+// weights come from further away and should be worth their way.
 enum { ROWS_LIGHT = 12, ROWS_HEAVY = 144, HEAVY = 3 << 20 };
 
 // How a line of outputs is cut: the first `wide` tiles give `size` of them, the others one less,
