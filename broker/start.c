@@ -97,7 +97,8 @@ static void copy_models(const struct idn_registry *registry, struct idn_core_mod
 {
     for (uint32_t i = 0; i < registry->models; i++) {
         const struct idn_model *from = &registry->model[i];
-        to[i] = (struct idn_core_model){.digest = from->digest, .batch = from->batch};
+        to[i] = (struct idn_core_model){
+            .digest = from->digest, .batch = from->batch, .batch_built_in = !from->states_batch};
         memcpy(to[i].name, from->name, sizeof(to[i].name));
         (void)snprintf(to[i].problem, sizeof(to[i].problem), "%s", idn_start_model_problem(from));
         shorten(from->cfg, to[i].path);

@@ -43,10 +43,13 @@ static const struct idn_ctl_command commands[] = {
         "  broker version role epoch uptime_ms policy workers workers_busy jobs_open jobs_known\n"
         "  images_pending images_in_flight images_per_s facts store_bytes free_bytes disk_low\n"
         "  damaged_row  null, or the first row of its store that could not be read\n"
-        "  workers_drained refuses_jobs (mirror = required, and no standby is in sync)\n"
+        "  workers_drained refuses_jobs (mirror = required, and no standby is in sync) mirror\n"
         "  peer     null, or how it sees the other broker: broker role epoch in_sight exchanged\n"
         "           in_sync silent_ms lag_facts\n"
         "  remark   null, or what is wrong between two brokers that both answer\n"
+        "  differ   in what the two differ that must be alike: policy mirror models datasets "
+        "(that\n"
+        "           they can use)\n"
         "  brokers  of each broker: address, problem (null, or why it does not answer), and the\n"
         "           members above\n"
         "An epoch 0- is none yet. Exit status: 1 when no broker answers.\n"},
@@ -76,7 +79,7 @@ static const struct idn_ctl_command commands[] = {
         "JSON: an array of objects with the members\n"
         "  name state threads class job lease_first lease_count lease_done leases images_done\n"
         "  images_per_s silent_ms models_ready models_lacking datasets_ready datasets_lacking\n"
-        "  note\n"
+        "  drained note\n"
         "job is null for a worker without a lease.\n"},
     {"rates", NULL, BIT(JSON), false, idn_ctl_rates, "how fast open jobs get on, and how equally",
         "Images a second, and tasks (batches) a minute: over the last 10 s and 60 s; since the "
@@ -124,10 +127,13 @@ static const struct idn_ctl_command commands[] = {
         "taken\n"
         "back; alone: a process died with this image; returned: from a worker that fell silent.\n"},
     {"models", NULL, BIT(JSON), false, idn_ctl_models, "models that the cluster knows",
-        "FROM: what the batch comes from: the broker's configuration, or idunno-ctl batch (then\n"
-        "the configuration's in brackets; idunno-ctl batch MODEL default returns to it).\n\n"
+        "FROM: what the batch comes from: it is built in, or the broker's configuration says it, "
+        "or\n"
+        "it was set by idunno-ctl batch (then what it was in brackets; idunno-ctl batch MODEL\n"
+        "default returns to that).\n\n"
         "JSON: an array of objects with the members\n"
-        "  name digest batch batch_configured batch_set workers path problem\n"
+        "  name digest batch batch_configured batch_set batch_from workers path problem\n"
+        "batch_from: built_in, configuration or operator; batch_configured: without the operator.\n"
         "digest is null when there is a problem.\n"},
     {"datasets", NULL, BIT(JSON), false, idn_ctl_datasets, "data sets that the cluster knows",
         "JSON: an array of objects with the members\n"
@@ -165,20 +171,21 @@ static const struct idn_ctl_command commands[] = {
         "open again until these images have results. JSON members: job images (that left it).\n"},
     {"weight", "ID N", BIT(JSON), false, idn_ctl_weight, "sets a job's share, 1 to 1000",
         "A job of weight 2 completes two tasks while one of weight 1 completes one; usual is 1.\n"
-        "It counts from now on. JSON members: job weight durable.\n"
+        "It counts from now on; the policy fifo does not look at it. JSON members: job weight\n"
+        "durable.\n"
         "durable: by how many brokers it is stored.\n"},
     {"batch", "MODEL [N]", BIT(JSON), false, idn_ctl_batch, "shows or sets the images a task",
-        "N, 1 to 10000, or default (what the configuration says), applies to tasks that are given\n"
-        "out from now on, also of open jobs. Jobs complete tasks at equal rates, so a smaller\n"
-        "batch of a model makes its jobs slower.\n"
+        "N, 1 to 10000, or default (what the configuration says, or what is built in), applies\n"
+        "to tasks that are given out from now on, also of open jobs. Jobs complete tasks at equal\n"
+        "rates, so a smaller batch of a model makes its jobs slower.\n"
         "JSON members: model batch durable.\n"
         "durable: by how many brokers it is stored; null when it was only shown.\n"},
     {"drain", "WORKER", BIT(JSON), false, idn_ctl_drain, "gives a worker nothing new",
         "What it has begun it finishes, some 100 ms of work; the rest goes to others at once. It\n"
         "stays drained, restarted or not, until idunno-ctl undrain WORKER. JSON members: worker\n"
-        "drained leases durable.\n"
-        "leases: what it still holds; null when it is not there now. durable: by how many brokers\n"
-        "it is stored.\n"},
+        "drained leases others durable.\n"
+        "leases: what it still holds; null when it is not there now. others: other workers that\n"
+        "can work now. durable: by how many brokers it is stored.\n"},
     {"undrain", "WORKER", BIT(JSON), false, idn_ctl_undrain, "gives a drained worker work again",
         "JSON members as of drain.\n"},
     {"switch", NULL, 0, true, idn_ctl_switch, "the standby takes over from the active broker",

@@ -19,6 +19,10 @@ static void entry_json(struct idn_json *json, bool is_model, const struct idn_en
     if (is_model) {
         idn_json_u64(json, "batch_configured", entry->configured);
         idn_json_bool(json, "batch_set", entry->is_set);
+        idn_json_string(json, "batch_from",
+            entry->is_set     ? "operator"
+            : entry->built_in ? "built_in"
+                              : "configuration");
     }
     idn_json_u64(json, "workers", entry->workers);
     idn_json_string(json, "path", entry->path);
@@ -36,7 +40,7 @@ static void entry_row(struct idn_table *table, bool is_model, const struct idn_e
     if (is_model && entry->is_set)
         idn_table_cell(table, "set (%s)", idn_human_count(entry->configured).text);
     else if (is_model)
-        idn_table_cell(table, "configured");
+        idn_table_cell(table, entry->built_in ? "built in" : "configuration");
     idn_table_cell(table, "%u", entry->workers);
     idn_table_cell(table, "%.12s", entry->problem[0] == '\0' ? digest : "-");
     idn_table_cell(table, "%s", entry->path);

@@ -41,9 +41,22 @@ static void weight_json(const struct idunno_info *info, uint32_t durable)
     idn_json_end(&json);
 }
 
-static void tell_weight(const struct idunno_info *info, uint32_t before)
+// Of the broker that has just answered.
+static bool ignores_weights(struct idn_ctl *ctl)
 {
-    const char *rest = info->state == IDUNNO_OPEN ? "" : "; it has ended, so that changes nothing";
+    const struct idn_request request = {.type = IDN_REQUEST_STATUS};
+    const struct idn_reply *reply;
+
+    return idn_call(ctl->idunno, &request, &reply) == IDUNNO_OK &&
+           strcmp(reply->u.status.policy, "fifo") == 0;
+}
+
+static void tell_weight(struct idn_ctl *ctl, const struct idunno_info *info, uint32_t before)
+{
+    const char *rest = info->state != IDUNNO_OPEN ? "; it has ended, so that changes nothing"
+                       : ignores_weights(ctl)
+                           ? "; the policy is fifo, which does not look at weights"
+                           : "";
 
     if (info->weight == before)
         (void)printf("job %.8s has weight %s, as before%s", info->job.id,
@@ -73,7 +86,7 @@ int idn_ctl_weight(struct idn_ctl *ctl)
         weight_json(&info, durable);
         return IDN_EXIT_OK;
     }
-    tell_weight(&info, before);
+    tell_weight(ctl, &info, before);
     return end_told(ctl, durable);
 }
 
@@ -83,7 +96,7 @@ struct models {
     const char *names[IDN_MODELS_MAX];
     char name[IDN_MODELS_MAX][IDN_NAME_SIZE];
     uint32_t batch[IDN_MODELS_MAX], configured[IDN_MODELS_MAX];
-    bool is_set[IDN_MODELS_MAX];
+    bool is_set[IDN_MODELS_MAX], built_in[IDN_MODELS_MAX];
     size_t count;
 };
 
@@ -98,6 +111,7 @@ static bool note_model(void *context, const void *row)
     models->names[models->count] = models->name[models->count];
     models->configured[models->count] = entry->configured;
     models->is_set[models->count] = entry->is_set;
+    models->built_in[models->count] = entry->built_in;
     models->batch[models->count++] = entry->count;
     return true;
 }
@@ -136,9 +150,12 @@ static void tell_batch(
     else if (ctl->value != NULL)
         (void)printf(" from now on, %s before", idn_human_count(before).text);
     else if (models->is_set[at])
-        (void)printf(", set by idunno-ctl batch; the configuration says %s, and idunno-ctl batch "
-                     "%s default returns to that",
+        (void)printf(", set by idunno-ctl batch; %s %s, and idunno-ctl batch %s default returns to "
+                     "that",
+            models->built_in[at] ? "built in is" : "the configuration says",
             idn_human_count(models->configured[at]).text, ctl->id);
+    else
+        (void)printf(", %s", models->built_in[at] ? "as built in" : "as the configuration says");
 }
 
 int idn_ctl_batch(struct idn_ctl *ctl)
@@ -176,8 +193,10 @@ int idn_ctl_batch(struct idn_ctl *ctl)
 
 struct sought {
     const char *name;
-    bool found;
-    uint32_t leases;
+    bool drained;      // or a worker of this name is to be
+    bool found;        // it is here
+    uint32_t leases;   // of its
+    uint32_t can_work; // others
 };
 
 static bool note_worker(void *context, const void *row)
@@ -185,12 +204,22 @@ static bool note_worker(void *context, const void *row)
     struct sought *sought = context;
     const struct idn_worker_info *worker = row;
 
-    if (strcmp(worker->name, sought->name) != 0 || worker->state == IDN_WORKER_DEAD ||
-        worker->state == IDN_WORKER_AWAY)
+    if (strcmp(worker->name, sought->name) != 0) {
+        sought->can_work += worker->state == IDN_WORKER_IDLE || worker->state == IDN_WORKER_BUSY;
+        return true;
+    }
+    sought->drained = worker->drained;
+    if (worker->state == IDN_WORKER_DEAD || worker->state == IDN_WORKER_AWAY)
         return true;
     sought->found = true;
     sought->leases = worker->leases;
     return true;
+}
+
+static enum idunno_code seek(struct idn_ctl *ctl, struct sought *ret)
+{
+    *ret = (struct sought){.name = ctl->id};
+    return idn_call_rows(ctl->idunno, IDN_REQUEST_WORKERS, note_worker, ret);
 }
 
 static void drain_json(const struct sought *sought, bool drained, uint32_t durable)
@@ -205,22 +234,31 @@ static void drain_json(const struct sought *sought, bool drained, uint32_t durab
         idn_json_u64(&json, "leases", sought->leases);
     else
         idn_json_null(&json, "leases");
+    idn_json_u64(&json, "others", sought->can_work);
     idn_json_u64(&json, "durable", durable);
     idn_json_end(&json);
 }
 
-static const char *drained_text(const struct sought *sought)
+static void tell_drained(const struct sought *sought, const char *as_before)
 {
     if (!sought->found)
-        return "gets nothing when it comes";
-    if (sought->leases == 0)
-        return "gets nothing new, and has nothing left to do";
-    return "gets nothing new, and finishes what it has begun; idunno-ctl workers says when";
+        (void)printf("worker %s gets nothing when it comes%s", sought->name, as_before);
+    else if (sought->leases == 0)
+        (void)printf(
+            "worker %s gets nothing new%s, and has nothing left to do", sought->name, as_before);
+    else
+        (void)printf("worker %s gets nothing new%s, and finishes what it has begun; idunno-ctl "
+                     "workers says when",
+            sought->name, as_before);
+    if (sought->found && sought->can_work == 0)
+        (void)printf("; no other worker can work now: jobs wait until idunno-ctl undrain %s, or "
+                     "another one",
+            sought->name);
 }
 
 static int set_drain(struct idn_ctl *ctl, bool drained)
 {
-    struct sought sought = {.name = ctl->id};
+    struct sought before, sought;
     char key[IDN_SETTING_SIZE];
     uint32_t durable;
 
@@ -228,19 +266,26 @@ static int set_drain(struct idn_ctl *ctl, bool drained)
         return idn_program_usage(
             IDN_CTL, "'%.100s' is no worker's name; idunno-ctl workers lists them", ctl->id);
     (void)snprintf(key, sizeof(key), "drain/%.63s", ctl->id);
-    enum idunno_code code = idn_call_set(ctl->idunno, NULL, key, drained ? "1" : "0", &durable);
+    enum idunno_code code = seek(ctl, &before);
     if (code == IDUNNO_OK)
-        code = idn_call_rows(ctl->idunno, IDN_REQUEST_WORKERS, note_worker, &sought);
+        code = idn_call_set(ctl->idunno, NULL, key, drained ? "1" : "0", &durable);
+    if (code == IDUNNO_OK)
+        code = seek(ctl, &sought);
     if (code != IDUNNO_OK)
         return idn_ctl_fail(ctl, code);
     if (ctl->json) {
         drain_json(&sought, drained, durable);
         return IDN_EXIT_OK;
     }
-    (void)printf("worker %s %s", sought.name,
-        drained        ? drained_text(&sought)
-        : sought.found ? "gets work again"
-                       : "gets work when it comes");
+    const char *as_before = before.drained == drained ? ", as before" : "";
+    if (drained)
+        tell_drained(&sought, as_before);
+    else
+        (void)printf("worker %s gets work%s%s", sought.name,
+            !sought.found    ? " when it comes"
+            : before.drained ? " again"
+                             : "",
+            as_before);
     return end_told(ctl, durable);
 }
 

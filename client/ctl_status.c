@@ -54,7 +54,6 @@ static void print_peer(const struct idn_peer_info *peer)
 
 static void print_work(const struct idn_status_info *status)
 {
-    idn_ctl_line("policy", "%s", status->policy);
     if (status->workers_drained == 0)
         idn_ctl_line("workers", "%u, %u of them busy", status->workers, status->workers_busy);
     else if (status->workers_drained < status->workers)
@@ -72,7 +71,7 @@ static void print_work(const struct idn_status_info *status)
         idn_human_count(status->images_in_flight).text, idn_human_rate(status->images_per_s).text);
 }
 
-static void print_status(const struct idn_ctl_broker *broker)
+static void print_status(const struct idn_ctl_broker *broker, bool with_policy)
 {
     const struct idn_status_info *status = &broker->status;
 
@@ -81,6 +80,8 @@ static void print_status(const struct idn_ctl_broker *broker)
         status->epoch.counter == 0 ? "no epoch yet" : "epoch ",
         status->epoch.counter == 0 ? "" : idn_ctl_epoch(status->epoch).text, broker->address);
     print_peer(&status->peer);
+    if (idn_ctl_reigns(broker) || with_policy)
+        idn_ctl_line("policy", "%s", status->policy);
     if (idn_ctl_reigns(broker))
         print_work(status);
     idn_ctl_line("store", "%s fact%s in %s; %s free on its disk%s",
@@ -105,8 +106,71 @@ static char letter_of(const char *broker)
 }
 
 struct remark {
-    char text[300];
+    char text[700];
 };
+
+// What their configurations must say alike.
+enum { POLICY, MIRROR, MODELS, DATASETS, SETTINGS };
+static const char *const setting_names[SETTINGS] = {"policy", "mirror", "models", "datasets"};
+
+struct differences {
+    bool in[SETTINGS];
+    unsigned count;
+};
+
+static bool both_answer(const struct idn_ctl_brokers *brokers)
+{
+    return brokers->count == 2 && brokers->item[0].code == IDUNNO_OK &&
+           brokers->item[1].code == IDUNNO_OK;
+}
+
+static const char *mirror_name(const struct idn_status_info *status)
+{
+    return status->mirror_required ? "required" : "preferred";
+}
+
+static struct differences compare(const struct idn_ctl_brokers *brokers)
+{
+    const struct idn_status_info *one = &brokers->item[0].status, *two = &brokers->item[1].status;
+    struct differences differ = {.count = 0};
+
+    if (!both_answer(brokers))
+        return differ;
+    differ.in[POLICY] = strcmp(one->policy, two->policy) != 0;
+    differ.in[MIRROR] = one->mirror_required != two->mirror_required;
+    differ.in[MODELS] = one->models_hash != two->models_hash;
+    differ.in[DATASETS] = one->datasets_hash != two->datasets_hash;
+    for (int i = 0; i < SETTINGS; i++)
+        differ.count += differ.in[i];
+    return differ;
+}
+
+static struct remark remark_on_settings(
+    const struct idn_ctl_brokers *brokers, const struct differences *differ)
+{
+    const struct idn_status_info *one = &brokers->item[0].status, *two = &brokers->item[1].status;
+    struct remark what[SETTINGS] = {0}, remark = {""};
+    size_t used = 0;
+
+    if (differ->count == 0)
+        return remark;
+    (void)snprintf(
+        what[POLICY].text, sizeof(remark.text), "policy (%s, %s)", one->policy, two->policy);
+    (void)snprintf(what[MIRROR].text, sizeof(remark.text), "mirror (%s, %s)", mirror_name(one),
+        mirror_name(two));
+    (void)snprintf(what[MODELS].text, sizeof(remark.text), "the models they can use");
+    (void)snprintf(what[DATASETS].text, sizeof(remark.text), "the data sets they can use");
+    used += (size_t)snprintf(
+        remark.text, sizeof(remark.text), "%s and %s differ in ", one->broker, two->broker);
+    for (int i = 0; i < SETTINGS; i++)
+        if (differ->in[i])
+            used += (size_t)snprintf(
+                remark.text + used, sizeof(remark.text) - used, "%.150s, ", what[i].text);
+    (void)snprintf(remark.text + used - 2, sizeof(remark.text) - used + 2,
+        ": whichever reigns goes by its own; give both the same configuration and files (see "
+        "idunno-broker --check), and restart them");
+    return remark;
+}
 
 // Of two that both answer: what is wrong between them; "" when nothing is.
 static struct remark remark_on(const struct idn_ctl *ctl, const struct idn_ctl_brokers *brokers)
@@ -116,7 +180,7 @@ static struct remark remark_on(const struct idn_ctl *ctl, const struct idn_ctl_b
     struct remark remark = {""};
     size_t size = sizeof(remark.text);
 
-    if (brokers->count < 2 || one->code != IDUNNO_OK || two->code != IDUNNO_OK)
+    if (!both_answer(brokers))
         return remark;
     char letter = letter_of(first);
     if (strcmp(first, second) == 0)
@@ -149,19 +213,22 @@ static struct remark remark_on(const struct idn_ctl *ctl, const struct idn_ctl_b
 
 static void print_all(const struct idn_ctl *ctl, const struct idn_ctl_brokers *brokers)
 {
-    struct remark remark = remark_on(ctl, brokers);
+    struct differences differ = compare(brokers);
+    struct remark link = remark_on(ctl, brokers), settings = remark_on_settings(brokers, &differ);
 
     for (uint32_t i = 0; i < brokers->count; i++) {
         const struct idn_ctl_broker *broker = &brokers->item[i];
         if (i > 0)
             (void)putchar('\n');
         if (broker->code == IDUNNO_OK)
-            print_status(broker);
+            print_status(broker, differ.in[POLICY]);
         else
             idn_ctl_line("broker", "%s", idunno_error(broker->idunno));
     }
-    if (remark.text[0] != '\0')
-        (void)printf("\n%s\n", remark.text);
+    if (link.text[0] != '\0')
+        (void)printf("\n%s\n", link.text);
+    if (settings.text[0] != '\0')
+        (void)printf("\n%s\n", settings.text);
 }
 
 // ---- for programs
@@ -212,6 +279,7 @@ static void put_members(struct idn_json *json, const struct idn_status_info *sta
         idn_json_null(json, "damaged_row");
     idn_json_u64(json, "workers_drained", status->workers_drained);
     idn_json_bool(json, "refuses_jobs", status->refuses_jobs);
+    idn_json_string(json, "mirror", mirror_name(status));
     put_peer(json, &status->peer);
 }
 
@@ -229,13 +297,22 @@ static void put_broker(struct idn_json *json, const struct idn_ctl_broker *broke
 static void print_json(const struct idn_ctl *ctl, const struct idn_ctl_brokers *brokers,
     const struct idn_ctl_broker *spokesman)
 {
+    struct differences differ = compare(brokers);
     struct remark remark = remark_on(ctl, brokers);
     struct idn_json json;
+
+    if (remark.text[0] == '\0')
+        remark = remark_on_settings(brokers, &differ);
 
     idn_json_init(&json, stdout);
     idn_json_object(&json, NULL);
     put_members(&json, &spokesman->status);
     idn_json_string(&json, "remark", remark.text[0] == '\0' ? NULL : remark.text);
+    idn_json_array(&json, "differ");
+    for (int i = 0; i < SETTINGS; i++)
+        if (differ.in[i])
+            idn_json_string(&json, NULL, setting_names[i]);
+    idn_json_end(&json);
     idn_json_array(&json, "brokers");
     for (uint32_t i = 0; i < brokers->count; i++)
         put_broker(&json, &brokers->item[i]);

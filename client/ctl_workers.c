@@ -27,6 +27,7 @@ static void worker_json(struct idn_json *json, const struct idn_worker_info *wor
     idn_json_u64(json, "models_lacking", worker->models_lacking);
     idn_json_u64(json, "datasets_ready", worker->datasets_ready);
     idn_json_u64(json, "datasets_lacking", worker->datasets_lacking);
+    idn_json_bool(json, "drained", worker->drained);
     idn_json_string(json, "note", worker->note);
     idn_json_end(json);
 }

@@ -72,6 +72,7 @@ Idunno__WorkerInfo *idn_put_worker(struct idn_arena *arena, const struct idn_wor
     to->models_lacking = info->models_lacking;
     to->datasets_ready = info->datasets_ready;
     to->datasets_lacking = info->datasets_lacking;
+    to->drained = info->drained;
     to->note = idn_put_text(arena, info->note);
     return to;
 }
@@ -96,6 +97,7 @@ void idn_take_worker(
     to->models_lacking = from->models_lacking;
     to->datasets_ready = from->datasets_ready;
     to->datasets_lacking = from->datasets_lacking;
+    to->drained = from->drained;
     idn_take_text(check, "note", from->note, to->note, sizeof(to->note));
 }
 
@@ -111,6 +113,7 @@ Idunno__EntryInfo *idn_put_entry(struct idn_arena *arena, const struct idn_entry
     to->problem = idn_put_text(arena, info->problem);
     to->configured = info->configured;
     to->is_set = info->is_set;
+    to->built_in = info->built_in;
     return to;
 }
 
@@ -125,4 +128,5 @@ void idn_take_entry(
     idn_take_text(check, "problem", from->problem, to->problem, sizeof(to->problem));
     to->configured = from->configured;
     to->is_set = from->is_set;
+    to->built_in = from->built_in;
 }

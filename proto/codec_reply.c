@@ -141,6 +141,9 @@ static void put_status(struct idn_arena *arena, const struct idn_reply *message,
     to->status->disk_low = status->disk_low;
     to->status->workers_drained = status->workers_drained;
     to->status->refuses_jobs = status->refuses_jobs;
+    to->status->mirror_required = status->mirror_required;
+    to->status->models_hash = status->models_hash;
+    to->status->datasets_hash = status->datasets_hash;
     to->status->peer = put_peer(arena, &status->peer);
     to->status->damaged_row = status->damaged_row;
 }
@@ -295,6 +298,9 @@ static void take_status(struct idn_check *check, const Idunno__Reply *from, stru
     info->disk_low = status->disk_low;
     info->workers_drained = status->workers_drained;
     info->refuses_jobs = status->refuses_jobs;
+    info->mirror_required = status->mirror_required;
+    info->models_hash = status->models_hash;
+    info->datasets_hash = status->datasets_hash;
     take_peer(check, status->peer, &info->peer);
     info->damaged_row = status->damaged_row;
 }

@@ -18,6 +18,7 @@ static Idunno__WorkerMessage__Holding **put_holdings(
         to[i] = idn_put_message(arena, &idunno__worker_message__holding__descriptor);
         to[i]->name = idn_put_name(arena, holding[i].name);
         to[i]->digest = idn_put_sha256(arena, &holding[i].digest);
+        to[i]->lack = (Idunno__Lack)holding[i].lack;
     }
     return to;
 }
@@ -132,6 +133,8 @@ static void take_holdings(struct idn_check *check, const char *field,
     for (size_t i = 0; i < count; i++) {
         idn_take_name(check, field, IDN_REQUIRED, from[i]->name, to[i].name);
         idn_take_sha256(check, "bytes of digest", &from[i]->digest, &to[i].digest);
+        idn_take_enum(
+            check, "lack", (int)from[i]->lack, IDN_LACK_NONE, IDN_LACK_OTHER, &to[i].lack);
     }
 }
 

@@ -195,6 +195,7 @@ struct idn_worker_info {
     uint64_t silent_ms; // since it was last heard
     // Of what the broker's registry has and can use: what it holds the same of, and the others.
     uint32_t models_ready, models_lacking, datasets_ready, datasets_lacking;
+    bool drained;             // its name is, whatever its state
     char note[IDN_TEXT_SIZE]; // which model or list differs from the broker's, or ""
 };
 
@@ -219,6 +220,7 @@ struct idn_entry_info {
     uint32_t workers;            // that hold the same
     uint32_t configured;         // model: images a task by the configuration
     bool is_set;                 // model: another count was set (SET batch/MODEL)
+    bool built_in;               // model: the configuration says no count, this one is ours
     char path[IDN_TEXT_SIZE];    // cfg or list file, shortened from the left
     char problem[IDN_TEXT_SIZE]; // why it cannot be used, or ""
 };
@@ -250,6 +252,8 @@ struct idn_status_info {
     bool disk_low;
     uint32_t workers_drained; // of workers
     bool refuses_jobs;        // mirror = required, and no standby is in sync
+    bool mirror_required;
+    uint64_t models_hash, datasets_hash; // of what it can use, in any order (broker/core/alike.h)
     struct idn_peer_info peer;
     uint64_t damaged_row; // of the store, the first one found since the start; 0: none
 };
@@ -330,10 +334,20 @@ enum idn_worker_message_type {
     IDN_WORKER_GOODBYE = 6,  // clean shutdown; its leases are returned
 };
 
+// Why a worker cannot use what its configuration names.
+enum idn_lack {
+    IDN_LACK_NONE = 0, // it can, or does not say
+    IDN_LACK_CFG = 1,  // there is no such file: a model's cfg
+    IDN_LACK_WEIGHTS = 2,
+    IDN_LACK_LIST = 3,  // a data set's
+    IDN_LACK_OTHER = 4, // the file is wrong: the worker's log says more
+};
+
 // A name and what the worker has under it; digest all zero when it has nothing usable.
 struct idn_holding {
     char name[IDN_NAME_SIZE];
     struct idn_sha256 digest;
+    uint32_t lack; // enum idn_lack
 };
 
 // A lease as a hello states it.

@@ -172,6 +172,8 @@ static int read_model(const struct reader *reader, const char *name, struct idn_
     if (error == 0)
         error = read_url(reader, model);
     model->batch = (uint32_t)batch;
+    model->states_batch =
+        idn_config_string(reader->config, key_of("models", name, "batch"), NULL) != NULL;
     return error;
 }
 

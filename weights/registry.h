@@ -40,6 +40,7 @@ struct idn_model {
     uint64_t url_size;                    // bytes of the weights file there, or 0
     char url_sha256[IDN_SHA256_HEX_SIZE]; // of the weights file, or ""
     uint32_t batch;
+    bool states_batch;      // the configuration does, else batch is a built-in one
     bool declared;          // in the configuration; else it is only built in
     bool has_stated_digest; // digest = "...": for a broker that holds no files
     // SHA-256 over SHA-256(cfg) and SHA-256(weights): valid after idn_registry_inspect without a

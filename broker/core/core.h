@@ -30,7 +30,8 @@ struct idn_core;
 struct idn_core_model {
     char name[IDN_NAME_SIZE];
     struct idn_sha256 digest;
-    uint32_t batch; // images a task, 1 .. IDN_BATCH_MAX, until it is set (settings.h)
+    uint32_t batch;      // images a task, 1 .. IDN_BATCH_MAX, until it is set (settings.h)
+    bool batch_built_in; // no configuration says it; for people
     char path[IDN_TEXT_SIZE];
     char problem[IDN_TEXT_SIZE];
 };

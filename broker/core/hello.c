@@ -60,24 +60,34 @@ static const struct idn_holding *find_holding(
     return NULL;
 }
 
+static const char *lack_text(const struct idn_holding *holding)
+{
+    static const char *const texts[] = {[IDN_LACK_CFG] = "has no cfg file there",
+        [IDN_LACK_WEIGHTS] = "has no weights file there",
+        [IDN_LACK_LIST] = "has no list file there",
+        [IDN_LACK_OTHER] = "cannot be used there (the worker's log says why)"};
+
+    if (holding == NULL)
+        return "is not in the worker's configuration";
+    return holding->lack != IDN_LACK_NONE && holding->lack < sizeof(texts) / sizeof(*texts)
+               ? texts[holding->lack]
+               : "cannot be used there";
+}
+
 // Whether the worker holds what the broker's registry declares. The difference goes to its note;
 // not so when the broker cannot use its own, which is no fault of the worker's.
 static bool compare(struct idn_worker *worker, const char *kind, const char *name,
     const struct idn_sha256 *digest, const char *problem, const struct idn_holding *holding)
 {
     static const struct idn_sha256 nothing;
-    const char *how = "differs from the broker's";
+    bool usable = holding != NULL && !idn_sha256_equal(&holding->digest, &nothing);
 
-    if (holding != NULL && idn_sha256_equal(&holding->digest, digest))
+    if (usable && idn_sha256_equal(&holding->digest, digest))
         return true;
-    if (*problem != '\0')
-        return false;
-    if (holding == NULL)
-        how = "is not offered there";
-    else if (idn_sha256_equal(&holding->digest, &nothing))
-        how = "cannot be used there";
-    idn_format_append(worker->note, sizeof(worker->note), "%s%s %s %s",
-        worker->note[0] == '\0' ? "" : "; ", kind, name, how);
+    if (*problem == '\0')
+        idn_format_append(worker->note, sizeof(worker->note), "%s%s %s %s",
+            worker->note[0] == '\0' ? "" : "; ", kind, name,
+            usable ? "differs from the broker's" : lack_text(holding));
     return false;
 }
 

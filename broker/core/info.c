@@ -1,5 +1,6 @@
 #include "broker/core/info.h"
 
+#include "broker/core/alike.h"
 #include "broker/core/benched.h"
 #include "broker/core/measure.h"
 #include "broker/core/mirror.h"
@@ -85,6 +86,7 @@ void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *wo
 {
     *ret = (struct idn_worker_info){.state = worker_state(worker),
         .threads = worker->threads,
+        .drained = worker->drained,
         .leases = worker->leases,
         .images_done = worker->images_done,
         .images_per_s = idn_rate_of(&worker->rate, now),
@@ -104,7 +106,7 @@ void idn_worker_info_of(const struct idn_core *core, const struct idn_worker *wo
 
 void idn_drained_info_of(const struct idn_drained_name *name, struct idn_worker_info *ret)
 {
-    *ret = (struct idn_worker_info){.state = IDN_WORKER_AWAY};
+    *ret = (struct idn_worker_info){.state = IDN_WORKER_AWAY, .drained = true};
     idn_copy_text(ret->name, sizeof(ret->name), name->name);
     idn_copy_text(ret->note, sizeof(ret->note), "drained: it gets nothing when it comes");
 }
@@ -143,7 +145,8 @@ void idn_model_info_of(const struct idn_core *core, uint32_t index, struct idn_e
     *ret = (struct idn_entry_info){.digest = model->digest,
         .count = model->batch,
         .configured = core->batch_configured[index],
-        .is_set = core->batch_value[index] != 0};
+        .is_set = core->batch_value[index] != 0,
+        .built_in = model->batch_built_in};
     idn_copy_text(ret->name, sizeof(ret->name), model->name);
     idn_copy_text(ret->path, sizeof(ret->path), model->path);
     idn_copy_text(ret->problem, sizeof(ret->problem), model->problem);
@@ -175,7 +178,10 @@ void idn_status_info_of(const struct idn_core *core, uint64_t now, struct idn_st
         .facts = core->facts,
         .free_bytes = core->free_bytes,
         .disk_low = core->disk_low,
-        .refuses_jobs = core->active && idn_requests_lack_mirror(core)};
+        .refuses_jobs = core->active && idn_requests_lack_mirror(core),
+        .mirror_required = core->mirror_required,
+        .models_hash = idn_alike_models(core),
+        .datasets_hash = idn_alike_datasets(core)};
     idn_mirror_info(core, &ret->peer);
     idn_copy_text(ret->broker, sizeof(ret->broker), core->broker);
     idn_copy_text(ret->policy, sizeof(ret->policy), idn_policy_name(core->policy));

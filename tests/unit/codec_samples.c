@@ -100,6 +100,7 @@ static void hello(struct idn_worker_message *to)
     for (uint32_t i = 0; i < many(IDN_MODELS_MAX); i++) {
         NAME(to->u.hello.model[i].name);
         fill(&to->u.hello.model[i].digest, IDN_SHA256_SIZE);
+        to->u.hello.model[i].lack = IDN_LACK_OTHER;
     }
     for (uint32_t i = 0; i < many(IDN_DATASETS_MAX); i++) {
         NAME(to->u.hello.dataset[i].name);

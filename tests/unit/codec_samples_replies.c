@@ -43,6 +43,7 @@ static void worker_info(struct idn_worker_info *to)
     to->models_lacking = next();
     to->datasets_ready = next();
     to->datasets_lacking = next();
+    to->drained = true;
     NAME(to->note);
 }
 
@@ -56,6 +57,7 @@ static void entry_info(struct idn_entry_info *to)
     NAME(to->problem);
     to->configured = next();
     to->is_set = true;
+    to->built_in = true;
 }
 
 static void status_info(struct idn_status_info *to)
@@ -80,6 +82,9 @@ static void status_info(struct idn_status_info *to)
     to->damaged_row = next_wide();
     to->workers_drained = next();
     to->refuses_jobs = true;
+    to->mirror_required = true;
+    to->models_hash = next_wide();
+    to->datasets_hash = next_wide();
     to->peer = (struct idn_peer_info){.configured = true,
         .in_sight = true,
         .exchanged = true,

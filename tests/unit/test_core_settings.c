@@ -109,6 +109,45 @@ static void trimmed(struct rig *rig, unsigned n, const struct idn_order *lease, 
     rig_say(rig, n, message);
 }
 
+// ---- what both brokers must have alike
+
+struct alike {
+    uint64_t models, datasets;
+};
+
+static struct alike alike_after(struct rig *rig)
+{
+    rig_restart(rig);
+    return (struct alike){status(rig).models_hash, status(rig).datasets_hash};
+}
+
+static void test_what_brokers_must_have_alike(void)
+{
+    struct rig *rig = rig_new();
+    const struct alike before = alike_after(rig);
+    struct idn_core_model alexnet = rig->model[0];
+    struct idn_core_dataset photos = rig->dataset[0];
+    struct alike now;
+
+    CHECK(!status(rig).mirror_required);
+    rig->config.mirror_required = true;
+    rig->model[0] = rig->model[1], rig->model[1] = alexnet; // the order is no difference
+    rig->dataset[0] = rig->dataset[1], rig->dataset[1] = photos;
+    set(rig, 0, "batch/alexnet", "7"); // nor is what all brokers have heard
+    now = alike_after(rig);
+    CHECK(now.models == before.models && now.datasets == before.datasets);
+    CHECK(status(rig).mirror_required);
+    rig->model[1].batch++;
+    now = alike_after(rig);
+    CHECK(now.models != before.models && now.datasets == before.datasets);
+    rig->model[1] = alexnet;
+    snprintf(rig->model[1].problem, IDN_TEXT_SIZE, "no weights");
+    rig->dataset[1].digest.bytes[7]++;
+    now = alike_after(rig);
+    CHECK(now.models != before.models && now.datasets != before.datasets);
+    rig_destroy(rig);
+}
+
 // ---- what is refused
 
 static void test_bad_settings_are_refused_with_a_sentence(void)
@@ -322,7 +361,9 @@ static void test_a_drained_worker_keeps_what_it_has_begun(void)
     rig_hello(rig, 2);
     rig_submit(rig, 1, "alexnet", 0, 19);
     struct idn_order lease = granted(rig, 1);
+    CHECK(!worker(rig, 1).drained);
     set(rig, 0, "drain/w1", "1");
+    CHECK(worker(rig, 1).drained && !worker(rig, 2).drained);
     CHECK_INT(rig_order(rig, 1, IDN_ORDER_TRIM)->u.trim.keep, 0);
     CHECK_INT(worker(rig, 1).state, IDN_WORKER_DRAINING);
     CHECK_STRING(worker(rig, 1).note, "drained: it finishes what it has begun");
@@ -482,6 +523,7 @@ static void test_what_is_not_understood_changes_nothing(void)
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
+        CHECK_TEST(test_what_brokers_must_have_alike),
         CHECK_TEST(test_bad_settings_are_refused_with_a_sentence),
         CHECK_TEST(test_the_table_of_drained_names_has_an_end),
         CHECK_TEST(test_a_setting_is_accepted_when_it_is_stored),

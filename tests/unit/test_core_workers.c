@@ -121,7 +121,7 @@ static void test_only_what_it_holds(void)
     CHECK(rig_order(rig, 1, IDN_ORDER_LEASE) == NULL);
     struct idn_worker_info info = worker(rig, 1);
     CHECK_CONTAINS(info.note, "model alexnet differs from the broker's");
-    CHECK_CONTAINS(info.note, "model resnet18 is not offered there");
+    CHECK_CONTAINS(info.note, "model resnet18 is not in the worker's configuration");
     CHECK(strstr(info.note, "broken") == NULL); // the broker cannot use that one itself
     CHECK_INT(info.models_ready, 0);
     CHECK_INT(info.models_lacking, 2); // of those that the broker can use
@@ -129,6 +129,49 @@ static void test_only_what_it_holds(void)
     CHECK_INT(info.datasets_lacking, 0);
     CHECK_CONTAINS(rig_job(rig, 1).why, "1 worker does not hold the job's model alexnet (w1)");
     rig_destroy(rig);
+}
+
+// What it has nothing usable of is no match for what the broker cannot use either.
+static void test_what_a_worker_lacks(void)
+{
+    struct rig *rig = rig_new();
+    struct idn_worker_message *message = rig_hello_message(rig, 1);
+    struct idn_holding *model = message->u.hello.model, *dataset = message->u.hello.dataset;
+
+    model[0] = (struct idn_holding){.name = "alexnet", .lack = IDN_LACK_WEIGHTS};
+    model[1] = (struct idn_holding){.name = "resnet18", .lack = IDN_LACK_CFG};
+    model[2] = (struct idn_holding){.name = "broken", .lack = IDN_LACK_WEIGHTS};
+    message->u.hello.models = 3;
+    dataset[0].digest = (struct idn_sha256){{0}};
+    dataset[0].lack = IDN_LACK_LIST;
+    message->u.hello.datasets = 1;
+    rig->model[2].digest = (struct idn_sha256){{0}};
+    rig_restart(rig);
+    rig_say(rig, 1, message);
+    struct idn_worker_info info = worker(rig, 1);
+    CHECK_STRING(info.note,
+        "model alexnet has no weights file there; model resnet18 has no cfg file there; data set "
+        "photos has no list file there; data set many is not in the worker's configuration");
+    CHECK_INT(info.models_ready, 0);
+    CHECK_INT(info.datasets_ready, 0);
+    rig_destroy(rig);
+}
+
+static void test_a_lack_is_told_as_far_as_it_is_known(void)
+{
+    static const uint32_t lacks[] = {IDN_LACK_NONE, IDN_LACK_OTHER, 77};
+    static const char *const texts[] = {"model alexnet cannot be used there",
+        "model alexnet cannot be used there (the worker's log says why)",
+        "model alexnet cannot be used there"};
+
+    for (int i = 0; i < 3; i++) {
+        struct rig *rig = rig_new();
+        struct idn_worker_message *message = rig_hello_message(rig, 1);
+        message->u.hello.model[0] = (struct idn_holding){.name = "alexnet", .lack = lacks[i]};
+        rig_say(rig, 1, message);
+        CHECK_STRING(worker(rig, 1).note, texts[i]);
+        rig_destroy(rig);
+    }
 }
 
 static void test_unanswered_orders_are_repeated(void)
@@ -385,6 +428,8 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_stall_kills_nobody),
         CHECK_TEST(test_strangers_say_hello_again),
         CHECK_TEST(test_only_what_it_holds),
+        CHECK_TEST(test_what_a_worker_lacks),
+        CHECK_TEST(test_a_lack_is_told_as_far_as_it_is_known),
         CHECK_TEST(test_unanswered_orders_are_repeated),
         CHECK_TEST(test_reports_are_numbered),
         CHECK_TEST(test_rows_that_do_not_belong_are_dropped),

@@ -96,20 +96,32 @@ static void models(struct idn_reply *ret)
     ret->u.entries.item = model;
 }
 
+static struct idn_worker_info worker[] = {{.name = "w1", .state = IDN_WORKER_BUSY, .leases = 1},
+    {.name = "w2", .state = IDN_WORKER_IDLE}, {.name = "w3", .state = IDN_WORKER_DEAD}};
+
 static void workers(struct idn_reply *ret)
 {
-    static struct idn_worker_info worker[] = {
-        {.name = "w1", .state = IDN_WORKER_DRAINING, .leases = 1},
-        {.name = "w2", .state = IDN_WORKER_IDLE}, {.name = "w3", .state = IDN_WORKER_DEAD}};
-
     ret->type = IDN_REPLY_WORKERS;
     ret->u.workers.count = 3;
     ret->u.workers.item = worker;
 }
 
+static void drain(uint32_t which, bool drained)
+{
+    struct idn_worker_info *of = &worker[which];
+
+    of->drained = drained;
+    if (which < 2)
+        of->state = drained          ? IDN_WORKER_DRAINED - (of->leases > 0 ? 3 : 0)
+                    : of->leases > 0 ? IDN_WORKER_BUSY
+                                     : IDN_WORKER_IDLE;
+}
+
 static bool set(struct part *part, const struct idn_request *request, struct idn_reply *ret)
 {
     part->set = *request;
+    if (strncmp(request->u.set.key, "drain/w", 7) == 0)
+        drain((uint32_t)(request->u.set.key[7] - '1'), request->u.set.value[0] == '1');
     return told(part, &part->sets, ret);
 }
 
@@ -441,7 +453,7 @@ static void test_weight(void)
 static void test_batch(void)
 {
     CHECK_INT(run_set(idn_ctl_batch, "resnet18", NULL, false), IDN_EXIT_OK);
-    CHECK_STRING(out, "resnet18: 400 images a task\n");
+    CHECK_STRING(out, "resnet18: 400 images a task, as the configuration says\n");
     CHECK_INT(atomic_load(&a.sets), 0);
     CHECK_INT(run_set(idn_ctl_batch, "resnet18", NULL, true), IDN_EXIT_OK);
     CHECK_STRING(out, "{\"model\":\"resnet18\",\"batch\":400,\"durable\":null}\n");
@@ -465,20 +477,43 @@ static void test_drain(void)
                       "workers says when\n");
     CHECK_STRING(a.set.u.set.key, "drain/w1");
     CHECK_STRING(a.set.u.set.value, "1");
-    CHECK_INT(run_set(idn_ctl_drain, "w2", NULL, false), IDN_EXIT_OK);
-    CHECK_STRING(out, "worker w2 gets nothing new, and has nothing left to do\n");
+    CHECK_INT(run_set(idn_ctl_drain, "w1", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w1 gets nothing new, as before, and finishes what it has begun; "
+                      "idunno-ctl workers says when\n");
     CHECK_INT(run_set(idn_ctl_drain, "w3", NULL, false), IDN_EXIT_OK);
     CHECK_STRING(out, "worker w3 gets nothing when it comes\n");
+    CHECK_INT(run_set(idn_ctl_drain, "w3", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w3 gets nothing when it comes, as before\n");
     CHECK_INT(run_set(idn_ctl_drain, "w1", NULL, true), IDN_EXIT_OK);
-    CHECK_STRING(out, "{\"worker\":\"w1\",\"drained\":true,\"leases\":1,\"durable\":1}\n");
+    CHECK_STRING(
+        out, "{\"worker\":\"w1\",\"drained\":true,\"leases\":1,\"others\":1,\"durable\":1}\n");
     CHECK_INT(run_set(idn_ctl_undrain, "w1", NULL, false), IDN_EXIT_OK);
     CHECK_STRING(out, "worker w1 gets work again\n");
     CHECK_STRING(a.set.u.set.value, "0");
+    CHECK_INT(run_set(idn_ctl_undrain, "w1", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w1 gets work, as before\n");
     CHECK_INT(run_set(idn_ctl_undrain, "w3", NULL, true), IDN_EXIT_OK);
-    CHECK_STRING(out, "{\"worker\":\"w3\",\"drained\":false,\"leases\":null,\"durable\":1}\n");
+    CHECK_STRING(
+        out, "{\"worker\":\"w3\",\"drained\":false,\"leases\":null,\"others\":2,\"durable\":1}\n");
+    CHECK_INT(run_set(idn_ctl_undrain, "w3", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w3 gets work when it comes, as before\n");
     CHECK_INT(run_set(idn_ctl_drain, "two words", NULL, false), IDN_EXIT_USAGE);
     CHECK_STRING(
         err, "idunno-ctl: 'two words' is no worker's name; idunno-ctl workers lists them\n");
+}
+
+static void test_drain_of_the_last_one_that_can_work(void)
+{
+    CHECK_INT(run_set(idn_ctl_drain, "w1", NULL, false), IDN_EXIT_OK);
+    CHECK_INT(run_set(idn_ctl_drain, "w2", NULL, false), IDN_EXIT_OK);
+    CHECK_STRING(out, "worker w2 gets nothing new, and has nothing left to do; no other worker can "
+                      "work now: jobs wait until idunno-ctl undrain w2, or another one\n");
+    CHECK_INT(run_set(idn_ctl_drain, "w2", NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "\"others\":0");
+    CHECK_INT(run_set(idn_ctl_drain, "w3", NULL, false), IDN_EXIT_OK); // nobody waits for that one
+    CHECK_STRING(out, "worker w3 gets nothing when it comes\n");
+    for (uint32_t i = 0; i < 3; i++)
+        drain(i, false);
 }
 
 static void test_settings_that_are_refused(void)
@@ -539,6 +574,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_weight),
         CHECK_TEST(test_batch),
         CHECK_TEST(test_drain),
+        CHECK_TEST(test_drain_of_the_last_one_that_can_work),
         CHECK_TEST(test_settings_that_are_refused),
         CHECK_TEST(test_commands_are_found),
     };

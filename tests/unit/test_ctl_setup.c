@@ -111,6 +111,34 @@ static void test_two_of_one_letter(void)
                         "have the letter a (one of two needs --letter b)\n");
 }
 
+static void test_two_that_are_configured_differently(void)
+{
+    put_status(0, "vm/a", IDN_ROLE_ACTIVE, 3, true);
+    put_status(1, "vm2/b", IDN_ROLE_STANDBY, 3, true);
+    (void)snprintf(broker_status[1].policy, IDN_NAME_SIZE, "fifo");
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK_CONTAINS(out, "policy     fair-time\n");
+    CHECK_CONTAINS(out, "policy     fifo\n");
+    CHECK_CONTAINS(out, "\n\nvm/a and vm2/b differ in policy (fair-time, fifo): whichever reigns "
+                        "goes by its own; give both the same configuration and files (see "
+                        "idunno-broker --check), and restart them\n");
+    run(idn_ctl_status, 2, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"remark\":\"vm/a and vm2/b differ in policy (fair-time, fifo): ");
+    CHECK_CONTAINS(out, "\"differ\":[\"policy\"],\"brokers\":");
+    CHECK_CONTAINS(out, "\"policy\":\"fifo\"");
+    broker_status[0].mirror_required = true;
+    broker_status[0].models_hash = broker_status[1].datasets_hash = 7;
+    broker_status[1].peer.in_sight = false; // both are said
+    run(idn_ctl_status, 2, NULL, NULL, false);
+    CHECK_CONTAINS(out, "\nboth brokers answer, but do not hear each other");
+    CHECK_CONTAINS(out, "\nvm/a and vm2/b differ in policy (fair-time, fifo), mirror (required, "
+                        "preferred), the models they can use, the data sets they can use: which");
+    run(idn_ctl_status, 2, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"remark\":\"both brokers answer, but");
+    CHECK_CONTAINS(out, "\"differ\":[\"policy\",\"mirror\",\"models\",\"datasets\"]");
+    CHECK_CONTAINS(out, "\"mirror\":\"required\"");
+}
+
 static void test_two_that_are_well(void)
 {
     put_status(0, "vm/a", IDN_ROLE_ACTIVE, 3, true);
@@ -119,7 +147,10 @@ static void test_two_that_are_well(void)
     run(idn_ctl_status, 2, NULL, NULL, false);
     CHECK(strstr(out, "port_mirror") == NULL && strstr(out, "\n\n\n") == NULL);
     CHECK_CONTAINS(out, ", 1 fact behind;");
+    const char *policy = strstr(out, "policy");
+    CHECK(policy != NULL && strstr(policy + 1, "policy") == NULL); // once: they are alike
     run(idn_ctl_status, 2, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"differ\":[]");
     CHECK_CONTAINS(out, "\"remark\":null");
 }
 
@@ -235,13 +266,27 @@ static void test_where_a_batch_comes_from(void)
     model = (struct idn_entry_info){.name = "tiny", .count = 50, .configured = 50};
     run(idn_ctl_models, 1, NULL, NULL, false);
     CHECK_CONTAINS(out, "MODEL  BATCH  FROM");
-    CHECK_CONTAINS(out, "tiny      50  configured");
+    CHECK_CONTAINS(out, "tiny      50  configuration");
+    run(idn_ctl_models, 1, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"batch_set\":false,\"batch_from\":\"configuration\"");
+    model.built_in = true;
+    run(idn_ctl_models, 1, NULL, NULL, false);
+    CHECK_CONTAINS(out, "tiny      50  built in");
+    run(idn_ctl_models, 1, NULL, NULL, true);
+    CHECK_CONTAINS(out, "\"batch_from\":\"built_in\"");
+    run(idn_ctl_batch, 1, "tiny", NULL, false);
+    CHECK_STRING(out, "tiny: 50 images a task, as built in\n");
     model.count = 1;
     model.is_set = true;
+    run(idn_ctl_batch, 1, "tiny", NULL, false);
+    CHECK_STRING(out, "tiny: 1 image a task, set by idunno-ctl batch; built in is 50, and "
+                      "idunno-ctl batch tiny default returns to that\n");
+    model.built_in = false;
     run(idn_ctl_models, 1, NULL, NULL, false);
     CHECK_CONTAINS(out, "tiny       1  set (50)");
     run(idn_ctl_models, 1, NULL, NULL, true);
-    CHECK_CONTAINS(out, "\"batch\":1,\"batch_configured\":50,\"batch_set\":true");
+    CHECK_CONTAINS(out, "\"batch\":1,\"batch_configured\":50,\"batch_set\":true,"
+                        "\"batch_from\":\"operator\"");
     run(idn_ctl_batch, 1, "tiny", NULL, false);
     CHECK_STRING(out, "tiny: 1 image a task, set by idunno-ctl batch; the configuration says 50, "
                       "and idunno-ctl batch tiny default returns to that\n");
@@ -259,11 +304,31 @@ static void test_a_setting_that_only_one_broker_stored(void)
     workers = 0;
     put_worker("w1", IDN_WORKER_DRAINED);
     run(idn_ctl_drain, 2, "w1", NULL, false);
-    CHECK_STRING(out, "worker w1 gets nothing new, and has nothing left to do (stored by one "
-                      "broker only)\n");
+    CHECK_STRING(out, "worker w1 gets nothing new, and has nothing left to do; no other worker can "
+                      "work now: jobs wait until idunno-ctl undrain w1, or another one (stored by "
+                      "one broker only)\n");
     worker[0].state = IDN_WORKER_AWAY;
+    worker[0].drained = true;
     run(idn_ctl_undrain, 1, "w1", NULL, false); // there is no other broker
     CHECK_STRING(out, "worker w1 gets work when it comes\n");
+}
+
+static void test_a_weight_that_the_policy_does_not_look_at(void)
+{
+    static const char *const policies[] = {"fifo", "fair-time", "static"};
+    static const char *const said[] = {
+        "job 0c000000 has weight 5, as before; the policy is fifo, which does not look at "
+        "weights\n",
+        "job 0c000000 has weight 5, as before\n", "job 0c000000 has weight 5, as before\n"};
+
+    for (int i = 0; i < 3; i++) {
+        put_status(0, "vm/a", IDN_ROLE_ALONE, 3, false);
+        (void)snprintf(broker_status[0].policy, IDN_NAME_SIZE, "%s", policies[i]);
+        put_job(0, 5);
+        job[0].state = IDN_JOB_OPEN;
+        run(idn_ctl_weight, 1, "0c000000", "5", false);
+        CHECK_STRING(out, said[i]);
+    }
 }
 
 static void test_what_left_the_quarantine_for_programs(void)
@@ -289,6 +354,7 @@ int main(int argc, char **argv)
     static const struct check_test tests[] = {
         CHECK_TEST(test_two_that_do_not_hear_each_other),
         CHECK_TEST(test_two_of_one_letter),
+        CHECK_TEST(test_two_that_are_configured_differently),
         CHECK_TEST(test_two_that_are_well),
         CHECK_TEST(test_what_holds_a_broker_back),
         CHECK_TEST(test_workers_in_order),
@@ -296,6 +362,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_jobs_in_the_order_of_submission),
         CHECK_TEST(test_where_a_batch_comes_from),
         CHECK_TEST(test_a_setting_that_only_one_broker_stored),
+        CHECK_TEST(test_a_weight_that_the_policy_does_not_look_at),
         CHECK_TEST(test_what_left_the_quarantine_for_programs),
         CHECK_TEST(test_help_of_a_group),
     };

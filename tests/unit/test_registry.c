@@ -72,6 +72,7 @@ static void test_where_weights_are(void)
     CHECK_INT(read_config("models\n    resnet18\n        batch = 7\n"), 0);
     const struct idn_model *model = idn_registry_model(registry, "resnet18");
     CHECK_INT(model->batch, 7);
+    CHECK(model->states_batch && !idn_registry_model(registry, "alexnet")->states_batch);
     CHECK_STRING(model->cfg, "/usr/share/darknet/cfg/resnet18.cfg");
     CHECK_STRING(model->weights, in_folder("weights/resnet18.weights"));
 

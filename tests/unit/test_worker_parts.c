@@ -433,15 +433,24 @@ static void test_models_share_the_memory(void)
 static void test_an_offer_is_what_has_no_problem(void)
 {
     struct idn_model some[] = {{.name = "good"}, {.name = "bad", .problem = "no weights"},
-        {.name = "stated", .problem = "no weights", .has_stated_digest = true}};
+        {.name = "stated", .problem = "no weights", .has_stated_digest = true},
+        {.name = "bare", .problem = "no weights", .cfg = "/dev/null"},
+        {.name = "wrong", .problem = "wrong", .cfg = "/dev/null", .weights = "/dev/null"}};
     struct idn_dataset lists[] = {{.name = "there"}, {.name = "gone", .problem = "no list"}};
-    struct idn_registry mixed = {.models = 3, .model = some, .datasets = 2, .dataset = lists};
+    struct idn_registry mixed = {.models = 5, .model = some, .datasets = 2, .dataset = lists};
     static struct idn_offer offer;
 
     idn_offer_make(&mixed, true, &offer);
-    CHECK_INT(offer.models, 1);
-    CHECK_INT(offer.datasets, 1);
+    CHECK_INT(offer.models, 5);
+    CHECK_INT(offer.models_usable, 1);
+    CHECK_INT(offer.datasets, 2);
+    CHECK_INT(offer.datasets_usable, 1);
     CHECK(idn_offer_has_model(&offer, "good") && !idn_offer_has_model(&offer, "stated"));
+    CHECK_INT(offer.model[0].lack, IDN_LACK_NONE);
+    CHECK_INT(offer.model[1].lack, IDN_LACK_CFG);
+    CHECK_INT(offer.model[3].lack, IDN_LACK_WEIGHTS);
+    CHECK_INT(offer.model[4].lack, IDN_LACK_OTHER);
+    CHECK_INT(offer.dataset[1].lack, IDN_LACK_LIST);
     idn_offer_make(&mixed, false, &offer); // an engine that reads no weights
     CHECK(idn_offer_has_model(&offer, "stated") && !idn_offer_has_model(&offer, "bad"));
 }

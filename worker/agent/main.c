@@ -90,7 +90,7 @@ static int make_offer(struct worker *worker, struct idn_reason *reason)
     idn_registry_inspect(worker->registry);
     idn_offer_make(worker->registry, !is_replay(worker), &worker->offer);
     tell_offer(worker->registry, &worker->offer);
-    if (worker->offer.models > 0)
+    if (worker->offer.models_usable > 0)
         return 0;
     return idn_reason_set(reason, -ENOENT,
         "no model of %s can be used here (see above): get its weights with idunno-weights, or "
@@ -233,7 +233,7 @@ static int serve(struct worker *worker)
 
     idn_info("ready: engine %s, %" PRIu32 " models, %" PRIu32
              " data sets; calling the broker at %s%s%s",
-        worker->settings.worker_engine, worker->offer.models, worker->offer.datasets,
+        worker->settings.worker_engine, worker->offer.models_usable, worker->offer.datasets_usable,
         worker->settings.host[0], worker->settings.host[1][0] != '\0' ? " and " : "",
         worker->settings.host[1]);
     idn_notify("READY=1");
