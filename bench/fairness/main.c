@@ -1,6 +1,8 @@
 // How fairly the policies share: bench-fairness --help.
 #include "bench/fairness/figures.h"
 
+#include "base/text.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@ enum { CONTENDERS = sizeof(contenders) / sizeof(*contenders) };
 
 enum format { TABLE, TSV, SERIES };
 enum { SHOWN_MAX = 4 }; // rates in a line of the table
+enum { SCENARIOS_MAX = 64 };
 
 struct options {
     const char *scenario, *policy; // NULL: all
@@ -142,10 +145,16 @@ static void run(const struct fair_scenario *scenario, const struct contender *co
     fair_cluster_destroy(&cluster);
 }
 
-static bool run_all(const struct options *options)
+static bool is_wanted(const struct options *options, const struct fair_scenario *scenario,
+    const struct contender *contender)
 {
-    bool found = false;
+    return (options->scenario == NULL || strcmp(options->scenario, scenario->name) == 0) &&
+           (options->policy == NULL || strcmp(options->policy, contender->name) == 0) &&
+           (!contender->only_take_over || takes_over(scenario));
+}
 
+static void run_all(const struct options *options)
+{
     for (const struct fair_scenario *scenario = fair_scenarios; scenario->name != NULL;
          scenario++) {
         double cost_us[FAIR_MODELS_MAX];
@@ -154,15 +163,63 @@ static bool run_all(const struct options *options)
         idn_sim_mutant = 0;
         fair_figures_costs(scenario, options->seed, cost_us);
         for (int i = 0; i < CONTENDERS; i++) {
-            if (options->policy != NULL && strcmp(options->policy, contenders[i].name) != 0)
-                continue;
-            if (contenders[i].only_take_over && !takes_over(scenario))
-                continue;
-            found = true;
-            run(scenario, &contenders[i], options, cost_us);
+            if (is_wanted(options, scenario, &contenders[i]))
+                run(scenario, &contenders[i], options, cost_us);
         }
     }
-    return found;
+}
+
+// Whether it is one of the names; otherwise says so.
+static bool knows(
+    const char *kind, const char *name, const char *const *names, size_t count, const char *option)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    const char *nearest = idn_nearest(name, names, count);
+    (void)fprintf(stderr,
+        "bench-fairness: there is no %s '%.100s'%s%s%s; bench-fairness %s lists them\n", kind, name,
+        nearest == NULL ? "" : " (did you mean ", nearest == NULL ? "" : nearest,
+        nearest == NULL ? "" : "?)", option);
+    return false;
+}
+
+static bool knows_scenario(const char *name)
+{
+    const char *names[SCENARIOS_MAX];
+    size_t count = 0;
+
+    while (fair_scenarios[count].name != NULL && count < SCENARIOS_MAX) {
+        names[count] = fair_scenarios[count].name;
+        count++;
+    }
+    return knows("scenario", name, names, count, "--list");
+}
+
+static bool knows_policy(const char *name)
+{
+    const char *names[CONTENDERS];
+
+    for (size_t i = 0; i < CONTENDERS; i++)
+        names[i] = contenders[i].name;
+    return knows("policy", name, names, CONTENDERS, "--help");
+}
+
+// Whether there is anything to run; says what is wrong otherwise.
+static bool check(const struct options *options)
+{
+    if ((options->scenario != NULL && !knows_scenario(options->scenario)) ||
+        (options->policy != NULL && !knows_policy(options->policy)))
+        return false;
+    for (const struct fair_scenario *scenario = fair_scenarios; scenario->name != NULL; scenario++)
+        for (int i = 0; i < CONTENDERS; i++)
+            if (is_wanted(options, scenario, &contenders[i]))
+                return true;
+    (void)fprintf(stderr,
+        "bench-fairness: the policy %s makes a difference in take-overs only, and scenario %s has "
+        "none\n",
+        options->policy, options->scenario);
+    return false;
 }
 
 static void list(void)
@@ -205,12 +262,9 @@ int main(int argc, char **argv)
         else
             return (void)fputs(usage, option == 'h' ? stdout : stderr), option == 'h' ? 0 : 2;
     }
+    if (!check(&options))
+        return 2;
     print_head(options.format);
-    if (run_all(&options))
-        return 0;
-    (void)fprintf(stderr,
-        "bench-fairness: there is no scenario '%s' for policy '%s': see --list, --help\n",
-        options.scenario == NULL ? "(any)" : options.scenario,
-        options.policy == NULL ? "(any)" : options.policy);
-    return 2;
+    run_all(&options);
+    return 0;
 }

@@ -80,6 +80,22 @@ class Bench(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr),
                          (2, "bench-beanstalk: 'x' is not a whole number from 1 to 100000000\n"))
 
+    def test_fairness_that_there_is_not(self):
+        for arguments, sentence in (
+                (['--scenario', 'nope'],
+                 "there is no scenario 'nope'; bench-fairness --list lists them"),
+                (['--scenario', 'tow-jobs', '--tsv'], "there is no scenario 'tow-jobs'"),
+                (['--policy', 'fiffo'],
+                 "there is no policy 'fiffo' (did you mean fifo?); bench-fairness --help lists them"),
+                (['--scenario', 'six-nine-3', '--policy', 'by-images'],
+                 'the policy by-images makes a difference in take-overs only, and scenario '
+                 'six-nine-3 has none')):
+            done = subprocess.run([BUILD / 'bench/bench-fairness', *arguments],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ''))
+            self.assertRegex(done.stderr, r'\Abench-fairness: [^\n]+\n\Z')
+            self.assertIn(sentence, done.stderr)
+
 
 if __name__ == '__main__':
     unittest.main(verbosity=2)
