@@ -5,6 +5,7 @@
 #include "broker/ports.h"
 #include "broker/start.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -88,36 +89,57 @@ static unsigned print_addresses(const struct idn_settings *settings)
     return warnings;
 }
 
+// Returns how many of them will be missed.
 static unsigned print_entries(const struct idn_registry *registry)
 {
-    unsigned warnings = 0;
+    unsigned failures = 0;
 
     for (uint32_t i = 0; i < registry->models; i++) {
         const struct idn_model *model = &registry->model[i];
         const char *problem = idn_start_model_problem(model);
         (void)printf("model %s: batch %" PRIu32 ", %s%s\n", model->name, model->batch,
             *problem == '\0' ? "ready" : "cannot be used: ", problem);
-        warnings += model_fails(model);
+        failures += model_fails(model);
     }
     for (uint32_t i = 0; i < registry->datasets; i++) {
         const struct idn_dataset *dataset = &registry->dataset[i];
         (void)printf("data set %s: %" PRIu32 " images, %s%s\n", dataset->name, dataset->images,
             dataset->problem[0] == '\0' ? "ready" : "cannot be used: ", dataset->problem);
-        warnings += dataset->problem[0] != '\0';
+        failures += dataset->problem[0] != '\0';
     }
-    return warnings;
+    return failures;
 }
 
-void idn_check_print(
-    const struct idn_settings *settings, const struct idn_registry *registry, const char *file)
+static bool can_use_a_model(const struct idn_registry *registry)
+{
+    for (uint32_t i = 0; i < registry->models; i++)
+        if (*idn_start_model_problem(&registry->model[i]) == '\0')
+            return true;
+    return false;
+}
+
+int idn_check_print(const struct idn_settings *settings, const struct idn_registry *registry,
+    const char *file, struct idn_reason *reason)
 {
     (void)printf("broker %c: state %s, policy %s, bind %s\n", (char)settings->broker_letter,
         settings->broker_state, settings->broker_policy, settings->broker_bind);
     print_brokers(settings);
-    unsigned warnings = print_addresses(settings) + print_entries(registry);
-    if (warnings == 0)
-        (void)printf("configuration %s: ok\n", file);
-    else
+    unsigned warnings = print_addresses(settings), failures = print_entries(registry);
+
+    if (!can_use_a_model(registry))
+        return idn_reason_set(reason, -ENOENT,
+            "configuration %s: no model can be used; get or make weights with idunno-weights, or "
+            "declare another model",
+            file);
+    if (failures > 0)
+        return idn_reason_set(reason, -ENOENT,
+            "configuration %s: %u of its models and data sets cannot be used; the lines above say "
+            "why",
+            file, failures);
+    if (warnings > 0)
         (void)printf(
             "configuration %s: ok, with %u warning%s\n", file, warnings, warnings == 1 ? "" : "s");
+    else
+        (void)printf("configuration %s: ok\n", file);
+    return 0;
 }

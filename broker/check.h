@@ -8,9 +8,10 @@
 // Into the log. The letter is settled and the registry inspected.
 void idn_check_warn(const struct idn_settings *settings, const struct idn_registry *registry);
 
-// The same on stdout, among what is good. file: the configuration's name. An entry with a problem
-// is no error: the others serve.
-void idn_check_print(
-    const struct idn_settings *settings, const struct idn_registry *registry, const char *file);
+// The same on stdout, among what is good. file: the configuration's name. -ENOENT with a sentence
+// when no model can be used, or not every model and data set that was asked for: a start would go
+// on with the others.
+int idn_check_print(const struct idn_settings *settings, const struct idn_registry *registry,
+    const char *file, struct idn_reason *reason);
 
 #endif

@@ -52,7 +52,8 @@ static const char help[] =
     "  --state DIR          directory of the durable state, instead of broker/state\n"
     "  --policy NAME        fair-time, fifo or static, instead of broker/policy\n"
     "  --accept-lost-tail   go on although the store lost facts that it had committed\n"
-    "  --check              check the configuration, the models and the data sets, and end\n"
+    "  --check              check the configuration, the models and the data sets, and end; exit\n"
+    "                       status 1 when no model can be used, or not all that is declared\n"
     "  --verbose            log more\n"
     "  --help-config        every key of the configuration file\n"
     "  --help, --version\n"
@@ -366,8 +367,9 @@ static int run(const struct options *options, struct broker *broker, struct idn_
     begin_log(options, broker);
     idn_registry_inspect(broker->registry);
     if (options->check) {
-        idn_check_print(&broker->settings, broker->registry, idn_config_file(broker->config));
-        return EXIT_SUCCESS;
+        error = idn_check_print(
+            &broker->settings, broker->registry, idn_config_file(broker->config), reason);
+        return error < 0 ? idn_program_fail(IDN_BROKER, "%s", reason->text) : EXIT_SUCCESS;
     }
     idn_check_warn(&broker->settings, broker->registry);
     error = idn_ports_check_letter(&broker->settings, reason);

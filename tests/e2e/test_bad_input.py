@@ -142,10 +142,20 @@ class AtTheBroker(unittest.TestCase):
             check = run_check()
             self.assertIn('warning: cluster/a is 203.0.113.1, but 127.0.0.1 is bound', check.stdout)
             self.assertIn('ok, with 1 warning\n', check.stdout)
-            self.assertEqual(check.returncode, 0)
+
+    def test_check_fails_when_not_all_can_be_used(self):
+        with Cluster() as c:
+            usable = c.config.read_text()
             (c.folder / 'none.list').write_text('')
-            c.config.write_text(c.config.read_text() + '    none\n        list = "none.list"\n')
-            self.assertIn('ok, with 2 warnings\n', run_check().stdout)
+            c.config.write_text(usable + '    none\n        list = "none.list"\n')
+            self.fails(c, '1 of its models and data sets cannot be used', options=['--check'])
+            c.config.write_text(usable.replace('models\n', 'models\n    rare\n        cfg = "no.cfg"\n', 1))
+            self.fails(c, '1 of its models and data sets cannot be used', options=['--check'])
+            out = run(BROKER, '--config', c.config, '--check', expect=1).stdout
+            self.assertIn('model rare: batch 400, cannot be used: ', out)
+            self.assertIn('model tiny: batch', out)
+            c.config.write_text('broker\n    state = "s"\n')
+            self.fails(c, f'configuration {c.config}: no model can be used', options=['--check'])
 
     def test_state_directory_in_use(self):
         with Cluster() as c:
