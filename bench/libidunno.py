@@ -28,7 +28,8 @@ class Info(c.Structure):
                     'pending', 'batch', 'workers', 'conflicts')] +
                 [(name, c.c_uint64) for name in ('created_ms', 'finished_ms', 'elapsed_ms')] +
                 [('images_per_s', c.c_double), ('compute_us', c.c_uint64),
-                 ('digest', c.c_char * 33), ('why', c.c_char * 256)])
+                 ('digest', c.c_char * 33), ('why', c.c_char * 256),
+                 ('left_ms', c.c_uint64)])
 
 
 OPEN = 1

@@ -23,11 +23,12 @@ const struct idn_option idn_ctl_options[] = {
 
 #define BIT(option) IDN_CTL_BIT(IDN_CTL_##option)
 
-#define JOB_FIELDS                                                                                \
-    "  job state model dataset client first last images ok failed quarantined in_flight\n"        \
-    "  pending weight batch workers conflicts created_ms finished_ms elapsed_ms images_per_s\n"   \
-    "  images_per_s_mean compute_us digest why\n"                                                 \
-    "dataset is null for an uploaded list; failed includes quarantined; times in ms, the first\n" \
+#define JOB_FIELDS                                                                              \
+    "  job state model dataset client first last images ok failed quarantined in_flight\n"      \
+    "  pending weight batch workers conflicts created_ms finished_ms elapsed_ms images_per_s\n" \
+    "  images_per_s_mean compute_us digest why left_ms\n"                                       \
+    "left_ms: as TIME LEFT of rates, or null; dataset is null for an uploaded list; failed "    \
+    "includes quarantined; times in ms, the first\n"                                            \
     "two UTC since 1970.\n"
 
 static const struct idn_ctl_command commands[] = {
@@ -82,29 +83,42 @@ static const struct idn_ctl_command commands[] = {
         "  drained note\n"
         "job is null for a worker without a lease.\n"},
     {"rates", NULL, BIT(JSON), false, idn_ctl_rates, "how fast open jobs get on, and how equally",
-        "Images a second, and tasks (batches) a minute: over the last 10 s and 60 s; since the "
-        "last\n"
-        "change (a job came or ended, a worker joined or left, a weight, batch or drain was set);\n"
-        "and since all open jobs share, that is, have had a first result on the terms of now.\n"
-        "  gap        1 - least / most task rate (for a unit of weight), of the jobs that had "
-        "work\n"
-        "             left all the time, and that somebody can work on now\n"
-        "  WANTED     whole workers by the formula, weight * time of a task; in fractions behind "
-        "it,\n"
-        "             or alone when there are more jobs than workers. Nothing is decided by it\n"
-        "  TIME LEFT  of the job at its present rate; - when that is not known, or nobody can "
-        "work\n"
-        "             on it\n\n"
-        "JSON members: jobs models workers present hindered_by changed_by gaps\n"
+        "Images a second, and tasks (batches) a minute: over the last 10 s and 60 s; since the\n"
+        "job's first result after the last change (a job came or ended, a worker joined or left, "
+        "a\n"
+        "weight, batch or drain was set, this broker began to reign); and since the jobs that "
+        "share\n"
+        "do: those with images left that some worker can be given, from when each of them has had "
+        "a\n"
+        "result until one comes or goes, or a weight or batch is set.\n"
+        "  WORKERS    that work on the job now; each is counted for one job\n"
+        "  gap        1 - least / most task rate (by weight: for a unit of it), of the jobs that\n"
+        "             shared all the time\n"
+        "  WANTED     whole workers by the formula, weight * time of a task, of the jobs that "
+        "share;\n"
+        "             in fractions behind it, or alone when there are more jobs than workers. "
+        "Nothing\n"
+        "             is decided by it\n"
+        "  TIME LEFT  at the rate of the last 60 s, or since the first result after the last "
+        "change\n"
+        "             if that is less, but of the last 10 s at least; a time before the job's "
+        "first\n"
+        "             result, or a pause of 10 s, does not count. The same wherever it is told\n"
+        "  -          not known; CHANGE, SHARED and gap also in the first 5 s of their time\n\n"
+        "JSON members: jobs models workers present hindered_by hindered changed_by sharing awaited "
+        "gaps\n"
         "  jobs         of each: job model weight batch ok failed quarantined in_flight pending\n"
         "               images_per_s tasks_per_s workers wanted_workers wanted_share left_ms\n"
-        "               measured_ms\n"
+        "               measured_ms change_ms (since its first result after the last change) "
+        "sharing\n"
         "  models       of the open jobs of each: model jobs ok failed in_flight pending\n"
         "               images_per_s tasks_per_s\n"
         "  measured_ms  since its first result in this reign; null: none came. The 10s and 60s of\n"
         "               a younger job are over that time\n"
         "  workers      that can be given work, of those present; hindered_by: why none can, or "
         "null\n"
+        "  hindered     how many cannot: suspected drained benched stuck unreachable\n"
+        "  sharing      jobs that share; awaited: of them, without a result since\n"
         "  gaps         of each window: window_ms jobs (0: no gap is known) gap (0 to 1, or null)\n"
         "The windows are 10s 60s change shared. null: not known. failed includes quarantined.\n"},
     {"times", "[MODEL]", BIT(JSON), false, idn_ctl_times, "how long the tasks of models take",
@@ -112,7 +126,7 @@ static const struct idn_ctl_command commands[] = {
         "that\n"
         "its images' slices took to compute. Only tasks of a whole batch count that this broker "
         "saw\n"
-        "whole, since it started or the batch was set. Quantiles are right within 1.6 %.\n\n"
+        "whole, since it began to reign or the batch was set. Quantiles are right within 1.6 %.\n\n"
         "JSON members: models jobs\n"
         "  models  of each: model batch tasks mean_us deviation_us median_us p90_us p95_us p99_us\n"
         "  jobs    of each: job model tasks mean_us deviation_us\n"

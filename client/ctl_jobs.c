@@ -111,9 +111,29 @@ int idn_ctl_jobs(struct idn_ctl *ctl)
 
 // ---- job
 
+static void print_left(const struct idunno_info *info)
+{
+    struct idn_human all = idn_human_count((uint64_t)info->pending + info->in_flight);
+    const char *left = all.text;
+
+    if (info->in_flight == 0)
+        idn_ctl_line("left", "%s, none of which is with a worker now", left);
+    else if (info->workers == 0)
+        idn_ctl_line("left", "%s, of which %s come next at a worker", left,
+            idn_human_count(info->in_flight).text);
+    else
+        idn_ctl_line("left", "%s, of which %s are with %u worker%s now", left,
+            idn_human_count(info->in_flight).text, info->workers, info->workers == 1 ? "" : "s");
+    if (info->images_per_s > 0)
+        idn_ctl_line(
+            "rate", "%s images/s over the last 10 s", idn_human_rate(info->images_per_s).text);
+    if (info->left_ms > 0)
+        idn_ctl_line("time left", "about %s", idn_human_duration(info->left_ms).text);
+}
+
 static void print_progress(const struct idunno_info *info)
 {
-    uint64_t images = idn_job_images(info), left = images - done_of(info);
+    uint64_t images = idn_job_images(info);
 
     idn_ctl_line("done", "%s (%" PRIu64 " %%), %s of them failed",
         idn_human_count(done_of(info)).text, images == 0 ? 0 : done_of(info) * 100 / images,
@@ -121,14 +141,8 @@ static void print_progress(const struct idunno_info *info)
     if (info->quarantined > 0)
         idn_ctl_line("", "%s in quarantine: they kill the process that computes them",
             idn_human_count(info->quarantined).text);
-    if (info->state != IDUNNO_OPEN)
-        return;
-    idn_ctl_line("left", "%s, of which %s are being computed by %u worker%s",
-        idn_human_count(left).text, idn_human_count(info->in_flight).text, info->workers,
-        info->workers == 1 ? "" : "s");
-    if (idn_job_left_ms(info) > 0)
-        idn_ctl_line("rate", "%s images/s, %s left", idn_human_rate(info->images_per_s).text,
-            idn_human_duration(idn_job_left_ms(info)).text);
+    if (info->state == IDUNNO_OPEN)
+        print_left(info);
 }
 
 static void print_job(const struct idunno_info *info)

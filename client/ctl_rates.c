@@ -1,41 +1,85 @@
 // idunno-ctl rates: how fast the open jobs get on, and how equally.
-#include "client/ctl_listing.h"
+#include "client/call.h"
+#include "client/ctl.h"
 #include "client/human.h"
+#include "client/table.h"
+
+#include "base/assert.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RATES ">IMAGES/S, 10 S|>60 S|>CHANGE|>SHARED|>TASKS/MIN, 10 S|>60 S|>CHANGE|>SHARED"
 
 static const char *const windows[IDUNNO_WINDOWS] = {"10s", "60s", "change", "shared"};
 
+// Of a job, or of all open jobs of a model.
+struct speed {
+    double images_per_s[IDUNNO_WINDOWS], tasks_per_s[IDUNNO_WINDOWS];
+    bool known[IDUNNO_WINDOWS];
+};
+
 // The open jobs of a model together.
 struct model {
     char name[IDN_NAME_SIZE];
     uint32_t jobs;
     uint64_t ok, failed, in_flight, pending;
-    double images_per_s[IDUNNO_WINDOWS], tasks_per_s[IDUNNO_WINDOWS];
+    struct speed speed;
 };
 
+// All jobs are kept until the last one came: the broker lists the newest first.
 struct listing {
-    struct idn_table *state, *rates; // or
-    struct idn_json *json;
-    uint32_t count;
-    uint32_t unmeasured; // of them: no results have come in in this reign
-    uint32_t resumed;    // of those: it had some before
-    uint32_t unwanted;   // of them, with work: what the formula wants is not known
+    struct idunno_rate *job; // owned; the oldest first, when the last one came
+    size_t count, room;
     struct model model[IDN_MODELS_MAX];
     uint32_t models;
+    struct idunno_pace pace;
 };
+
+static struct speed speed_of(const struct idunno_pace *pace, const struct idunno_rate *rate)
+{
+    struct speed speed;
+
+    memcpy(speed.images_per_s, rate->images_per_s, sizeof(speed.images_per_s));
+    memcpy(speed.tasks_per_s, rate->tasks_per_s, sizeof(speed.tasks_per_s));
+    speed.known[IDUNNO_LAST_10S] = speed.known[IDUNNO_LAST_60S] = true;
+    // A window that has hardly begun says nothing.
+    speed.known[IDUNNO_SINCE_CHANGE] = rate->change_ms >= IDN_WINDOW_MS_MIN;
+    speed.known[IDUNNO_SINCE_SHARED] =
+        rate->sharing && pace->gap[IDUNNO_SINCE_SHARED].window_ms >= IDN_WINDOW_MS_MIN;
+    return speed;
+}
+
+static void add_speed(struct speed *sum, const struct speed *speed)
+{
+    for (int i = 0; i < IDUNNO_WINDOWS; i++) {
+        if (!speed->known[i])
+            continue;
+        sum->known[i] = true;
+        sum->images_per_s[i] += speed->images_per_s[i];
+        sum->tasks_per_s[i] += speed->tasks_per_s[i];
+    }
+}
 
 // ---- for programs
 
-static void windows_json(struct idn_json *json, const char *name, const double *value)
+static void windows_json(
+    struct idn_json *json, const char *name, const double *value, const bool *known)
 {
     idn_json_object(json, name);
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        idn_json_double(json, windows[i], value[i]);
+        if (known[i])
+            idn_json_double(json, windows[i], value[i]);
+        else
+            idn_json_null(json, windows[i]);
     idn_json_end(json);
+}
+
+static void speed_json(struct idn_json *json, const struct speed *speed)
+{
+    windows_json(json, "images_per_s", speed->images_per_s, speed->known);
+    windows_json(json, "tasks_per_s", speed->tasks_per_s, speed->known);
 }
 
 static void known_json(struct idn_json *json, const char *name, uint64_t value)
@@ -46,8 +90,11 @@ static void known_json(struct idn_json *json, const char *name, uint64_t value)
         idn_json_null(json, name);
 }
 
-static void job_json(struct idn_json *json, const struct idunno_rate *rate)
+static void job_json(
+    struct idn_json *json, const struct idunno_rate *rate, const struct idunno_pace *pace)
 {
+    struct speed speed = speed_of(pace, rate);
+
     idn_json_object(json, NULL);
     idn_json_string(json, "job", rate->job.id);
     idn_json_string(json, "model", rate->model);
@@ -58,8 +105,7 @@ static void job_json(struct idn_json *json, const struct idunno_rate *rate)
     idn_json_u64(json, "quarantined", rate->quarantined);
     idn_json_u64(json, "in_flight", rate->in_flight);
     idn_json_u64(json, "pending", rate->pending);
-    windows_json(json, "images_per_s", rate->images_per_s);
-    windows_json(json, "tasks_per_s", rate->tasks_per_s);
+    speed_json(json, &speed);
     idn_json_u64(json, "workers", rate->workers);
     known_json(json, "wanted_workers", rate->wanted_workers);
     if (rate->wanted_share > 0)
@@ -68,6 +114,8 @@ static void job_json(struct idn_json *json, const struct idunno_rate *rate)
         idn_json_null(json, "wanted_share");
     known_json(json, "left_ms", rate->left_ms);
     known_json(json, "measured_ms", rate->measured_ms);
+    known_json(json, "change_ms", rate->change_ms);
+    idn_json_bool(json, "sharing", rate->sharing);
     idn_json_end(json);
 }
 
@@ -80,9 +128,29 @@ static void model_json(struct idn_json *json, const struct model *model)
     idn_json_u64(json, "failed", model->failed);
     idn_json_u64(json, "in_flight", model->in_flight);
     idn_json_u64(json, "pending", model->pending);
-    windows_json(json, "images_per_s", model->images_per_s);
-    windows_json(json, "tasks_per_s", model->tasks_per_s);
+    speed_json(json, &model->speed);
     idn_json_end(json);
+}
+
+// Workers that cannot be given work.
+static const struct {
+    const char *name, *text;
+    size_t offset;
+} hindrances[] = {
+    {"suspected", "silent just now", offsetof(struct idunno_pace, suspected)},
+    {"drained", "drained", offsetof(struct idunno_pace, drained)},
+    {"benched", "benched", offsetof(struct idunno_pace, benched)},
+    {"stuck", "without progress", offsetof(struct idunno_pace, stuck)},
+    {"unreachable", "without a connection", offsetof(struct idunno_pace, unreachable)},
+};
+enum { HINDRANCES = sizeof(hindrances) / sizeof(*hindrances) };
+
+static uint32_t hindered(const struct idunno_pace *pace, int hindrance)
+{
+    uint32_t count;
+
+    memcpy(&count, (const char *)pace + hindrances[hindrance].offset, sizeof(count));
+    return count;
 }
 
 static void pace_json(struct idn_json *json, const struct idunno_pace *pace)
@@ -90,7 +158,13 @@ static void pace_json(struct idn_json *json, const struct idunno_pace *pace)
     idn_json_u64(json, "workers", pace->workers);
     idn_json_u64(json, "present", pace->present);
     idn_json_string(json, "hindered_by", pace->hindered_by);
+    idn_json_object(json, "hindered");
+    for (int i = 0; i < HINDRANCES; i++)
+        idn_json_u64(json, hindrances[i].name, hindered(pace, i));
+    idn_json_end(json);
     idn_json_string(json, "changed_by", pace->changed_by);
+    idn_json_u64(json, "sharing", pace->sharing);
+    idn_json_u64(json, "awaited", pace->awaited);
     idn_json_object(json, "gaps");
     for (int i = 0; i < IDUNNO_WINDOWS; i++) {
         idn_json_object(json, windows[i]);
@@ -139,19 +213,16 @@ static void task_rate_cell(struct idn_table *table, double per_min)
         idn_table_cell(table, "%s", idn_human_rate(per_min).text);
 }
 
-static void rate_cells(
-    struct idn_table *table, const double *images_per_s, const double *tasks_per_s)
+static void speed_cells(struct idn_table *table, const struct speed *speed)
 {
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        idn_table_cell(table, "%s", idn_human_rate(images_per_s[i]).text);
+        idn_table_cell(
+            table, "%s", speed->known[i] ? idn_human_rate(speed->images_per_s[i]).text : "-");
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        task_rate_cell(table, tasks_per_s[i] * 60);
-}
-
-static void rates_row(struct idn_table *table, const struct idunno_rate *rate)
-{
-    idn_table_cell(table, "%.8s", rate->job.id);
-    rate_cells(table, rate->images_per_s, rate->tasks_per_s);
+        if (speed->known[i])
+            task_rate_cell(table, speed->tasks_per_s[i] * 60);
+        else
+            idn_table_cell(table, "-");
 }
 
 // Of models with one job its line has said it.
@@ -168,101 +239,187 @@ static void print_models(const struct listing *listing)
     for (uint32_t i = 0; i < listing->models; i++) {
         idn_table_cell(table, "%s", listing->model[i].name);
         idn_table_cell(table, "%s", idn_human_count(listing->model[i].jobs).text);
-        rate_cells(table, listing->model[i].images_per_s, listing->model[i].tasks_per_s);
+        speed_cells(table, &listing->model[i].speed);
     }
     (void)putchar('\n');
     idn_table_print(table, stdout);
     idn_table_destroy(&table);
 }
 
-static void gap_row(struct idn_table *table, const struct idunno_pace *pace)
+// "gap by weight, of 2 jobs": of which it is may differ from window to window.
+static void gap_name(struct idn_table *table, const struct listing *listing)
 {
-    idn_table_cell(table, "gap");
+    uint32_t least = UINT32_MAX, most = 0;
+    bool weighted = false;
+
+    for (size_t i = 1; i < listing->count; i++)
+        weighted |= listing->job[i].weight != listing->job[0].weight;
+    for (int i = 0; i < IDUNNO_WINDOWS; i++) {
+        uint32_t jobs = listing->pace.gap[i].jobs;
+        least = jobs > 0 && jobs < least ? jobs : least;
+        most = jobs > most ? jobs : most;
+    }
+    const char *name = weighted ? "gap by weight" : "gap";
+    if (most == 0)
+        idn_table_cell(table, "%s", name);
+    else if (least == most)
+        idn_table_cell(table, "%s, of %u jobs", name, most);
+    else
+        idn_table_cell(table, "%s, of %u to %u jobs", name, least, most);
+}
+
+static void gap_row(struct idn_table *table, const struct listing *listing)
+{
+    gap_name(table, listing);
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
         idn_table_cell(table, "%s", "");
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        if (pace->gap[i].jobs > 0)
-            idn_table_cell(table, "%.1f %%", pace->gap[i].gap * 100);
+        if (listing->pace.gap[i].jobs > 0)
+            idn_table_cell(table, "%.1f %%", listing->pace.gap[i].gap * 100);
         else
             idn_table_cell(table, "-");
 }
 
-static const char *change_text(const char *change)
+// brokers: of the cluster. With another one a reign is taken over from it.
+static const char *change_text(const char *change, uint32_t brokers)
 {
-    static const char *const texts[][2] = {{"reign", "the broker began"},
+    static const char *const texts[][2] = {{"reign", "this broker started"},
         {"job_accepted", "a job came"}, {"job_ended", "a job ended"},
         {"job_cancelled", "a job was cancelled"}, {"worker_joined", "a worker joined"},
         {"worker_left", "a worker left"}, {"weight", "a weight was set"},
         {"batch", "a batch was set"}, {"drain", "a worker was drained or undrained"}};
 
+    if (brokers > 1 && strcmp(change, "reign") == 0)
+        return "this broker took over";
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         if (strcmp(change, texts[i][0]) == 0)
             return texts[i][1];
     return change;
 }
 
-static const char *hindrance_text(const char *code)
+// Why nothing is given out to anybody; NULL: that is not so, or each worker has its own reason.
+static const char *closed_text(const char *code)
 {
-    static const char *const texts[][2] = {{"suspected", "silent just now"},
-        {"stuck", "their work does not get on"}, {"unreachable", "without a connection"},
-        {"disk_low", "the broker's disk is nearly full"},
+    static const char *const texts[][2] = {{"disk_low", "the broker's disk is nearly full"},
         {"starting", "the broker has just started"}, {"handing_over", "the broker is handing over"},
         {"unconfirmed", "the broker waits to hear whether it still reigns"}};
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+    for (size_t i = 0; code != NULL && i < sizeof(texts) / sizeof(*texts); i++)
         if (strcmp(code, texts[i][0]) == 0)
             return texts[i][1];
-    return code; // drained, benched
+    return NULL;
+}
+
+// " (1 drained, 2 silent just now)"
+static void print_hindered(const struct idunno_pace *pace)
+{
+    uint32_t said = 0;
+
+    for (int i = 0; i < HINDRANCES; i++)
+        if (hindered(pace, i) > 0)
+            (void)printf("%s%s %s", said++ == 0 ? " (" : ", ",
+                idn_human_count(hindered(pace, i)).text, hindrances[i].text);
+    if (said > 0)
+        (void)putchar(')');
 }
 
 static void print_workers(const struct idunno_pace *pace)
 {
+    const char *closed = closed_text(pace->hindered_by);
+
     (void)printf("%s worker%s", pace->present == 0 ? "no" : idn_human_count(pace->present).text,
         pace->present == 1 ? "" : "s");
-    if (pace->hindered_by != NULL && pace->present == 1)
-        (void)printf(", and it cannot work: %s", hindrance_text(pace->hindered_by));
-    else if (pace->hindered_by != NULL)
-        (void)printf(", none of them can work: %s", hindrance_text(pace->hindered_by));
+    if (pace->workers < pace->present && pace->present == 1)
+        (void)printf(", and it cannot work");
     else if (pace->workers < pace->present)
-        (void)printf(", %s of them can work", idn_human_count(pace->workers).text);
+        (void)printf(", %s of them can work",
+            pace->workers == 0 ? "none" : idn_human_count(pace->workers).text);
+    if (pace->workers < pace->present)
+        print_hindered(pace);
+    if (closed != NULL)
+        (void)printf(", and nothing new is given out: %s", closed);
 }
 
-static void print_sharing(const struct listing *listing, const struct idunno_gap *shared)
+static void print_sharing(const struct listing *listing)
 {
-    const char *when = listing->resumed > 0 ? "since this broker began" : "yet";
+    const struct idunno_pace *pace = &listing->pace;
+    struct idn_human sharing = idn_human_count(pace->sharing),
+                     all = idn_human_count(listing->count),
+                     since = idn_human_duration(pace->gap[IDUNNO_SINCE_SHARED].window_ms);
 
-    if (listing->unmeasured == 0)
-        (void)printf(
-            "the jobs share as now for %s\n\n", idn_human_duration(shared->window_ms).text);
-    else if (listing->unmeasured == listing->count)
-        (void)printf("no results have come in %s\n\n", when);
+    if (pace->sharing == 0)
+        (void)printf("no job has images that a worker can be given now");
+    else if (pace->awaited == pace->sharing)
+        (void)printf("no results have come in yet");
+    else if (pace->awaited > 0)
+        (void)printf("of %s of the %s jobs that share no results have come in yet",
+            idn_human_count(pace->awaited).text, sharing.text);
+    else if (pace->sharing == 1)
+        (void)printf("one job shares with no other for %s", since.text);
+    else if (pace->sharing == listing->count)
+        (void)printf("these %s jobs have shared for %s", sharing.text, since.text);
     else
-        (void)printf("of %s of the %s jobs no results have come in %s\n\n",
-            idn_human_count(listing->unmeasured).text, idn_human_count(listing->count).text, when);
+        (void)printf("%s of these %s jobs have shared for %s", sharing.text, all.text, since.text);
+    (void)puts("\n");
 }
 
-static void print(struct listing *listing, const struct idunno_pace *pace)
+// Why there is no WANTED, as far as it is true for a job listed.
+static void print_hints(const struct listing *listing)
 {
+    bool apart = false, unseen = false;
+
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct idunno_rate *rate = &listing->job[i];
+        unseen |= rate->sharing && !(rate->wanted_share > 0);
+        apart |= !rate->sharing && rate->pending > 0;
+    }
+    if ((unseen || apart) && listing->pace.workers > 0)
+        (void)putchar('\n');
+    if (unseen && listing->pace.workers > 0)
+        (void)puts("WANTED is not known before a whole task of each model that shares was seen; "
+                   "idunno-ctl times");
+    if (apart && listing->pace.workers > 0)
+        (void)puts("WANTED is of jobs that a worker can be given now; idunno-ctl why ID says what "
+                   "hinders another");
+}
+
+static void print(const struct listing *listing, uint32_t brokers)
+{
+    const struct idunno_pace *pace = &listing->pace;
+    struct idn_table *state, *rates;
+
     if (listing->count == 0) {
         (void)puts("no open jobs");
         return;
     }
     print_workers(pace);
-    (void)printf("; %s %s ago; ", change_text(pace->changed_by),
+    (void)printf("; %s %s ago; ", change_text(pace->changed_by, brokers),
         idn_human_duration(pace->gap[IDUNNO_SINCE_CHANGE].window_ms).text);
-    print_sharing(listing, &pace->gap[IDUNNO_SINCE_SHARED]);
-    idn_table_print(listing->state, stdout);
+    print_sharing(listing);
+    idn_table_new(
+        "JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT", &state);
+    idn_table_new("JOB|" RATES, &rates);
+    for (size_t i = 0; i < listing->count; i++) {
+        struct speed speed = speed_of(pace, &listing->job[i]);
+        state_row(state, &listing->job[i]);
+        idn_table_cell(rates, "%.8s", listing->job[i].job.id);
+        speed_cells(rates, &speed);
+    }
+    gap_row(rates, listing);
+    idn_table_print(state, stdout);
     (void)putchar('\n');
-    gap_row(listing->rates, pace);
-    idn_table_print(listing->rates, stdout);
+    idn_table_print(rates, stdout);
+    idn_table_destroy(&state);
+    idn_table_destroy(&rates);
     print_models(listing);
-    if (listing->unwanted > 0 && pace->workers > 0)
-        (void)puts(
-            "\nWANTED is not known before a whole task of each model was seen; idunno-ctl times");
+    print_hints(listing);
 }
+
+// ---- the listing
 
 static void add_to_model(struct listing *listing, const struct idunno_rate *rate)
 {
+    struct speed speed = speed_of(&listing->pace, rate);
     uint32_t at = 0;
 
     while (at < listing->models && strcmp(listing->model[at].name, rate->model) != 0)
@@ -279,70 +436,63 @@ static void add_to_model(struct listing *listing, const struct idunno_rate *rate
     model->failed += (uint64_t)rate->failed + rate->quarantined;
     model->in_flight += rate->in_flight;
     model->pending += rate->pending;
-    for (int i = 0; i < IDUNNO_WINDOWS; i++) {
-        model->images_per_s[i] += rate->images_per_s[i];
-        model->tasks_per_s[i] += rate->tasks_per_s[i];
-    }
+    add_speed(&model->speed, &speed);
 }
 
-static bool list_job(void *context, const struct idunno_rate *rate)
+static bool keep(void *context, const struct idunno_rate *rate)
 {
     struct listing *listing = context;
 
-    listing->count++;
-    add_to_model(listing, rate);
-    listing->unmeasured += rate->measured_ms == 0;
-    listing->resumed += rate->measured_ms == 0 && rate->ok + rate->failed + rate->quarantined > 0;
-    listing->unwanted +=
-        rate->batch > 0 && rate->pending + rate->in_flight > 0 && !(rate->wanted_share > 0);
-    if (listing->json != NULL) {
-        job_json(listing->json, rate);
-        return true;
+    if (listing->count == listing->room) {
+        listing->room = 2 * listing->room + 16;
+        listing->job = realloc(listing->job, listing->room * sizeof(*listing->job));
+        IDN_ASSERT(listing->job != NULL);
     }
-    state_row(listing->state, rate);
-    rates_row(listing->rates, rate);
+    listing->job[listing->count++] = *rate;
     return true;
 }
 
-static int list_json(struct idn_ctl *ctl)
+static enum idunno_code take(struct idn_ctl *ctl, struct listing *listing)
 {
-    struct idn_ctl_document document;
-    struct idn_json *json = &document.json;
-    struct listing listing = {.json = json};
-    struct idunno_pace pace;
+    enum idunno_code code = idunno_rates(ctl->idunno, keep, listing, &listing->pace);
 
-    idn_ctl_document_open(&document);
-    idn_json_object(json, NULL);
-    idn_json_array(json, "jobs");
-    enum idunno_code code = idunno_rates(ctl->idunno, list_job, &listing, &pace);
-    idn_json_end(json);
-    idn_json_array(json, "models");
-    for (uint32_t i = 0; i < listing.models; i++)
-        model_json(json, &listing.model[i]);
-    idn_json_end(json);
-    if (code == IDUNNO_OK)
-        pace_json(json, &pace);
-    idn_json_end(json);
-    return idn_ctl_document_close(ctl, &document, code);
+    for (size_t i = 0; i < listing->count / 2; i++) {
+        struct idunno_rate rate = listing->job[i];
+        listing->job[i] = listing->job[listing->count - 1 - i];
+        listing->job[listing->count - 1 - i] = rate;
+    }
+    for (size_t i = 0; code == IDUNNO_OK && i < listing->count; i++)
+        add_to_model(listing, &listing->job[i]);
+    return code;
 }
 
-static int list_tables(struct idn_ctl *ctl)
+static void print_json(const struct listing *listing)
 {
-    struct listing listing = {.json = NULL};
-    struct idunno_pace pace;
+    struct idn_json json;
 
-    idn_table_new("JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT",
-        &listing.state);
-    idn_table_new("JOB|" RATES, &listing.rates);
-    enum idunno_code code = idunno_rates(ctl->idunno, list_job, &listing, &pace);
-    if (code == IDUNNO_OK)
-        print(&listing, &pace);
-    idn_table_destroy(&listing.state);
-    idn_table_destroy(&listing.rates);
-    return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
+    idn_json_init(&json, stdout);
+    idn_json_object(&json, NULL);
+    idn_json_array(&json, "jobs");
+    for (size_t i = 0; i < listing->count; i++)
+        job_json(&json, &listing->job[i], &listing->pace);
+    idn_json_end(&json);
+    idn_json_array(&json, "models");
+    for (uint32_t i = 0; i < listing->models; i++)
+        model_json(&json, &listing->model[i]);
+    idn_json_end(&json);
+    pace_json(&json, &listing->pace);
+    idn_json_end(&json);
 }
 
 int idn_ctl_rates(struct idn_ctl *ctl)
 {
-    return ctl->json ? list_json(ctl) : list_tables(ctl);
+    struct listing listing = {.job = NULL};
+    enum idunno_code code = take(ctl, &listing);
+
+    if (code == IDUNNO_OK && ctl->json)
+        print_json(&listing);
+    else if (code == IDUNNO_OK)
+        print(&listing, ctl->cluster.brokers);
+    free(listing.job);
+    return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
 }

@@ -256,7 +256,8 @@ void idn_call_info(const struct idn_job_info *from, struct idunno_info *ret)
         .finished_ms = from->finished_wall_ms,
         .elapsed_ms = from->elapsed_ms,
         .images_per_s = from->images_per_s,
-        .compute_us = from->compute_us};
+        .compute_us = from->compute_us,
+        .left_ms = from->left_ms};
 
     memcpy(info.job.key, from->key.bytes, sizeof(info.job.key));
     idn_key_to_text(info.job.key, info.job.id);

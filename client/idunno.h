@@ -104,6 +104,7 @@ struct idunno_info {
     uint64_t compute_us;              // summed over the workers
     char digest[33];                  // of the results so far; equal results, equal digests
     char why[256];                    // why nothing moves, or ""
+    uint64_t left_ms;                 // that it will take as it goes; 0: not known
 };
 
 struct idunno_row { // one image's result
@@ -113,8 +114,9 @@ struct idunno_row { // one image's result
     float probability[5]; // of these, falling
 };
 
-// What rates are measured over: the last 10 and 60 seconds; since the latest change (a job came or
-// ended, a worker came or left, a weight, batch or drain was set); since all open jobs had a first
+// What rates are measured over: the last 10 and 60 seconds; since the job's first result after the
+// latest change (a job came or ended, a worker came or left, a weight, batch or drain was set);
+// since the jobs that share, those with images left that some worker may be given, each had a
 // result, or a weight or batch was set.
 enum idunno_window {
     IDUNNO_LAST_10S,
@@ -134,16 +136,18 @@ struct idunno_rate { // how fast an open job gets on
     uint32_t workers;                   // that work on it now
     uint32_t wanted_workers;            // by weight * time of a task, whole ones; 0: not known
     double wanted_share;                // the same in fractions of workers
-    uint64_t left_ms;                   // at the present rate; 0: not known
+    uint64_t left_ms;                   // that it will take as it goes; 0: not known
     uint64_t tasks;                     // that were seen whole; their times:
     uint64_t mean_us, deviation_us;
     uint64_t measured_ms; // since its first result in this reign, 10S and 60S are no longer than
                           // that; 0: there was none
+    uint64_t change_ms;   // how long its window SINCE_CHANGE is; 0: no result has come since
+    bool sharing;         // it has images left that some worker may be given now
 };
 
-struct idunno_gap { // 1 - least / most task rate for a unit of weight, of jobs with work left
-    uint64_t window_ms;
-    uint32_t jobs; // that it is of; 0: no gap is known
+struct idunno_gap {     // 1 - least / most task rate for a unit of weight, of jobs with work left
+    uint64_t window_ms; // SINCE_SHARED: 0 before it has begun
+    uint32_t jobs;      // that it is of; 0: no gap is known
     double gap;
 };
 
@@ -153,6 +157,9 @@ struct idunno_pace {
     const char *hindered_by; // why none of them can: "drained", ... or NULL. Static storage.
     const char *changed_by;  // what the latest change was: "worker_joined", ... Static storage.
     struct idunno_gap gap[IDUNNO_WINDOWS];
+    uint32_t sharing, awaited; // jobs that share; of them those that had no result since they do
+    // Of those present, workers that cannot be given work, each by the first of these that is so.
+    uint32_t suspected, drained, benched, stuck, unreachable;
 };
 
 struct idunno_times { // how long the tasks of a model take

@@ -226,4 +226,8 @@ void idn_job_json(struct idn_json *json, const struct idunno_info *info)
     idn_json_u64(json, "compute_us", info->compute_us);
     idn_json_string(json, "digest", info->digest);
     idn_json_string(json, "why", info->why);
+    if (info->left_ms > 0)
+        idn_json_u64(json, "left_ms", info->left_ms);
+    else
+        idn_json_null(json, "left_ms");
 }

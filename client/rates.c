@@ -22,7 +22,9 @@ static void take_rate(const struct idn_rate_info *from, struct idunno_rate *ret)
         .tasks = from->tasks,
         .mean_us = from->mean_us,
         .deviation_us = from->deviation_us,
-        .measured_ms = from->measured_ms};
+        .measured_ms = from->measured_ms,
+        .change_ms = from->change_ms,
+        .sharing = from->sharing};
     memcpy(ret->job.key, from->key.bytes, sizeof(ret->job.key));
     idn_key_to_text(from->key.bytes, ret->job.id);
     (void)snprintf(ret->model, sizeof(ret->model), "%s", from->model);
@@ -42,6 +44,13 @@ static void take_pace(const struct idn_rates_page *page, struct idunno_pace *ret
         ret->gap[i] = (struct idunno_gap){.window_ms = page->gap[i].window_ms,
             .jobs = page->gap[i].jobs,
             .gap = page->gap[i].gap};
+    ret->sharing = page->sharing;
+    ret->awaited = page->awaited;
+    ret->suspected = page->at_all.suspected;
+    ret->drained = page->at_all.drained;
+    ret->benched = page->at_all.benched;
+    ret->stuck = page->at_all.stuck;
+    ret->unreachable = page->at_all.unreachable;
 }
 
 struct rates {

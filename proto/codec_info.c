@@ -26,6 +26,7 @@ Idunno__JobInfo *idn_put_job(struct idn_arena *arena, const struct idn_job_info 
     to->digest_low = info->digest.low;
     to->digest_high = info->digest.high;
     to->why = idn_put_text(arena, info->why);
+    to->left_ms = info->left_ms;
     return to;
 }
 
@@ -50,6 +51,7 @@ void idn_take_job(struct idn_check *check, const Idunno__JobInfo *from, struct i
     to->conflicts = from->conflicts;
     to->digest = (struct idn_digest){.low = from->digest_low, .high = from->digest_high};
     idn_take_text(check, "why", from->why, to->why, sizeof(to->why));
+    to->left_ms = from->left_ms;
 }
 
 Idunno__WorkerInfo *idn_put_worker(struct idn_arena *arena, const struct idn_worker_info *info)

@@ -29,6 +29,8 @@ static Idunno__RateInfo *put_rate(struct idn_arena *arena, const struct idn_rate
     to->mean_us = info->mean_us;
     to->deviation_us = info->deviation_us;
     to->measured_ms = info->measured_ms;
+    to->change_ms = info->change_ms;
+    to->sharing = info->sharing;
     return to;
 }
 
@@ -45,6 +47,7 @@ static Idunno__GapInfo *put_gap(struct idn_arena *arena, const struct idn_gap_in
 static Idunno__Reply__RatesHead *put_head(struct idn_arena *arena, const struct idn_reply *message)
 {
     const struct idn_gap_info *gap = message->u.rates.gap;
+    const struct idn_hindered *at_all = &message->u.rates.at_all;
     Idunno__Reply__RatesHead *to = idn_put_message(arena, &idunno__reply__rates_head__descriptor);
 
     to->workers = message->u.rates.workers;
@@ -55,6 +58,13 @@ static Idunno__Reply__RatesHead *put_head(struct idn_arena *arena, const struct 
     to->gap_60s = put_gap(arena, &gap[IDN_WINDOW_60S]);
     to->gap_change = put_gap(arena, &gap[IDN_WINDOW_CHANGE]);
     to->gap_shared = put_gap(arena, &gap[IDN_WINDOW_SHARED]);
+    to->sharing = message->u.rates.sharing;
+    to->awaited = message->u.rates.awaited;
+    to->suspected = at_all->suspected;
+    to->drained = at_all->drained;
+    to->benched = at_all->benched;
+    to->stuck = at_all->stuck;
+    to->unreachable = at_all->unreachable;
     return to;
 }
 
@@ -132,6 +142,8 @@ static void take_rate(
     to->mean_us = from->mean_us;
     to->deviation_us = from->deviation_us;
     to->measured_ms = from->measured_ms;
+    to->change_ms = from->change_ms;
+    to->sharing = from->sharing;
 }
 
 static void take_gap(struct idn_check *check, const Idunno__GapInfo *from, struct idn_gap_info *to)
@@ -165,6 +177,13 @@ static void take_head(
     take_gap(check, from->gap_60s, &gap[IDN_WINDOW_60S]);
     take_gap(check, from->gap_change, &gap[IDN_WINDOW_CHANGE]);
     take_gap(check, from->gap_shared, &gap[IDN_WINDOW_SHARED]);
+    to->u.rates.sharing = from->sharing;
+    to->u.rates.awaited = from->awaited;
+    to->u.rates.at_all = (struct idn_hindered){.suspected = from->suspected,
+        .drained = from->drained,
+        .benched = from->benched,
+        .stuck = from->stuck,
+        .unreachable = from->unreachable};
 }
 
 void idn_take_rates(struct idn_check *check, const Idunno__Reply *from, struct idn_reply *to)

@@ -172,7 +172,7 @@ struct idn_job_info {
     uint64_t version;                                     // grows with every change; for WATCH
     uint32_t ok, failed, quarantined, in_flight, pending; // images; failed without the quarantined
     uint32_t batch;                                       // images a task, now
-    uint32_t workers;                                     // that hold a lease of it now
+    uint32_t workers;                                     // that work on it now
     uint64_t created_wall_ms, finished_wall_ms;           // 0: not yet
     uint64_t elapsed_ms;                                  // since accepted, until finished
     double images_per_s;                                  // over the last 10 s
@@ -180,6 +180,7 @@ struct idn_job_info {
     uint32_t conflicts;       // results that contradict one already there
     struct idn_digest digest; // of what is there
     char why[IDN_TEXT_SIZE];  // why nothing moves, or ""
+    uint64_t left_ms;         // that it will take as it goes; 0: not known
 };
 
 struct idn_worker_info {

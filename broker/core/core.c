@@ -15,6 +15,7 @@
 #include "broker/core/reports.h"
 #include "broker/core/requests.h"
 #include "broker/core/roles.h"
+#include "broker/core/sharing.h"
 #include "broker/core/silence.h"
 #include "broker/core/uploads.h"
 #include "broker/core/watches.h"
@@ -183,6 +184,7 @@ static void run_timers(struct idn_core *core)
         send_beat(core);
         idn_silence_doubt(core);
         idn_dispatch_at_beat(core);
+        idn_sharing_look(core);
     }
 }
 

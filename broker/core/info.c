@@ -34,6 +34,8 @@ void idn_job_info_of(
         .digest = job->digest};
     ret->spec.weight = job->weight;
     idn_job_why(core, job, ret->why, sizeof(ret->why));
+    if (job->state == IDN_JOB_OPEN)
+        (void)idn_measure_finish_ms(core, job, now, &ret->left_ms);
 }
 
 static uint32_t worker_state(const struct idn_worker *worker)

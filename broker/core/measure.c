@@ -1,11 +1,12 @@
 #include "broker/core/measure.h"
 
 #include "broker/core/dispatch.h"
+#include "broker/core/sharing.h"
 #include "broker/core/workers.h"
 
-#define NOT_STEADY UINT64_MAX
+#include <string.h>
 
-enum { GAP_MS_MIN = 1000 }; // before that it says only who got the first slice
+enum { PAUSE_SECONDS = 10 }; // without a result: what comes after it begins anew
 
 static uint32_t second_of(uint64_t ms)
 {
@@ -32,8 +33,7 @@ static bool take_slot(struct idn_core *core, struct idn_job *job)
     else
         measures->returned = measures->slot[name - 1].next;
     job->measured = name;
-    measures->slot[name - 1] = (struct idn_measured){
-        .id = ++measures->ids, .first_ms = core->now, .steady_ms = NOT_STEADY};
+    measures->slot[name - 1] = (struct idn_measured){.id = ++measures->ids, .first_ms = core->now};
     return true;
 }
 
@@ -41,6 +41,7 @@ void idn_measure_left(struct idn_core *core, struct idn_job *job)
 {
     struct idn_measured *slot = slot_of(core, job);
 
+    idn_sharing_left(core, job);
     if (slot == NULL)
         return;
     slot->id = 0;
@@ -58,34 +59,17 @@ void idn_measure_change(struct idn_core *core, enum idn_change change)
     core->measures.changed_by = change;
 }
 
-static void share_anew(struct idn_core *core)
-{
-    core->measures.shared++;
-    core->measures.shared_ms = core->now;
-}
-
 void idn_measure_restart(struct idn_core *core)
 {
     IDN_EACH(link, &core->open)
     idn_measure_left(core, IDN_ENTRY(link, struct idn_job, in_open));
+    memset(core->measures.task_us, 0, core->models * sizeof(*core->measures.task_us));
     idn_measure_change(core, IDN_CHANGE_REIGN);
-    share_anew(core);
 }
 
-static void settle(struct idn_measured *slot, const struct idn_job *job, uint64_t now)
+void idn_measure_pending(struct idn_core *core, struct idn_job *job)
 {
-    if (idn_job_pending(job) == 0)
-        slot->steady_ms = NOT_STEADY;
-    else if (slot->steady_ms == NOT_STEADY)
-        slot->steady_ms = now;
-}
-
-void idn_measure_pending(struct idn_core *core, const struct idn_job *job)
-{
-    struct idn_measured *slot = slot_of(core, job);
-
-    if (slot != NULL)
-        settle(slot, job, core->now);
+    idn_sharing_settle(core, job);
 }
 
 void idn_measure_terms(struct idn_core *core, const struct idn_job *job)
@@ -94,23 +78,28 @@ void idn_measure_terms(struct idn_core *core, const struct idn_job *job)
 
     if (slot == NULL)
         return;
-    share_anew(core);
-    slot->steady_ms = NOT_STEADY;
-    settle(slot, job, core->now);
+    if (job->sharing)
+        idn_sharing_anew(core);
+    slot->steady_ms = core->now;
 }
 
 void idn_measure_batch(struct idn_core *core, uint32_t model)
 {
-    idn_measure_change(core, IDN_CHANGE_BATCH);
+    uint32_t jobs = 0;
+
     core->measures.task_us[model] = (struct idn_distribution){0};
     IDN_EACH(link, &core->open)
     {
         const struct idn_job *job = IDN_ENTRY(link, struct idn_job, in_open);
-        if (job->model != (int32_t)model || job->measured == 0)
+        if (job->model != (int32_t)model)
             continue;
-        slot_of(core, job)->task_us = (struct idn_moments){0};
+        jobs++;
+        if (job->measured != 0)
+            slot_of(core, job)->task_us = (struct idn_moments){0};
         idn_measure_terms(core, job);
     }
+    if (jobs > 0)
+        idn_measure_change(core, IDN_CHANGE_BATCH);
 }
 
 // ---- images
@@ -119,6 +108,8 @@ static void count_second(struct idn_measured *slot, uint32_t second, uint32_t im
 {
     uint32_t passed = slot->second == 0 ? IDN_MEASURED_SECONDS : second - slot->second;
 
+    if (passed >= PAUSE_SECONDS)
+        slot->resumed = second;
     passed = passed < IDN_MEASURED_SECONDS ? passed : IDN_MEASURED_SECONDS;
     for (; passed > 0; passed--)
         slot->count[(second - passed + 1) % IDN_MEASURED_SECONDS] = 0;
@@ -127,34 +118,30 @@ static void count_second(struct idn_measured *slot, uint32_t second, uint32_t im
 }
 
 // The windows that end with a count of their own begin with what was counted before.
-static void enter_windows(const struct idn_measures *measures, struct idn_measured *slot)
+static void enter_windows(const struct idn_core *core, struct idn_measured *slot, uint32_t images)
 {
-    if (slot->change != measures->change)
+    const struct idn_measures *measures = &core->measures;
+
+    if (slot->change != measures->change) {
         slot->at_change = slot->images;
+        slot->past_change = slot->images + images;
+        slot->change_ms = core->now;
+    }
     if (slot->shared != measures->shared)
         slot->at_shared = slot->images;
     slot->change = measures->change;
     slot->shared = measures->shared;
 }
 
-static void count_first(
-    struct idn_core *core, struct idn_measured *slot, const struct idn_job *job, uint32_t images)
-{
-    share_anew(core); // what was computed before it is not of that window
-    slot->images = images;
-    enter_windows(&core->measures, slot);
-    slot->at_change = 0;
-    settle(slot, job, core->now);
-}
-
+// begins: it is the first result since the job shares, and was computed before that counts.
 static void count_images(
-    struct idn_core *core, struct idn_measured *slot, const struct idn_job *job, uint32_t images)
+    struct idn_core *core, struct idn_measured *slot, uint32_t images, bool begins)
 {
-    if (slot->images == 0) {
-        count_first(core, slot, job, images);
-    } else {
-        enter_windows(&core->measures, slot);
-        slot->images += images;
+    enter_windows(core, slot, images);
+    slot->images += images;
+    if (begins) {
+        slot->at_shared = slot->images;
+        slot->steady_ms = core->now;
     }
     count_second(slot, second_of(core->now), images);
 }
@@ -216,11 +203,13 @@ static uint64_t part_of(uint64_t compute_us, uint32_t fresh, uint32_t count)
 void idn_measure_report(struct idn_core *core, struct idn_job *job, const struct idn_folded *folded,
     uint32_t count, uint64_t compute_us)
 {
-    if (folded->fresh == 0 || job->state != IDN_JOB_OPEN ||
-        (job->measured == 0 && !take_slot(core, job)))
+    if (folded->fresh == 0 || job->state != IDN_JOB_OPEN)
+        return;
+    bool begins = idn_sharing_result(core, job);
+    if (job->measured == 0 && !take_slot(core, job))
         return;
     struct idn_measured *slot = &core->measures.slot[job->measured - 1];
-    count_images(core, slot, job, folded->fresh);
+    count_images(core, slot, folded->fresh, begins);
     time_task(core, slot, job, folded, part_of(compute_us, folded->fresh, count));
 }
 
@@ -238,11 +227,12 @@ void idn_measure_check(const struct idn_core *core)
             continue;
         const struct idn_measured *slot = slot_of(core, job);
         IDN_ASSERT(idn_link_in(&job->in_open) && slot->id != 0);
-        IDN_ASSERT(slot->steady_ms == NOT_STEADY || slot->steady_ms >= slot->first_ms);
-        IDN_ASSERT(slot->images >= slot->at_change && slot->images >= slot->at_shared);
+        IDN_ASSERT(!job->heard_of || slot->steady_ms >= slot->first_ms);
+        IDN_ASSERT(slot->images >= slot->past_change && slot->images >= slot->at_shared);
         measured++;
     }
     IDN_ASSERT(measured + returned == measures->touched && measures->touched <= measures->max);
+    idn_sharing_check(core);
 }
 
 // ---- what is known
@@ -254,7 +244,7 @@ uint64_t idn_measure_begin(const struct idn_core *core, enum idn_window window, 
     if (window == IDN_WINDOW_CHANGE)
         return core->measures.changed_ms;
     if (window == IDN_WINDOW_SHARED)
-        return core->measures.shared_ms;
+        return idn_sharing_since(core, now);
     return second_of(now) <= seconds ? 0 : (uint64_t)(second_of(now) - seconds) * 1000;
 }
 
@@ -286,18 +276,36 @@ static double per_second(uint64_t images, uint64_t ms)
     return (double)images * 1000 / (double)(ms < 1000 ? 1000 : ms);
 }
 
+static bool shares(const struct idn_core *core, const struct idn_job *job)
+{
+    return job->sharing && core->measures.awaited == 0;
+}
+
 double idn_measure_images_per_s(
     const struct idn_core *core, const struct idn_job *job, enum idn_window window, uint64_t now)
 {
     const struct idn_measured *slot = slot_of(core, job);
     uint64_t begin = idn_measure_begin(core, window, now);
 
-    if (slot == NULL)
+    if (slot == NULL || (window == IDN_WINDOW_SHARED && !shares(core, job)))
         return 0;
+    if (window == IDN_WINDOW_CHANGE)
+        return slot->change == core->measures.change
+                   ? per_second(slot->images - slot->past_change, now - slot->change_ms)
+                   : 0;
     uint64_t first = slot->first_ms / 1000 * 1000;
-    if ((window == IDN_WINDOW_10S || window == IDN_WINDOW_60S) && first > begin)
+    if (window != IDN_WINDOW_SHARED && first > begin)
         begin = first;
     return per_second(images_in(core, slot, window, now), now - begin);
+}
+
+uint64_t idn_measure_change_ms(const struct idn_core *core, const struct idn_job *job, uint64_t now)
+{
+    const struct idn_measured *slot = slot_of(core, job);
+
+    if (slot == NULL || slot->change != core->measures.change)
+        return 0;
+    return now > slot->change_ms ? now - slot->change_ms : 1;
 }
 
 uint64_t idn_measure_since_ms(const struct idn_core *core, const struct idn_job *job, uint64_t now)
@@ -309,14 +317,14 @@ uint64_t idn_measure_since_ms(const struct idn_core *core, const struct idn_job 
     return now > slot->first_ms ? now - slot->first_ms : 1;
 }
 
-// Of a job that had a result and images that nobody holds all the time since then.
+// Of a job that has shared, with a result, all the time since then.
 static bool pace(const struct idn_core *core, const struct idn_job *job, enum idn_window window,
     uint64_t now, double *ret)
 {
     const struct idn_measured *slot = slot_of(core, job);
 
-    if (slot == NULL || job->model < 0 || idn_job_pending(job) == 0 ||
-        slot->steady_ms == NOT_STEADY || slot->steady_ms > idn_measure_begin(core, window, now))
+    if (slot == NULL || job->model < 0 || !job->heard_of || idn_job_pending(job) == 0 ||
+        slot->steady_ms > idn_measure_begin(core, window, now))
         return false;
     *ret = (double)images_in(core, slot, window, now) /
            ((double)core->model[job->model].batch * job->weight);
@@ -330,7 +338,8 @@ bool idn_measure_gap(
     struct idn_kinds kinds;
     uint32_t jobs = 0;
 
-    if (now - idn_measure_begin(core, window, now) < GAP_MS_MIN || !idn_dispatch_is_open(core))
+    if (now - idn_measure_begin(core, window, now) < IDN_WINDOW_MS_MIN ||
+        !idn_dispatch_is_open(core))
         return false;
     idn_workers_kinds(core, &kinds);
     IDN_EACH_CONST(link, &core->open)
@@ -348,15 +357,28 @@ bool idn_measure_gap(
     return true;
 }
 
+static uint32_t first_of_last(uint32_t second, uint32_t seconds)
+{
+    return second > seconds ? second - seconds + 1 : 1;
+}
+
 double idn_measure_expected_images_per_s(
     const struct idn_core *core, const struct idn_job *job, uint64_t now)
 {
-    uint64_t settled_ms = now - core->measures.changed_ms;
-    enum idn_window window = settled_ms >= IDN_MEASURED_SECONDS * 1000u ? IDN_WINDOW_60S
-                             : settled_ms >= 10000                      ? IDN_WINDOW_CHANGE
-                                                                        : IDN_WINDOW_10S;
+    const struct idn_measured *slot = slot_of(core, job);
+    uint32_t here = second_of(now), from = first_of_last(here, IDN_MEASURED_SECONDS),
+             last = first_of_last(here, PAUSE_SECONDS);
 
-    return idn_measure_images_per_s(core, job, window, now);
+    if (slot == NULL)
+        return 0;
+    // Whole seconds: that of the first result has begun before it.
+    if (slot->change != core->measures.change || second_of(slot->change_ms) >= last)
+        from = last;
+    else if (second_of(slot->change_ms) >= from)
+        from = second_of(slot->change_ms) + 1;
+    if (slot->resumed >= from)
+        from = slot->resumed + 1;
+    return from >= here ? 0 : per_second(sum_seconds(slot, from, here), now - (from - 1) * 1000ull);
 }
 
 bool idn_measure_finish_ms(

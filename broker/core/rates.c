@@ -30,7 +30,9 @@ void idn_rate_info_of(
         .tasks = task_us.count,
         .mean_us = whole_us(task_us.mean),
         .deviation_us = whole_us(idn_moments_deviation(&task_us)),
-        .measured_ms = idn_measure_since_ms(core, job, now)};
+        .measured_ms = idn_measure_since_ms(core, job, now),
+        .change_ms = idn_measure_change_ms(core, job, now),
+        .sharing = job->sharing};
     idn_copy_text(ret->model, sizeof(ret->model), job->spec.model);
     for (int i = 0; i < IDN_WINDOWS; i++)
         ret->images_per_s[i] = idn_measure_images_per_s(core, job, (enum idn_window)i, now);
@@ -38,11 +40,6 @@ void idn_rate_info_of(
 }
 
 // ---- what the formula wants
-
-static bool takes_part(const struct idn_job *job)
-{
-    return job->model >= 0 && (idn_job_pending(job) > 0 || job->leases > 0);
-}
 
 // 0: not known.
 static uint64_t need_of(const struct idn_core *core, const struct idn_job *job)
@@ -66,9 +63,9 @@ static bool sum_needs(const struct idn_core *core, struct wanted *wanted)
     IDN_EACH_CONST(link, &core->open)
     {
         const struct idn_job *job = IDN_ENTRY_CONST(link, struct idn_job, in_open);
-        uint64_t need = takes_part(job) ? need_of(core, job) : 0;
-        if (!takes_part(job))
+        if (!job->sharing)
             continue;
+        uint64_t need = need_of(core, job);
         if (need == 0)
             return false;
         if (wanted->jobs < IDN_WORKERS_MAX)
@@ -96,7 +93,7 @@ void idn_rates_want(const struct idn_core *core, const struct idn_job *oldest, u
         bool listed = job->serial >= oldest->serial && count > 0;
         if (listed)
             count--;
-        if (!takes_part(job))
+        if (!job->sharing)
             continue;
         if (listed && whole)
             items[count].wanted_workers = wanted.share[at];
@@ -111,8 +108,10 @@ void idn_rates_head(const struct idn_core *core, uint64_t now, struct idn_rates_
 {
     page->head = true;
     page->workers = core->live;
-    page->hindered_by = idn_why_nobody_works(core, &page->present);
+    page->hindered_by = idn_why_nobody_works(core, &page->present, &page->at_all);
     page->changed_by = core->measures.changed_by;
+    page->sharing = core->measures.sharing;
+    page->awaited = core->measures.awaited;
     for (int i = 0; i < IDN_WINDOWS; i++) {
         struct idn_gap_info *info = &page->gap[i];
         struct idn_gap gap = {0};

@@ -9,8 +9,8 @@ void idn_rate_info_of(const struct idn_core *core, const struct idn_job *job, ui
     struct idn_rate_info *ret);
 
 // What the formula of the static policy wants (shares.h), by the mean times of whole tasks: workers
-// in proportion to weight * time, for each of the open jobs that have work or workers now, whether
-// or not each worker could serve it. Fills it in for a page of jobs, the newest first, that follow
+// in proportion to weight * time, for each of the jobs that share (sharing.h), whether or not each
+// worker could serve it. Fills it in for a page of jobs, the newest first, that follow
 // each other in the list of open ones. Not known as long as no task of one of their models was
 // seen; nor whole workers, with more such jobs than workers.
 void idn_rates_want(const struct idn_core *core, const struct idn_job *oldest, uint32_t count,

@@ -113,7 +113,8 @@ static void apply_weight(struct idn_core *core, const struct setting *setting)
 
     if (job->weight == setting->value)
         return;
-    idn_measure_change(core, IDN_CHANGE_WEIGHT);
+    if (job->state == IDN_JOB_OPEN)
+        idn_measure_change(core, IDN_CHANGE_WEIGHT);
     idn_policy_uncharge(core, job);
     job->weight = setting->value;
     idn_policy_charge(core, job);
@@ -151,12 +152,14 @@ static struct idn_stamp *find_drain(
 static void apply_drain(struct idn_core *core, const struct setting *setting)
 {
     struct idn_worker *worker = idn_workers_find_name(core, setting->name);
+    bool drained = setting->value == 1;
 
-    idn_drained_find(&core->drained, setting->name)->drained = setting->value == 1;
+    idn_drained_find(&core->drained, setting->name)->drained = drained;
     if (worker == NULL)
         return;
-    idn_measure_change(core, IDN_CHANGE_DRAIN);
-    idn_worker_drain(core, worker, setting->value == 1);
+    if (worker->drained != drained && idn_worker_is_here(worker))
+        idn_measure_change(core, IDN_CHANGE_DRAIN);
+    idn_worker_drain(core, worker, drained);
 }
 
 static void refuse_worker(

@@ -85,6 +85,7 @@ struct idn_job {
     bool trim_asked; // a lease of another job is being trimmed for it
     bool reap;       // others took images of one of its leases (idn_leases_reap)
     bool summary_due : 1, refold_due : 1, refolding : 1; // to be summarised; read back, and now
+    bool sharing : 1, heard_of : 1;                      // shares; had a result since (sharing.h)
     uint16_t share, aside;      // policy static: workers it is to have, and has (shares.h)
     uint32_t claim;             // of its leases together
     uint64_t refold_position;   // refold when this is stored
@@ -383,12 +384,11 @@ struct idn_core {
     struct idn_epoch highest, epoch; // of the facts here; of our reign, now or last
     struct idn_roles roles;
     uint64_t incarnation;
-    uint64_t sequence;         // of our last own fact
-    uint64_t position, stored; // last committed, last durable
-    uint64_t facts, serials;   // known facts; lease serials of this epoch
-    bool started, over;
-    bool active; // reigns: roles.stage is REIGNING or YIELDING
-    bool failed; // cannot go on: text says why
+    uint64_t sequence;          // of our last own fact
+    uint64_t position, stored;  // last committed, last durable
+    uint64_t facts, serials;    // known facts; lease serials of this epoch
+    bool started, over, active; // active: reigns, roles.stage is REIGNING or YIELDING
+    bool failed;                // cannot go on: text says why
     char failure[IDN_TEXT_SIZE];
     struct idn_commit_time *commit_time; // ring
     uint32_t commit_first, commit_count;

@@ -292,7 +292,8 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
         put_rivals(text, size);
 }
 
-uint32_t idn_why_nobody_works(const struct idn_core *core, uint32_t *ret_there)
+uint32_t idn_why_nobody_works(
+    const struct idn_core *core, uint32_t *ret_there, struct idn_hindered *ret)
 {
     struct idn_why_fact fact = {.code = 0};
     struct tally tally = {.there = 0};
@@ -301,6 +302,11 @@ uint32_t idn_why_nobody_works(const struct idn_core *core, uint32_t *ret_there)
         if (core->worker[i].presence != IDN_PRESENCE_FREE)
             count_in(&tally, &core->worker[i], idn_worker_hindrance(&core->worker[i]));
     *ret_there = tally.there;
+    *ret = (struct idn_hindered){.suspected = tally.count[IDN_HINDERED_SUSPECTED],
+        .drained = tally.count[IDN_HINDERED_DRAINED],
+        .benched = tally.count[IDN_HINDERED_BENCHED],
+        .stuck = tally.count[IDN_HINDERED_STUCK],
+        .unreachable = tally.count[IDN_HINDERED_UNREACHABLE]};
     if (tally.there == 0 || stops_all(core, &fact))
         return fact.code;
     return tally.count[IDN_UNHINDERED] > 0 ? 0 : hindrances[commonest(&tally)].code;
@@ -321,11 +327,10 @@ uint32_t idn_job_workers(const struct idn_job *job)
 {
     uint32_t count = 0;
 
-    // A worker with two leases of it is counted once, by its first.
     IDN_EACH_CONST(link, &job->lease_list)
     {
         const struct idn_lease *lease = IDN_ENTRY_CONST(link, struct idn_lease, in_job);
-        count += lease == lease->worker->lease[0] || lease->worker->lease[0]->job != job;
+        count += lease == lease->worker->lease[0];
     }
     return count;
 }

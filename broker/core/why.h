@@ -19,10 +19,11 @@ void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *t
 struct idn_why_fact *idn_why_add(struct idn_why_info *info, uint32_t code);
 
 // The code of what keeps all workers from being given anything of any job; 0: some may be given
-// work, or none is there. How many are there.
-uint32_t idn_why_nobody_works(const struct idn_core *core, uint32_t *ret_there);
+// work, or none is there. How many are there, and how many of them are hindered by what.
+uint32_t idn_why_nobody_works(
+    const struct idn_core *core, uint32_t *ret_there, struct idn_hindered *ret);
 
-// Workers that hold a lease of it.
+// Workers that work on it: whose first lease is of it. Each works on one job at most.
 uint32_t idn_job_workers(const struct idn_job *job);
 
 #endif

@@ -148,10 +148,17 @@ static bool is_here(enum idn_presence presence)
     return presence == IDN_PRESENCE_ALIVE || presence == IDN_PRESENCE_SUSPECTED;
 }
 
+bool idn_worker_is_here(const struct idn_worker *worker)
+{
+    return is_here(worker->presence);
+}
+
+// Who says HELLO while a reign begins has not joined now: the reign is the change.
 static void note_change(struct idn_core *core, enum idn_presence before, enum idn_presence now)
 {
-    if (is_here(now) != is_here(before))
-        idn_measure_change(core, is_here(now) ? IDN_CHANGE_WORKER_JOINED : IDN_CHANGE_WORKER_LEFT);
+    if (is_here(now) == is_here(before) || (is_here(now) && !core->grace_over))
+        return;
+    idn_measure_change(core, is_here(now) ? IDN_CHANGE_WORKER_JOINED : IDN_CHANGE_WORKER_LEFT);
 }
 
 void idn_worker_set_presence(

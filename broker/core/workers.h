@@ -67,6 +67,7 @@ bool idn_job_waits_for_hellos(const struct idn_core *core, const struct idn_job 
 enum idn_hindrance idn_worker_hindrance(const struct idn_worker *worker);
 enum idn_hindrance idn_worker_hindrance_for(
     const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);
+bool idn_worker_is_here(const struct idn_worker *worker); // ALIVE or SUSPECTED
 bool idn_worker_is_live(const struct idn_worker *worker); // without a hindrance
 bool idn_worker_can_serve(                                // likewise, for this job
     const struct idn_core *core, const struct idn_worker *worker, const struct idn_job *job);

@@ -95,6 +95,18 @@ static inline void kit_work(struct kit *kit, unsigned n, uint32_t images, uint64
     rig_clear(kit->rig);
 }
 
+// So many seconds with so many tasks of the first two workers, each of its model, a second.
+static inline void kit_run(struct kit *kit, unsigned seconds, unsigned alexnet, unsigned resnet)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        for (unsigned k = 0; k < alexnet; k++)
+            kit_work(kit, 1, 10, 10000);
+        for (unsigned k = 0; k < resnet; k++)
+            kit_work(kit, 2, 8, 8000);
+        kit_pass(kit, 1000);
+    }
+}
+
 // Of the data set of millions.
 static inline void kit_submit(struct kit *kit, unsigned key, const char *model, uint32_t images)
 {

@@ -22,6 +22,8 @@ static void rate_info(struct idn_rate_info *to)
     to->mean_us = next_wide();
     to->deviation_us = next_wide();
     to->measured_ms = next_wide();
+    to->change_ms = next_wide();
+    to->sharing = true;
 }
 
 static void times_info(struct idn_times_info *to)
@@ -51,6 +53,9 @@ static void rates(struct idn_rates_page *to)
     to->present = next();
     to->hindered_by = IDN_WHY_DRAINED;
     to->changed_by = IDN_CHANGE_DRAIN;
+    to->sharing = next();
+    to->awaited = next();
+    to->at_all = (struct idn_hindered){next(), next(), next(), next(), next()};
     for (int i = 0; i < IDN_WINDOWS; i++) {
         to->gap[i].window_ms = next_wide();
         to->gap[i].jobs = next();

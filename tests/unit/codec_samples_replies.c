@@ -23,6 +23,7 @@ static void job_info(struct idn_job_info *to)
     to->digest.low = next_wide();
     to->digest.high = next_wide();
     NAME(to->why);
+    to->left_ms = next_wide();
 }
 
 static void worker_info(struct idn_worker_info *to)

@@ -52,7 +52,10 @@ static void test_nothing_yet(void)
     struct idn_rates_page page = rates(0);
     CHECK(page.count == 0 && page.cursor == 0 && page.head);
     CHECK_INT(page.workers, 2);
-    CHECK_INT(page.changed_by, IDN_CHANGE_WORKER_JOINED);
+    CHECK_INT(page.changed_by, IDN_CHANGE_REIGN); // which the workers' hellos belong to
+    CHECK(page.sharing == 0 && page.awaited == 0 && page.gap[IDN_WINDOW_SHARED].window_ms == 0);
+    kit_hello(&kit, 3);
+    CHECK_INT(rates(0).changed_by, IDN_CHANGE_WORKER_JOINED);
     for (int i = 0; i < IDN_WINDOWS; i++)
         CHECK_INT(page.gap[i].jobs, 0);
     CHECK_INT(times(0).tasks, 0);
@@ -83,9 +86,65 @@ static void test_a_job(void)
     CHECK(info->tasks == 2 && info->mean_us == 7000 && info->deviation_us == 1414);
     for (int i = 0; i < IDN_WINDOWS; i++)
         CHECK(kit_near(info->images_per_s[i], kit_rate(&kit, 1, (enum idn_window)i)));
-    CHECK(kit_near((double)info->left_ms, floor(80 * 1000 / info->images_per_s[IDN_WINDOW_10S])));
+    CHECK_INT(info->left_ms, 0); // of one second nothing is expected
+    CHECK(info->sharing && info->change_ms == 4000);
+    CHECK(page.sharing == 1 && page.awaited == 0);
     CHECK_INT(page.changed_by, IDN_CHANGE_WEIGHT);
     CHECK_INT(page.gap[IDN_WINDOW_CHANGE].window_ms, 4000);
+    for (int i = 0; i < 4; i++) {
+        kit_work(&kit, 1, 10, 6000);
+        kit_pass(&kit, 1000);
+    }
+    CHECK(rates(0).item[0].left_ms > 0);
+    CHECK_INT(rig_job(kit.rig, 1).left_ms, rates(0).item[0].left_ms); // wherever it is told
+    end();
+}
+
+// It leaves no mark on what is told of the others.
+static void test_a_job_that_nobody_can_serve(void)
+{
+    begin();
+    kit_submit(&kit, 1, "alexnet", 1000);
+    kit_submit(&kit, 2, "resnet18", 1000);
+    kit_work(&kit, 1, 10, 6000);
+    kit_work(&kit, 2, 8, 6000);
+    kit_goodbye(&kit, 2);
+    kit_pass(&kit, 1000);
+    struct idn_rates_page page = rates(0);
+    CHECK(page.sharing == 1 && page.awaited == 0 && page.gap[IDN_WINDOW_SHARED].window_ms > 0);
+    CHECK(!page.item[0].sharing && page.item[0].wanted_workers == 0);
+    CHECK(page.item[1].sharing && page.item[1].wanted_workers == 1);
+    end();
+}
+
+// Each works on one job, whatever it has leased next.
+static void test_workers_add_up(void)
+{
+    begin();
+    for (unsigned key = 1; key <= 4; key++)
+        kit_submit(&kit, key, key % 2 == 0 ? "alexnet" : "resnet18", 1000);
+    for (int i = 0; i < 40; i++) {
+        uint32_t workers = 0;
+        unsigned n = 1 + (unsigned)i % 2;
+        kit_work(&kit, n, 1 + (uint32_t)i % kit_lease(&kit, n)->left, 1000);
+        for (uint32_t at = 0; at < 4; at++)
+            workers += rates(0).item[at].workers;
+        CHECK_INT(workers, 2);
+        kit_pass(&kit, 100);
+    }
+    end();
+}
+
+static void test_workers_that_cannot_work(void)
+{
+    begin();
+    kit_hello(&kit, 3);
+    kit_set(&kit, 0, "drain/w1", "1");
+    kit.here[2] = false; // it falls silent
+    kit_pass(&kit, 800);
+    struct idn_rates_page page = rates(0);
+    CHECK(page.workers == 1 && page.present == 3 && page.hindered_by == 0);
+    CHECK(page.at_all.drained == 1 && page.at_all.suspected == 1 && page.at_all.benched == 0);
     end();
 }
 
@@ -253,9 +312,10 @@ static void test_pages(void)
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {CHECK_TEST(test_nothing_yet), CHECK_TEST(test_a_job),
-        CHECK_TEST(test_a_young_job), CHECK_TEST(test_nobody_can_work), CHECK_TEST(test_times),
-        CHECK_TEST(test_wanted_workers), CHECK_TEST(test_more_jobs_than_workers),
-        CHECK_TEST(test_pages)};
+        CHECK_TEST(test_a_job_that_nobody_can_serve), CHECK_TEST(test_workers_add_up),
+        CHECK_TEST(test_workers_that_cannot_work), CHECK_TEST(test_a_young_job),
+        CHECK_TEST(test_nobody_can_work), CHECK_TEST(test_times), CHECK_TEST(test_wanted_workers),
+        CHECK_TEST(test_more_jobs_than_workers), CHECK_TEST(test_pages)};
 
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }

@@ -121,7 +121,10 @@ static void test_who_works_and_when_it_is_expected(void)
     CHECK(!tells(rig, 1, IDN_WHY_EXPECTED));
     rig->now += 1000;
     rig_clear(rig);
-    rig_say(rig, 1, rig_report(rig, 1, 1, &lease, 0, 5, IDN_END_NONE));
+    rig_say(rig, 1, rig_report(rig, 1, 1, &lease, 0, 1, IDN_END_NONE));
+    CHECK(!tells(rig, 1, IDN_WHY_EXPECTED)); // how long one took, nobody knows
+    rig->now += 2000;
+    rig_say(rig, 1, rig_report(rig, 1, 2, &lease, 1, 4, IDN_END_NONE));
     fact = says(rig, 1, IDN_WHY_EXPECTED, "10 images are left, at ");
     CHECK_INT(fact->count, 10);
     CHECK(fact->ms > 0);
