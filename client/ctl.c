@@ -68,6 +68,9 @@ static int take_option(
     case IDN_CTL_JSON:
         ctl->json = true;
         break;
+    case IDN_CTL_LIST:
+        ctl->list = value;
+        break;
     case IDN_CTL_MISSING:
         ctl->missing = true;
         break;

@@ -21,6 +21,7 @@ struct idn_ctl {
     const char *value; // the second operand, or NULL
     bool json, all, failed, missing, quarantined;
     const char *format;  // of results; NULL: not given
+    const char *list;    // of results: the file that names the paths, or NULL
     uint32_t timeout_ms; // 0: not given
 };
 

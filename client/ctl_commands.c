@@ -14,6 +14,7 @@ const struct idn_option idn_ctl_options[] = {
     {"format", "csv|jsonl", IDN_CTL_FORMAT},
     {"help", NULL, IDN_CTL_HELP},
     {"json", NULL, IDN_CTL_JSON},
+    {"list", "FILE", IDN_CTL_LIST},
     {"missing", NULL, IDN_CTL_MISSING},
     {"quarantined", NULL, IDN_CTL_QUARANTINED},
     {"timeout", "SECONDS", IDN_CTL_TIMEOUT},
@@ -153,15 +154,20 @@ static const struct idn_ctl_command commands[] = {
         "JSON: an array of objects with the members\n"
         "  name digest images workers path problem\n"
         "digest is null when there is a problem.\n"},
-    {"results", "ID", BIT(JSON) | BIT(FORMAT) | BIT(FAILED) | BIT(MISSING) | BIT(QUARANTINED),
-        false, idn_ctl_results, "results of a job so far, a line an image",
+    {"results", "ID",
+        BIT(JSON) | BIT(FORMAT) | BIT(LIST) | BIT(FAILED) | BIT(MISSING) | BIT(QUARANTINED), false,
+        idn_ctl_results, "results of a job so far, a line an image",
         "  --format csv|jsonl  (csv); --json is --format jsonl\n"
+        "  --list FILE         with the paths: the list that the job was submitted with, or that "
+        "of\n"
+        "                      its data set. It must be the same; the brokers do not send it\n"
         "  --failed            only images that could not be classified\n"
-        "  --missing           only the index of images that have no result\n"
+        "  --missing           only index (and path) of images that have no result\n"
         "  --quarantined       only images that were given up: they kill the process\n"
-        "CSV: index, status, then five times class, probability and, where the model's labels can\n"
-        "be read here, label. JSON members: index status top, of which each: class probability "
-        "label.\n\n"
+        "CSV: index, path (with --list), status, then five times class, probability and, where\n"
+        "the model's labels can be read here, label. JSON members: index path status top, of "
+        "which\n"
+        "each: class probability label.\n\n"
         "The index is the image's line in the list, from 0. Status, when it is not ok:\n"
         "  missing      the worker has no such file    corrupt      cannot be decoded\n"
         "  unreadable   permission, or no plain file   changed      not as the list says\n"

@@ -14,6 +14,7 @@ enum idn_ctl_option {
     IDN_CTL_FORMAT,
     IDN_CTL_HELP,
     IDN_CTL_JSON,
+    IDN_CTL_LIST,
     IDN_CTL_MISSING,
     IDN_CTL_QUARANTINED,
     IDN_CTL_TIMEOUT,

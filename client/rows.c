@@ -45,9 +45,9 @@ static void begin_csv(struct idn_rows *rows)
     if (rows->begun)
         return;
     rows->begun = true;
-    (void)fputs("index", rows->file);
+    (void)fputs(rows->paths != NULL ? "index,path" : "index", rows->file);
     if (!rows->index_only) {
-        (void)fputs(rows->paths != NULL ? ",path,status" : ",status", rows->file);
+        (void)fputs(",status", rows->file);
         for (int i = 1; i <= IDN_TOP; i++) {
             (void)fprintf(rows->file, ",class_%d,probability_%d", i, i);
             if (rows->labels != NULL)
@@ -78,13 +78,13 @@ static void put_csv_row(const struct idn_rows *rows, const struct idunno_row *ro
     struct idn_list_entry entry;
 
     (void)fprintf(rows->file, "%" PRIu32, row->index);
+    if (rows->paths != NULL)
+        (void)fputc(',', rows->file);
+    if (has_path(rows, row->index)) {
+        idn_list_get(rows->paths, row->index, &entry);
+        put_csv(rows->file, entry.path);
+    }
     if (!rows->index_only) {
-        if (rows->paths != NULL)
-            (void)fputc(',', rows->file);
-        if (has_path(rows, row->index)) {
-            idn_list_get(rows->paths, row->index, &entry);
-            put_csv(rows->file, entry.path);
-        }
         (void)fprintf(rows->file, ",%s", idunno_status_name(row->status));
         for (int i = 0; i < IDN_TOP; i++)
             put_csv_class(rows, row->class_id[i], row->probability[i]);
@@ -117,11 +117,11 @@ static void put_json_row(const struct idn_rows *rows, const struct idunno_row *r
     idn_json_init(&json, rows->file);
     idn_json_object(&json, NULL);
     idn_json_u64(&json, "index", row->index);
+    if (has_path(rows, row->index)) {
+        idn_list_get(rows->paths, row->index, &entry);
+        idn_json_string(&json, "path", entry.path);
+    }
     if (!rows->index_only) {
-        if (has_path(rows, row->index)) {
-            idn_list_get(rows->paths, row->index, &entry);
-            idn_json_string(&json, "path", entry.path);
-        }
         idn_json_string(&json, "status", idunno_status_name(row->status));
         put_json_classes(rows, row, &json);
     }

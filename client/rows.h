@@ -6,7 +6,7 @@
 //          [,"label":"tabby"]}, ...]}
 //
 // path appears when the list of paths is given, labels when these are. Rows of images without a
-// result (index_only) have nothing but their index.
+// result (index_only) have nothing but their index and path.
 #ifndef IDN_CLIENT_ROWS_H
 #define IDN_CLIENT_ROWS_H
 

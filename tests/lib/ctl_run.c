@@ -37,7 +37,9 @@ int ctl_run(const struct ctl_run *run)
     struct idn_ctl ctl = {.signal_fd = signal_fd,
         .id = run->id,
         .value = run->value,
+        .list = run->list,
         .json = run->json,
+        .missing = run->missing,
         .timeout_ms = run->away > 0 ? SOON_MS : LATE_MS};
     ctl.cluster.brokers = run->brokers == 0 ? 1 : run->brokers;
     CHECK_INT(idn_config_load(NULL, idn_settings_keys, &ctl.cluster.config, NULL), 0);

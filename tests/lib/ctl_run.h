@@ -14,7 +14,8 @@ enum { CTL_PORT_MIRROR = 46574 }; // of the configuration
 struct ctl_run {
     ctl_command *command;
     const char *id, *value; // the operands, or NULL
-    bool json;
+    const char *list;       // of results, or NULL
+    bool json, missing;
     uint32_t brokers; // that are known; 0: one
     uint32_t away;    // of them, the last ones: nobody listens at their addresses
     fake_answer *answer;

@@ -1,7 +1,10 @@
 // Listings of idunno-ctl that the broker refuses, at once or after some pages: nothing is printed
-// that looks like an answer.
+// that looks like an answer. Results with the paths of a list.
 #include "tests/lib/check.h"
 #include "tests/lib/ctl_run.h"
+
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { ANSWERS_MAX = 20 };
 
@@ -79,6 +82,8 @@ static void answer_results(const struct idn_request *request, struct idn_reply *
     static uint8_t row[IDN_ROW_BYTES];
     struct idn_result result = {.index = request->u.results.from, .status = IDN_STATUS_QUARANTINED};
 
+    if (request->u.results.filter == IDN_FILTER_MISSING)
+        result.status = IDN_STATUS_MISSING;
     for (int i = 0; i < IDN_TOP; i++)
         result.class_id[i] = IDN_NO_CLASS;
     idn_result_pack(&result, row);
@@ -187,12 +192,75 @@ static void test_results_that_are_refused(void)
     CHECK_CONTAINS(out, "\n1,quarantined,,,,,,,,,,\n");
 }
 
+// ---- paths
+
+static char list_path[] = "/tmp/idunno-list-XXXXXX";
+
+static void write_list(const char *text)
+{
+    FILE *file = fopen(list_path, "w");
+
+    CHECK(file != NULL);
+    CHECK(fputs(text, file) >= 0);
+    CHECK_INT(fclose(file), 0);
+}
+
+static int results_with(const char *list, bool missing, bool json)
+{
+    atomic_store(&answers, ANSWERS_MAX);
+    return ctl_run(&(struct ctl_run){.command = idn_ctl_results,
+        .id = "04000000",
+        .list = list,
+        .missing = missing,
+        .json = json,
+        .answer = answer});
+}
+
+static void check_paths(void)
+{
+    CHECK_INT(results_with(list_path, false, false), IDN_EXIT_OK);
+    CHECK(strstr(out, "index,path,status,class_1,") == out);
+    CHECK_CONTAINS(out, "\n0,/tmp/one.jpg,quarantined,");
+    CHECK_CONTAINS(out, "\n1,/two.jpg,quarantined,");
+    CHECK_INT(results_with(list_path, false, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "{\"index\":1,\"path\":\"/two.jpg\",\"status\":\"quarantined\",");
+    job.quarantined = 0;
+    CHECK_INT(results_with(list_path, true, false), IDN_EXIT_OK);
+    job.quarantined = 2;
+    CHECK_STRING(out, "index,path\n0,/tmp/one.jpg\n1,/two.jpg\n");
+}
+
+static void test_results_with_paths(void)
+{
+    static const char uploaded[] = "/tmp/one.jpg\n/two.jpg\n", text[] = "one.jpg\n/two.jpg\n";
+    int fd = mkstemp(list_path);
+
+    CHECK(fd >= 0);
+    (void)close(fd);
+    write_list(text);
+    idn_sha256_of(text, strlen(text), &job.spec.list_digest); // a registered data set
+    check_paths();
+    job.spec.dataset[0] = '\0'; // a client's own, with absolute paths where it was sent
+    idn_sha256_of(uploaded, strlen(uploaded), &job.spec.list_digest);
+    job.spec.list_bytes = strlen(uploaded);
+    check_paths();
+    write_list("/two.jpg\n/tmp/one.jpg\n");
+    CHECK_INT(results_with(list_path, false, false), IDN_EXIT_FAILURE);
+    CHECK_STRING(out, "");
+    CHECK_CONTAINS(err, "is not the list of job 04000000, or was changed since");
+    CHECK_INT(unlink(list_path), 0);
+    CHECK_INT(results_with(list_path, false, false), IDN_EXIT_FAILURE);
+    CHECK_CONTAINS(err, list_path);
+    CHECK_STRING(out, "");
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {
         CHECK_TEST(test_who_is_refused_prints_no_answer),
         CHECK_TEST(test_listings_for_programs_are_whole),
         CHECK_TEST(test_results_that_are_refused),
+        CHECK_TEST(test_results_with_paths),
     };
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }
