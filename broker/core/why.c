@@ -35,13 +35,19 @@ struct tally {
     const struct idn_worker *worker[IDN_HINDRANCES][IDN_WHY_NAMES_MAX];
 };
 
+// Of each kind the first by name are kept.
 static void count_in(
     struct tally *tally, const struct idn_worker *worker, enum idn_hindrance hindrance)
 {
-    uint32_t at = tally->count[hindrance]++;
+    const struct idn_worker **kept = tally->worker[hindrance];
+    uint32_t count = tally->count[hindrance]++;
+    uint32_t at = count < IDN_WHY_NAMES_MAX ? count : IDN_WHY_NAMES_MAX;
 
+    for (; at > 0 && idn_name_order(worker->name, kept[at - 1]->name) < 0; at--)
+        if (at < IDN_WHY_NAMES_MAX)
+            kept[at] = kept[at - 1];
     if (at < IDN_WHY_NAMES_MAX)
-        tally->worker[hindrance][at] = worker;
+        kept[at] = worker;
     tally->there += hindrance != IDN_HINDERED_DEAD && hindrance != IDN_HINDERED_LEAVING;
 }
 

@@ -388,7 +388,7 @@ static void test_more_names_than_are_told(void)
 
     rig->config.workers_max = 12;
     rig_restart(rig);
-    for (unsigned n = 1; n <= 11; n++) {
+    for (unsigned n = 11; n >= 1; n--) { // they are told in the order of their names
         char key[IDN_SETTING_SIZE];
         snprintf(key, sizeof(key), "drain/w%u", n);
         rig_hello(rig, n);
@@ -399,6 +399,8 @@ static void test_more_names_than_are_told(void)
         says(rig, 1, IDN_WHY_DRAINED, "11 workers are drained (w1, w2, w3 and 8 more), until");
     CHECK_INT(fact->count, 11);
     CHECK_INT(fact->names, IDN_WHY_NAMES_MAX);
+    CHECK_STRING(fact->worker[3], "w4");
+    CHECK_STRING(fact->worker[IDN_WHY_NAMES_MAX - 1], "w8");
     says(rig, 1, IDN_WHY_NONE_ABLE, "none of the 11 workers there can work on it");
     rig_destroy(rig);
 }
