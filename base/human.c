@@ -71,3 +71,16 @@ struct idn_human idn_human_rate(double per_second)
         idn_format(human.text, sizeof(human.text), "%u.%u", tenths / 10, tenths % 10);
     return human;
 }
+
+struct idn_human idn_human_percent(double part)
+{
+    struct idn_human human;
+
+    if (part > 0 && part < 0.01)
+        return (struct idn_human){"<1 %"};
+    if (part > 0.99 && part < 1)
+        return (struct idn_human){">99 %"};
+    idn_format(human.text, sizeof(human.text), "%u %%",
+        part > 0 ? (unsigned)((part < 10 ? part : 10) * 100 + 0.5) : 0);
+    return human;
+}

@@ -131,7 +131,7 @@ static const struct idn_ctl_command commands[] = {
         "JSON members: models jobs\n"
         "  models  of each: model batch tasks mean_us deviation_us median_us p90_us p95_us p99_us\n"
         "  jobs    of each: job model tasks mean_us deviation_us\n"
-        "null: no task was seen yet.\n"},
+        "null, or -: no task was seen yet; deviation: fewer than two.\n"},
     {"assignment", NULL, BIT(JSON), false, idn_ctl_assignment, "who works on which images",
         "A line for what each worker works on, and one for what it does next; in the order of\n"
         "the workers' names.\n\n"

@@ -14,9 +14,10 @@ struct listing {
 
 // ---- for programs
 
-static void time_json(struct idn_json *json, const char *name, uint64_t tasks, uint64_t us)
+// enough: there are as many tasks as it takes to tell this.
+static void time_json(struct idn_json *json, const char *name, bool enough, uint64_t us)
 {
-    if (tasks > 0)
+    if (enough)
         idn_json_u64(json, name, us);
     else
         idn_json_null(json, name);
@@ -30,12 +31,12 @@ static void model_json(struct idn_json *json, const struct idunno_times *times)
     idn_json_string(json, "model", times->model);
     idn_json_u64(json, "batch", times->batch);
     idn_json_u64(json, "tasks", tasks);
-    time_json(json, "mean_us", tasks, times->mean_us);
-    time_json(json, "deviation_us", tasks, times->deviation_us);
-    time_json(json, "median_us", tasks, times->median_us);
-    time_json(json, "p90_us", tasks, times->p90_us);
-    time_json(json, "p95_us", tasks, times->p95_us);
-    time_json(json, "p99_us", tasks, times->p99_us);
+    time_json(json, "mean_us", tasks > 0, times->mean_us);
+    time_json(json, "deviation_us", tasks > 1, times->deviation_us);
+    time_json(json, "median_us", tasks > 0, times->median_us);
+    time_json(json, "p90_us", tasks > 0, times->p90_us);
+    time_json(json, "p95_us", tasks > 0, times->p95_us);
+    time_json(json, "p99_us", tasks > 0, times->p99_us);
     idn_json_end(json);
 }
 
@@ -45,16 +46,16 @@ static void job_json(struct idn_json *json, const struct idunno_rate *rate)
     idn_json_string(json, "job", rate->job.id);
     idn_json_string(json, "model", rate->model);
     idn_json_u64(json, "tasks", rate->tasks);
-    time_json(json, "mean_us", rate->tasks, rate->mean_us);
-    time_json(json, "deviation_us", rate->tasks, rate->deviation_us);
+    time_json(json, "mean_us", rate->tasks > 0, rate->mean_us);
+    time_json(json, "deviation_us", rate->tasks > 1, rate->deviation_us);
     idn_json_end(json);
 }
 
 // ---- for people
 
-static void time_cell(struct idn_table *table, uint64_t tasks, uint64_t us)
+static void time_cell(struct idn_table *table, bool enough, uint64_t us)
 {
-    idn_table_cell(table, "%s", tasks > 0 ? idn_human_time_of(us).text : "-");
+    idn_table_cell(table, "%s", enough ? idn_human_time_of(us).text : "-");
 }
 
 static void model_row(struct idn_table *table, const struct idunno_times *times)
@@ -62,12 +63,12 @@ static void model_row(struct idn_table *table, const struct idunno_times *times)
     idn_table_cell(table, "%s", times->model);
     idn_table_cell(table, "%s", idn_human_count(times->batch).text);
     idn_table_cell(table, "%s", idn_human_count(times->tasks).text);
-    time_cell(table, times->tasks, times->mean_us);
-    time_cell(table, times->tasks, times->deviation_us);
-    time_cell(table, times->tasks, times->median_us);
-    time_cell(table, times->tasks, times->p90_us);
-    time_cell(table, times->tasks, times->p95_us);
-    time_cell(table, times->tasks, times->p99_us);
+    time_cell(table, times->tasks > 0, times->mean_us);
+    time_cell(table, times->tasks > 1, times->deviation_us);
+    time_cell(table, times->tasks > 0, times->median_us);
+    time_cell(table, times->tasks > 0, times->p90_us);
+    time_cell(table, times->tasks > 0, times->p95_us);
+    time_cell(table, times->tasks > 0, times->p99_us);
 }
 
 static void job_row(struct idn_table *table, const struct idunno_rate *rate)
@@ -75,8 +76,8 @@ static void job_row(struct idn_table *table, const struct idunno_rate *rate)
     idn_table_cell(table, "%.8s", rate->job.id);
     idn_table_cell(table, "%s", rate->model);
     idn_table_cell(table, "%s", idn_human_count(rate->tasks).text);
-    time_cell(table, rate->tasks, rate->mean_us);
-    time_cell(table, rate->tasks, rate->deviation_us);
+    time_cell(table, rate->tasks > 0, rate->mean_us);
+    time_cell(table, rate->tasks > 1, rate->deviation_us);
 }
 
 // ---- the lists

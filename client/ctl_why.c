@@ -69,17 +69,6 @@ static void print_json(const struct idn_why_info *why, const char *job)
 
 // ---- for people
 
-// Neither nothing nor all is said of who has a part.
-static void share_cell(struct idn_table *table, double share)
-{
-    if (share > 0 && share < 0.01)
-        idn_table_cell(table, "<1 %%");
-    else if (share > 0.99 && share < 1)
-        idn_table_cell(table, ">99 %%");
-    else
-        idn_table_cell(table, "%.0f %%", share * 100);
-}
-
 static void print_shares(const struct idn_why_info *why)
 {
     struct idn_table *table;
@@ -90,7 +79,7 @@ static void print_shares(const struct idn_why_info *why)
         idn_table_cell(table, "%.8s", idn_ctl_key(&share->job).text);
         idn_table_cell(table, "%s", share->model);
         idn_table_cell(table, "%s", idn_human_count(share->weight).text);
-        share_cell(table, share->share);
+        idn_table_cell(table, "%s", idn_human_percent(share->share).text);
         idn_table_cell(table, "%s", idn_human_count(share->workers).text);
         idn_table_cell(table, "%s", idn_human_rate(share->images_per_s).text);
         idn_table_cell(table, "%s", idn_human_count(share->left).text);

@@ -58,22 +58,43 @@ void idn_distribution_add(struct idn_distribution *distribution, uint64_t value)
     idn_moments_add(&distribution->moments, (double)value);
 }
 
-double idn_distribution_quantile(const struct idn_distribution *distribution, uint32_t thousandths)
+// The value of that place among all in order, from 1.
+static double value_at(const struct idn_distribution *distribution, uint64_t place)
 {
-    uint64_t all = 0, below = 0;
+    uint64_t below = 0;
     uint32_t at = 0;
 
-    IDN_ASSERT(thousandths <= 1000);
-    for (uint32_t i = 0; i < IDN_BUCKETS; i++)
-        all += distribution->bucket[i];
-    if (all == 0)
-        return 0;
-    // The buckets are 2^32 at most each, so there is room for thousands of all of them.
-    uint64_t rank = (all * thousandths + 999) / 1000;
-    for (at = 0; at < IDN_BUCKETS - 1; at++) {
+    for (; at < IDN_BUCKETS - 1; at++) {
         below += distribution->bucket[at];
-        if (below >= rank && below > 0)
+        if (below >= place && below > 0)
             break;
     }
     return middle_of(at);
+}
+
+static uint64_t count_all(const struct idn_distribution *distribution)
+{
+    uint64_t all = 0;
+
+    for (uint32_t i = 0; i < IDN_BUCKETS; i++)
+        all += distribution->bucket[i];
+    return all;
+}
+
+double idn_distribution_quantile(const struct idn_distribution *distribution, uint32_t thousandths)
+{
+    uint64_t all = count_all(distribution);
+
+    IDN_ASSERT(thousandths <= 1000);
+    // The buckets are 2^32 at most each, so there is room for thousands of all of them.
+    return all == 0 ? 0 : value_at(distribution, (all * thousandths + 999) / 1000);
+}
+
+double idn_distribution_median(const struct idn_distribution *distribution)
+{
+    uint64_t all = count_all(distribution);
+
+    if (all == 0)
+        return 0;
+    return (value_at(distribution, (all + 1) / 2) + value_at(distribution, all / 2 + 1)) / 2;
 }

@@ -33,5 +33,7 @@ struct idn_distribution {
 void idn_distribution_add(struct idn_distribution *distribution, uint64_t value);
 // The least value that so many thousandths of all are not above; 0 when there are none.
 double idn_distribution_quantile(const struct idn_distribution *distribution, uint32_t thousandths);
+// Of an even number of values the mean of the middle two.
+double idn_distribution_median(const struct idn_distribution *distribution);
 
 #endif

@@ -7,6 +7,7 @@
 #include "broker/core/requests.h"
 #include "broker/core/roles.h"
 #include "broker/core/why.h"
+#include "broker/core/why_working.h"
 #include "broker/core/workers.h"
 
 void idn_job_info_of(

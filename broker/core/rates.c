@@ -3,6 +3,7 @@
 #include "broker/core/measure.h"
 #include "broker/core/shares.h"
 #include "broker/core/why.h"
+#include "broker/core/why_working.h"
 
 #define TASK_US_MAX (UINT64_C(1) << 39)
 static_assert(TASK_US_MAX * IDN_WEIGHT_MAX < UINT64_C(1) << 50, "what shares.h may be given");
@@ -131,7 +132,7 @@ void idn_times_info_of(const struct idn_core *core, uint32_t model, struct idn_t
         .tasks = task_us->moments.count,
         .mean_us = whole_us(task_us->moments.mean),
         .deviation_us = whole_us(idn_moments_deviation(&task_us->moments)),
-        .median_us = whole_us(idn_distribution_quantile(task_us, 500)),
+        .median_us = whole_us(idn_distribution_median(task_us)),
         .p90_us = whole_us(idn_distribution_quantile(task_us, 900)),
         .p95_us = whole_us(idn_distribution_quantile(task_us, 950)),
         .p99_us = whole_us(idn_distribution_quantile(task_us, 990))};

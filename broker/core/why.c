@@ -6,6 +6,7 @@
 #include "broker/core/requests.h"
 #include "broker/core/why_ended.h"
 #include "broker/core/why_shares.h"
+#include "broker/core/why_working.h"
 #include "broker/core/workers.h"
 
 #include <string.h>
@@ -195,7 +196,8 @@ static bool stops_all(const struct idn_core *core, struct idn_why_fact *fact)
         fact->count = core->free_bytes;
         fact->total = core->min_free_bytes;
         idn_format(text, IDN_TEXT_SIZE,
-            "only %s MiB are free on the broker's disk, %s MiB are needed",
+            "only %s MiB are free on the broker's disk, %s MiB are needed: until there is room no "
+            "job is accepted and no image is given out",
             idn_human_count(core->free_bytes >> 20).text,
             idn_human_count(core->min_free_bytes >> 20).text);
     } else if (!core->active) {
@@ -252,9 +254,9 @@ static bool stops_workers(const struct tally *tally, struct idn_why_fact *fact)
     if (tally->there == 0)
         idn_format(fact->text, IDN_TEXT_SIZE, "no worker is there");
     else if (tally->there == 1)
-        idn_format(fact->text, IDN_TEXT_SIZE, "the only worker there cannot work on it");
+        idn_format(fact->text, IDN_TEXT_SIZE, "the only worker cannot work on it");
     else
-        idn_format(fact->text, IDN_TEXT_SIZE, "none of the %s workers there can work on it",
+        idn_format(fact->text, IDN_TEXT_SIZE, "none of the %s workers can work on it",
             idn_human_count(tally->there).text);
     return true;
 }
@@ -290,7 +292,8 @@ static void put_rivals(char *text, size_t size)
 void idn_job_why(const struct idn_core *core, const struct idn_job *job, char *text, size_t size)
 {
     text[0] = '\0';
-    if (job->state == IDN_JOB_OPEN && idn_job_in_flight(job) == 0)
+    if (job->state == IDN_JOB_OPEN &&
+        (idn_job_in_flight(job) == 0 || (core->disk_low && idn_job_without_result(job) > 0)))
         say_why_it_waits(core, job, text, size);
     if (job->rivals && text[0] != '\0')
         idn_format_append(text, size, "; ");
@@ -320,49 +323,6 @@ uint32_t idn_why_nobody_works(
 
 // ---- what else there is to say
 
-// "1 image is", "8,800 images are".
-static struct idn_human images(uint32_t count)
-{
-    struct idn_human human = idn_human_count(count);
-
-    idn_format_append(human.text, sizeof(human.text), count == 1 ? " image is" : " images are");
-    return human;
-}
-
-uint32_t idn_job_workers(const struct idn_job *job)
-{
-    uint32_t count = 0;
-
-    IDN_EACH_CONST(link, &job->lease_list)
-    {
-        const struct idn_lease *lease = IDN_ENTRY_CONST(link, struct idn_lease, in_job);
-        count += lease == lease->worker->lease[0];
-    }
-    return count;
-}
-
-static void say_working(
-    const struct idn_job *job, const struct tally *tally, struct idn_why_info *info)
-{
-    uint32_t workers = idn_job_workers(job), able = tally->count[IDN_UNHINDERED];
-
-    if (workers == 0 && able == 0)
-        return;
-    struct idn_why_fact *fact = idn_why_add(info, IDN_WHY_WORKING);
-    fact->count = workers;
-    fact->total = able;
-    if (workers == 0)
-        idn_format(fact->text, IDN_TEXT_SIZE, "%s worker%s may work on it, and none does now",
-            idn_human_count(able).text, plural(able));
-    else if (idn_job_without_result(job) == 0)
-        idn_format(fact->text, IDN_TEXT_SIZE, "its last %s with %s worker%s now",
-            images(idn_job_in_flight(job)).text, idn_human_count(workers).text, plural(workers));
-    else
-        idn_format(fact->text, IDN_TEXT_SIZE, "%s worker%s on it now; %s may get more of it",
-            idn_human_count(workers).text, workers == 1 ? " works" : "s work",
-            idn_human_count(able).text);
-}
-
 static void say_images(const struct idn_job *job, struct idn_why_info *info)
 {
     const uint32_t *kind = job->images.kind;
@@ -373,8 +333,9 @@ static void say_images(const struct idn_job *job, struct idn_why_info *info)
     if (job->state == IDN_JOB_OPEN && alone > 0) {
         fact = idn_why_add(info, IDN_WHY_ALONE);
         fact->count = alone;
-        idn_format(fact->text, IDN_TEXT_SIZE, "%s computed alone, because a process died with %s",
-            images(alone).text, alone == 1 ? "it" : "them");
+        idn_format(fact->text, IDN_TEXT_SIZE, "%s%s computed alone, because a process died with %s",
+            idn_why_images(alone).text, kind[IDN_IMAGE_SUSPECT_LEASED] == 0 ? " to be" : "",
+            alone == 1 ? "it" : "them");
     }
     if (quarantined > 0) {
         fact = idn_why_add(info, IDN_WHY_QUARANTINED);
@@ -382,7 +343,7 @@ static void say_images(const struct idn_job *job, struct idn_why_info *info)
         idn_format(fact->text, IDN_TEXT_SIZE,
             "%s in quarantine, because processes died with %s alone; idunno-ctl quarantine retry "
             "tries again",
-            images(quarantined).text, quarantined == 1 ? "it" : "them");
+            idn_why_images(quarantined).text, quarantined == 1 ? "it" : "them");
     }
 }
 
@@ -409,8 +370,8 @@ static void say_expected(
     struct idn_why_fact *fact = idn_why_add(info, IDN_WHY_EXPECTED);
     fact->count = left;
     fact->ms = ms;
-    idn_format(fact->text, IDN_TEXT_SIZE, "%s left, at %s a second: about %s", images(left).text,
-        idn_human_rate(rate).text, idn_human_duration(ms).text);
+    idn_format(fact->text, IDN_TEXT_SIZE, "%s left, at %s a second: about %s",
+        idn_why_images(left).text, idn_human_rate(rate).text, idn_human_duration(ms).text);
 }
 
 // ---- the answer
@@ -436,7 +397,7 @@ static void say_open(
     } else {
         idn_why_shares(core, job, now, info);
     }
-    say_working(job, &tally, info);
+    idn_why_working(core, job, tally.count[IDN_UNHINDERED], info);
     if (!none)
         say_hindered(info, job, &tally, now);
 }

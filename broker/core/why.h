@@ -23,7 +23,4 @@ struct idn_why_fact *idn_why_add(struct idn_why_info *info, uint32_t code);
 uint32_t idn_why_nobody_works(
     const struct idn_core *core, uint32_t *ret_there, struct idn_hindered *ret);
 
-// Workers that work on it: whose first lease is of it. Each works on one job at most.
-uint32_t idn_job_workers(const struct idn_job *job);
-
 #endif

@@ -3,7 +3,9 @@
 #include "base/human.h"
 #include "broker/core/measure.h"
 #include "broker/core/policy.h"
+#include "broker/core/shares.h"
 #include "broker/core/why.h"
+#include "broker/core/why_working.h"
 #include "broker/core/workers.h"
 
 #include <string.h>
@@ -120,35 +122,61 @@ static void say_behind(const struct sharing *sharing, struct idn_why_fact *fact)
         idn_human_count(sharing->ahead).text, sharing->ahead == 1 ? " comes" : "s come", first);
 }
 
+// Of the workers that are set aside for the job, those that finish something else first.
+static uint32_t busy_elsewhere(const struct sharing *sharing)
+{
+    const struct idn_core *core = sharing->core;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < core->workers_touched; i++) {
+        const struct idn_worker *worker = &core->worker[i];
+        count += worker->presence != IDN_PRESENCE_FREE &&
+                 idn_shares_job(core, worker) == sharing->job && worker->leases > 0 &&
+                 worker->lease[0]->job != sharing->job;
+    }
+    return count;
+}
+
 static void say_set_aside(const struct sharing *sharing, struct idn_why_fact *fact)
 {
     const struct idn_job *job = sharing->job;
 
+    uint32_t busy = busy_elsewhere(sharing);
+
     fact->code = IDN_WHY_SET_ASIDE;
     fact->count = job->aside;
     fact->total = sharing->workers;
+    if (job->share == 0) {
+        idn_format(fact->text, IDN_TEXT_SIZE,
+            "the policy is static, and there are more jobs than workers: no worker is set aside "
+            "for it before another job ends, but they help when they find nothing else");
+        return;
+    }
     idn_format(fact->text, IDN_TEXT_SIZE,
-        "the policy is static: %s of the %s worker%s that may work on it %s set aside for it, the "
-        "others help when they find nothing else",
+        "the policy is static: %s of the %s worker%s that can serve it %s set aside for it",
         idn_human_count(job->aside).text, idn_human_count(sharing->workers).text,
         sharing->workers == 1 ? "" : "s", job->aside == 1 ? "is" : "are");
+    if (busy > 0)
+        idn_format_append(fact->text, IDN_TEXT_SIZE, ", %s of which finish%s another job's images",
+            idn_human_count(busy).text, busy == 1 ? "es" : "");
+    if (job->aside < sharing->workers)
+        idn_format_append(
+            fact->text, IDN_TEXT_SIZE, "; the others help when they find nothing else");
 }
 
 static void say_shares(const struct sharing *sharing, struct idn_why_fact *fact)
 {
     uint32_t others = sharing->jobs - 1;
-    uint64_t percent = sharing->job->weight * 100ull / sharing->weights;
 
     fact->code = IDN_WHY_SHARES;
     fact->count = others;
     fact->total = sharing->workers;
     idn_format(fact->text, IDN_TEXT_SIZE,
-        "it shares %s worker%s with %s other job%s, and gets %s%lu %% of the tasks: weight %s of "
-        "%s%s",
+        "it shares %s worker%s with %s other job%s, and gets %s of the tasks: weight %s of %s%s",
         idn_human_count(sharing->workers).text, sharing->workers == 1 ? "" : "s",
-        idn_human_count(others).text, others == 1 ? "" : "s", percent == 0 ? "less than " : "",
-        percent == 0 ? 1 : percent, idn_human_count(sharing->job->weight).text,
-        idn_human_count(sharing->weights).text,
+        idn_human_count(others).text, others == 1 ? "" : "s",
+        idn_human_percent(promised(sharing, sharing->job)).text,
+        idn_human_count(sharing->job->weight).text, idn_human_count(sharing->weights).text,
         sharing->jobs > sharing->workers ? "; there are more jobs than workers, they take turns"
                                          : "");
 }

@@ -120,10 +120,29 @@ static void test_the_disk_is_nearly_full(void)
     rig_step(rig, (struct idn_event){.type = IDN_EVENT_DISK, .u.disk = {100 << 20}});
     rig_hello(rig, 1);
     no_lease_for(rig, 1);
-    const struct idn_why_fact *fact = says(rig, 1, IDN_WHY_DISK_LOW, "only 100 MiB are free");
+    const struct idn_why_fact *fact = says(rig, 1, IDN_WHY_DISK_LOW,
+        "only 100 MiB are free on the broker's disk, 512 MiB are needed: until there is room no "
+        "job is accepted and no image is given out");
     CHECK_INT(fact->count, 100 << 20);
     CHECK_INT(fact->total, 512 << 20);
     CHECK_INT(why(rig, 1)->fact[0].code, IDN_WHY_DISK_LOW);
+    rig_destroy(rig);
+}
+
+// Also while a worker still finishes what it has; a job that waits for nothing more does not say
+// it.
+static void test_the_disk_fills_up_meanwhile(void)
+{
+    struct rig *rig = rig_new();
+
+    rig_hello(rig, 1);
+    rig_submit(rig, 1, "alexnet", 0, 99);
+    (void)granted(rig, 1);
+    rig_submit(rig, 2, "alexnet", 0, 99);
+    CHECK_STRING(rig_job(rig, 1).why, "");
+    rig_step(rig, (struct idn_event){.type = IDN_EVENT_DISK, .u.disk = {100 << 20}});
+    CHECK(rig_job(rig, 1).in_flight > 0);
+    CHECK_CONTAINS(rig_job(rig, 1).why, "only 100 MiB are free on the broker's disk");
     rig_destroy(rig);
 }
 
@@ -216,7 +235,7 @@ static void test_a_model_that_a_worker_does_not_hold(void)
     rig_fill(&hello->u.hello.model[0].digest, 99);
     rig_say(rig, 1, hello);
     rig_submit(rig, 1, "alexnet", 0, 19);
-    says(rig, 1, IDN_WHY_NONE_ABLE, "the only worker there cannot work on it");
+    says(rig, 1, IDN_WHY_NONE_ABLE, "the only worker cannot work on it");
     const struct idn_why_fact *fact =
         says(rig, 1, IDN_WHY_MODEL_MISSING, "1 worker does not hold the job's model alexnet (w1)");
     CHECK_INT(fact->count, 1);
@@ -324,7 +343,7 @@ static void test_a_worker_that_leaves_or_lost_its_connection(void)
     says(rig, 1, IDN_WHY_LEAVING, "1 worker is leaving (w1)");
     rig_step(rig, (struct idn_event){.type = IDN_EVENT_WORKER_GONE, .u.gone = {2}});
     says(rig, 1, IDN_WHY_UNREACHABLE, "1 worker has no connection to the broker just now (w2)");
-    CHECK_INT(says(rig, 1, IDN_WHY_NONE_ABLE, "the only worker there")->total, 1);
+    CHECK_INT(says(rig, 1, IDN_WHY_NONE_ABLE, "the only worker")->total, 1);
     rig_destroy(rig);
 }
 
@@ -366,6 +385,10 @@ static void test_an_image_that_a_process_died_with(void)
     const struct idn_why_fact *fact =
         says(rig, 1, IDN_WHY_ALONE, "1 image is computed alone, because a process died with it");
     CHECK_INT(fact->count, 1);
+    set(rig, 0, "drain/w1", "1");
+    struct idn_worker_message *message = rig_message(rig, 1, IDN_WORKER_GOODBYE);
+    rig_say(rig, 1, message);
+    says(rig, 1, IDN_WHY_ALONE, "1 image is to be computed alone, because a process died with it");
     rig_destroy(rig);
 }
 
@@ -401,7 +424,7 @@ static void test_more_names_than_are_told(void)
     CHECK_INT(fact->names, IDN_WHY_NAMES_MAX);
     CHECK_STRING(fact->worker[3], "w4");
     CHECK_STRING(fact->worker[IDN_WHY_NAMES_MAX - 1], "w8");
-    says(rig, 1, IDN_WHY_NONE_ABLE, "none of the 11 workers there can work on it");
+    says(rig, 1, IDN_WHY_NONE_ABLE, "none of the 11 workers can work on it");
     rig_destroy(rig);
 }
 
@@ -414,6 +437,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_a_job_with_failed_images),
         CHECK_TEST(test_no_worker),
         CHECK_TEST(test_the_disk_is_nearly_full),
+        CHECK_TEST(test_the_disk_fills_up_meanwhile),
         CHECK_TEST(test_a_broker_that_has_just_started),
         CHECK_TEST(test_a_model_or_data_set_that_is_another_now),
         CHECK_TEST(test_results_that_are_read_back),

@@ -277,6 +277,12 @@ static void test_times_for_people(void)
     CHECK_INT(run(idn_ctl_times, "resnet18", false), IDN_EXIT_OK);
     CHECK(strstr(out, "alexnet") == NULL);
     CHECK_CONTAINS(out, "08000000  resnet18");
+    model[0].tasks = job[0].tasks = 1; // of one there is no deviation
+    CHECK_INT(run(idn_ctl_times, NULL, false), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "alexnet     500      1  6.13 s          -  812 us");
+    CHECK_CONTAINS(out, "04000000  alexnet       1  6.13 s          -\n");
+    CHECK_INT(run(idn_ctl_times, NULL, true), IDN_EXIT_OK);
+    CHECK_CONTAINS(out, "\"tasks\":1,\"mean_us\":6130000,\"deviation_us\":null,");
 }
 
 static void test_times_for_programs(void)

@@ -261,6 +261,32 @@ static void test_jobs_in_the_order_of_submission(void)
     CHECK(strstr(out, "04000000") < strstr(out, "0c000000"));
 }
 
+// Where its images are, and the broker's own word on how long it will take.
+static void test_what_is_left_of_a_job(void)
+{
+    put_job(0, 1);
+    job[0].state = IDN_JOB_OPEN;
+    job[0].pending = 10;
+    run(idn_ctl_job, 1, "0c000000", NULL, false);
+    CHECK_CONTAINS(out, "left       10, none of which is with a worker now\n");
+    CHECK(strstr(out, "rate ") == NULL && strstr(out, "time left") == NULL);
+    run(idn_ctl_job, 1, "0c000000", NULL, true);
+    CHECK_CONTAINS(out, "\"left_ms\":null}");
+    job[0].pending = 8;
+    job[0].in_flight = 2;
+    run(idn_ctl_job, 1, "0c000000", NULL, false);
+    CHECK_CONTAINS(out, "left       10, of which 2 come next at a worker\n");
+    job[0].workers = 1;
+    job[0].images_per_s = 40;
+    job[0].left_ms = 190000;
+    run(idn_ctl_job, 1, "0c000000", NULL, false);
+    CHECK_CONTAINS(out, "left       10, of which 2 are with 1 worker now\n"
+                        "rate       40 images/s over the last 10 s\n"
+                        "time left  about 3 min 10 s\n");
+    run(idn_ctl_job, 1, "0c000000", NULL, true);
+    CHECK_CONTAINS(out, "\"left_ms\":190000}");
+}
+
 static void test_where_a_batch_comes_from(void)
 {
     model = (struct idn_entry_info){.name = "tiny", .count = 50, .configured = 50};
@@ -360,6 +386,7 @@ int main(int argc, char **argv)
         CHECK_TEST(test_workers_in_order),
         CHECK_TEST(test_assignment_in_the_order_of_workers),
         CHECK_TEST(test_jobs_in_the_order_of_submission),
+        CHECK_TEST(test_what_is_left_of_a_job),
         CHECK_TEST(test_where_a_batch_comes_from),
         CHECK_TEST(test_a_setting_that_only_one_broker_stored),
         CHECK_TEST(test_a_weight_that_the_policy_does_not_look_at),

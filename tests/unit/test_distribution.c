@@ -48,6 +48,22 @@ static void check_quantiles(
     }
 }
 
+// Of two values it lies between them.
+static void test_median(void)
+{
+    struct idn_distribution distribution = {0};
+
+    CHECK(idn_distribution_median(&distribution) <= 0);
+    idn_distribution_add(&distribution, 10);
+    CHECK(fabs(idn_distribution_median(&distribution) - 10) < 1e-9);
+    idn_distribution_add(&distribution, 40);
+    CHECK(fabs(idn_distribution_median(&distribution) - 25) < 1e-9);
+    idn_distribution_add(&distribution, 12);
+    CHECK(fabs(idn_distribution_median(&distribution) - 12) < 1e-9);
+    idn_distribution_add(&distribution, 12);
+    CHECK(fabs(idn_distribution_median(&distribution) - 12) < 1e-9);
+}
+
 static void try_spread(struct idn_random *random, uint32_t bits, uint64_t offset)
 {
     static uint64_t value[SAMPLES];
@@ -154,7 +170,7 @@ static void test_open_tasks(void)
 
 int main(int argc, char **argv)
 {
-    static const struct check_test tests[] = {CHECK_TEST(test_many_values),
+    static const struct check_test tests[] = {CHECK_TEST(test_median), CHECK_TEST(test_many_values),
         CHECK_TEST(test_few_values), CHECK_TEST(test_values_beyond_the_greatest),
         CHECK_TEST(test_open_tasks)};
 
