@@ -52,6 +52,15 @@ static uint32_t value_for(struct idn_plan *plan, const layer *l, uint32_t before
     return idn_plan_value(plan, 1, 1, (uint32_t)l->outputs);
 }
 
+// As soon as they are packed, or all would be in memory twice.
+static void free_weights(const struct idn_plan *plan, layer *l)
+{
+    if (plan->step[plan->steps - 1].by_darknet)
+        return;
+    free(l->weights);
+    l->weights = NULL;
+}
+
 static int compile_layers(
     struct idn_plan *plan, network *net, uint32_t last, struct idn_reason *reason)
 {
@@ -76,6 +85,8 @@ static int compile_layers(
                     "layer %u of the network cannot be had with engine onednn; engine darknet "
                     "may run it",
                     i);
+            else
+                free_weights(plan, &net->layers[i]);
         }
         before = value_of[i];
     }

@@ -91,21 +91,6 @@ static int init_slice(struct idn_primitive *primitive, const struct idn_plan *pl
     return error;
 }
 
-static int init_slices(
-    struct connected *connected, const struct idn_plan *plan, const float *weights)
-{
-    int error = 0;
-
-    for (size_t i = 0; i < connected->slices && error == 0; i++) {
-        size_t first = i * SLICE, count = connected->outputs - first;
-        struct idn_primitive *primitive = count < SLICE ? &connected->rest : &connected->full;
-        idn_primitive_fini(primitive); // of the slice before: only its weights were wanted
-        error = init_slice(primitive, plan, connected->inputs, count < SLICE ? count : SLICE,
-            weights + first * connected->inputs, &connected->weights[i]);
-    }
-    return error;
-}
-
 // A connected layer's inputs are planar in darknet, channels last here.
 static void reorder_inputs(float *weights, const struct idn_value *in, size_t outputs)
 {
@@ -118,11 +103,32 @@ static void reorder_inputs(float *weights, const struct idn_value *in, size_t ou
     free(line);
 }
 
+// One by one, so that only one slice is in memory twice more.
+static int init_slices(
+    struct connected *connected, const struct idn_plan *plan, const struct idn_place *place)
+{
+    float *weights = idn_floats(SLICE * connected->inputs);
+    int error = 0;
+
+    for (size_t i = 0; i < connected->slices && error == 0; i++) {
+        size_t first = i * SLICE, rest = connected->outputs - first;
+        size_t count = rest < SLICE ? rest : SLICE;
+        struct idn_primitive *primitive = rest < SLICE ? &connected->rest : &connected->full;
+        idn_fold_batch_norm(
+            place->layer, first, count, connected->inputs, weights, connected->bias + first);
+        reorder_inputs(weights, &plan->value[place->in], count);
+        idn_primitive_fini(primitive); // of the slice before: only its weights were wanted
+        error =
+            init_slice(primitive, plan, connected->inputs, count, weights, &connected->weights[i]);
+    }
+    free(weights);
+    return error;
+}
+
 static struct connected *new_connected(const struct idn_plan *plan, const struct idn_place *place)
 {
     const layer *l = place->layer;
     struct connected *connected = calloc(1, sizeof(*connected));
-    float *weights;
 
     IDN_ASSERT(connected != NULL);
     *connected = (struct connected){.inputs = (size_t)l->inputs,
@@ -131,11 +137,8 @@ static struct connected *new_connected(const struct idn_plan *plan, const struct
     connected->weights = calloc(connected->slices, sizeof(*connected->weights));
     IDN_ASSERT(connected->weights != NULL);
     connected->after = idn_activation_rest(l->activation, &connected->slope);
-    idn_fold(
-        l, connected->outputs, connected->inputs * connected->outputs, &weights, &connected->bias);
-    reorder_inputs(weights, &plan->value[place->in], connected->outputs);
-    int error = init_slices(connected, plan, weights);
-    free(weights);
+    connected->bias = idn_floats(connected->outputs);
+    int error = init_slices(connected, plan, place);
     if (error == 0)
         return connected;
     fini_connected(&(struct idn_step){.own = connected});

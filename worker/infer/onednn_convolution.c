@@ -13,23 +13,21 @@ struct convolution {
 };
 
 // darknet: (x - mean) / (sqrt(variance) + .000001) * scale + bias.
-void idn_fold(const layer *l, size_t filters, size_t weights, float **ret_weights, float **ret_bias)
+void idn_fold_batch_norm(
+    const layer *l, size_t first, size_t filters, size_t each, float *ret_weights, float *ret_bias)
 {
-    float *folded = idn_floats(weights), *bias = idn_floats(filters);
-    size_t each = weights / filters;
+    const float *weights = l->weights + first * each;
 
-    for (size_t f = 0; f < filters; f++) {
+    for (size_t f = first; f < first + filters; f++) {
         double scale = 1, mean = 0;
         if (l->batch_normalize) {
             scale = (double)l->scales[f] / (sqrt((double)l->rolling_variance[f]) + .000001);
             mean = (double)l->rolling_mean[f];
         }
-        for (size_t i = f * each; i < (f + 1) * each; i++)
-            folded[i] = (float)((double)l->weights[i] * scale);
-        bias[f] = (float)((double)l->biases[f] - mean * scale);
+        for (size_t i = 0; i < each; i++)
+            *ret_weights++ = (float)((double)*weights++ * scale);
+        *ret_bias++ = (float)((double)l->biases[f] - mean * scale);
     }
-    *ret_weights = folded;
-    *ret_bias = bias;
 }
 
 static void run_convolution(const struct idn_step *step, const struct idn_step_call *call)
@@ -114,13 +112,13 @@ int idn_make_convolution(struct idn_plan *plan, const struct idn_place *place)
 {
     const layer *l = place->layer;
     size_t count = (size_t)l->c / (size_t)l->groups * (size_t)l->n * (size_t)(l->size * l->size);
-    float *weights, *bias;
 
     // darknet takes a 1x1 kernel's input as it lies in memory, whatever stride and padding say.
     bool odd = l->size == 1 && (l->stride != 1 || l->pad != 0);
     if (l->binary || l->xnor || odd)
         return 1;
-    idn_fold(l, (size_t)l->n, count, &weights, &bias);
+    float *weights = idn_floats(count), *bias = idn_floats((size_t)l->n);
+    idn_fold_batch_norm(l, 0, (size_t)l->n, count / (size_t)l->n, weights, bias);
     int error = idn_make_winograd(plan, place, weights, bias);
     if (error != 0)
         error = idn_make_phases(plan, place, weights, bias);

@@ -45,10 +45,11 @@ struct idn_step *idn_append_step(struct idn_plan *plan, const struct idn_place *
     const char *name, void (*run)(const struct idn_step *, const struct idn_step_call *));
 void idn_free_own(struct idn_step *step); // a step's fini when `own` is one piece of memory
 
-// Weights and biases of a convolutional or connected layer, `filters` and `weights` floats in
-// darknet's order, with its batch norm multiplied in. free() both.
-void idn_fold(
-    const layer *l, size_t filters, size_t weights, float **ret_weights, float **ret_bias);
+// Weights and biases of a convolutional or connected layer with its batch norm multiplied in: of
+// `filters` filters (or outputs) from number `first` on, `each` weights a filter, in darknet's
+// order. ret_weights has room for filters * each floats, ret_bias for filters.
+void idn_fold_batch_norm(
+    const layer *l, size_t first, size_t filters, size_t each, float *ret_weights, float *ret_bias);
 
 // What of an activation is a slope of negative values is done where the sums are: all of relu,
 // leaky and linear, nothing of others (slope 1). Returns what is left for idn_activate; LINEAR:
