@@ -337,8 +337,11 @@ static void test_a_replayed_model_may_say_its_time(void)
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED true
 #elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
 #define SANITIZED false
 #endif
 
