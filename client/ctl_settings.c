@@ -252,7 +252,7 @@ static void tell_drained(const struct sought *sought, const char *as_before)
             sought->name, as_before);
     if (sought->found && sought->can_work == 0)
         (void)printf("; no other worker can work now: jobs wait until idunno-ctl undrain %s, or "
-                     "another one",
+                     "until another can",
             sought->name);
 }
 

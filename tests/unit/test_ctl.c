@@ -507,7 +507,7 @@ static void test_drain_of_the_last_one_that_can_work(void)
     CHECK_INT(run_set(idn_ctl_drain, "w1", NULL, false), IDN_EXIT_OK);
     CHECK_INT(run_set(idn_ctl_drain, "w2", NULL, false), IDN_EXIT_OK);
     CHECK_STRING(out, "worker w2 gets nothing new, and has nothing left to do; no other worker can "
-                      "work now: jobs wait until idunno-ctl undrain w2, or another one\n");
+                      "work now: jobs wait until idunno-ctl undrain w2, or until another can\n");
     CHECK_INT(run_set(idn_ctl_drain, "w2", NULL, true), IDN_EXIT_OK);
     CHECK_CONTAINS(out, "\"others\":0");
     CHECK_INT(run_set(idn_ctl_drain, "w3", NULL, false), IDN_EXIT_OK); // nobody waits for that one

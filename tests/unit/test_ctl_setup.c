@@ -330,9 +330,10 @@ static void test_a_setting_that_only_one_broker_stored(void)
     workers = 0;
     put_worker("w1", IDN_WORKER_DRAINED);
     run(idn_ctl_drain, 2, "w1", NULL, false);
-    CHECK_STRING(out, "worker w1 gets nothing new, and has nothing left to do; no other worker can "
-                      "work now: jobs wait until idunno-ctl undrain w1, or another one (stored by "
-                      "one broker only)\n");
+    CHECK_STRING(out,
+        "worker w1 gets nothing new, and has nothing left to do; no other worker can "
+        "work now: jobs wait until idunno-ctl undrain w1, or until another can (stored by "
+        "one broker only)\n");
     worker[0].state = IDN_WORKER_AWAY;
     worker[0].drained = true;
     run(idn_ctl_undrain, 1, "w1", NULL, false); // there is no other broker
