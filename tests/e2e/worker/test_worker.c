@@ -48,8 +48,11 @@ static void test_joins_and_computes_a_lease(void)
     const struct idn_worker_message *hello = bench_hear(&bench, IDN_WORKER_HELLO);
     CHECK_STRING(hello->u.hello.name, "w");
     CHECK_CONTAINS(hello->u.hello.class_name, "replay");
-    CHECK_INT(hello->u.hello.models, 1); // those of Debian have no weights here
-    CHECK_STRING(hello->u.hello.model[0].name, "m0");
+    CHECK_INT(hello->u.hello.models, 3); // those of Debian have no weights here
+    CHECK_INT(hello->u.hello.model[0].lack, IDN_LACK_WEIGHTS);
+    CHECK_INT(hello->u.hello.model[1].lack, IDN_LACK_WEIGHTS);
+    CHECK_STRING(hello->u.hello.model[2].name, "m0");
+    CHECK_INT(hello->u.hello.model[2].lack, IDN_LACK_NONE);
     CHECK_STRING(hello->u.hello.dataset[0].name, "d0");
     bench_welcome(&bench); // hello is repeated
     bench_order(&bench, bench_lease(&bench, 1, 100, 333));
