@@ -70,13 +70,14 @@ class MainJob(unittest.TestCase):
                 c.start_worker(i)
             wait_for(lambda: 'shares' in [fact['code'] for fact in c.json('why', jobs[0])['facts']],
                      'the jobs to share')
+            wait_for(lambda: c.json('rates')['gaps']['shared']['window_ms'] > 0, 'a first result')
             leased = {lease['job'] for worker in c.json('assignment') for lease in worker['leases']}
             self.assertLessEqual(leased, set(jobs))
             wait_for(lambda: c.json('times', 'tiny')['models'][0]['tasks'] > 0, 'a whole task')
             self.assertGreater(c.json('times', 'tiny')['models'][0]['mean_us'], 19000 * 50)
             rates = c.json('rates')
             self.assertLessEqual({job['job'] for job in rates['jobs']}, set(jobs))
-            self.assertEqual((rates['workers'], rates['gaps']['shared']['window_ms'] > 0), (3, True))
+            self.assertEqual((rates['workers'], rates['present'], rates['awaited']), (3, 3, 0))
             self.assertRegex(c.ctl('rates').stdout, 'TASKS/MIN|no open jobs')
             self.assertEqual([c.finish(j)['ok'] for j in jobs], [200, 200])
 
