@@ -129,12 +129,42 @@ static void a_worker_that_leaves_is_a_change(void)
     cluster_destroy(cluster);
 }
 
+// What is told of the time after an outage is of that time.
+static void without_workers_nobody_shares(void)
+{
+    struct cluster *cluster = two_jobs_on_three_workers();
+
+    time_passes(cluster, 20000);
+    CHECK(rates(cluster).sharing == 2 && rates(cluster).awaited == 0);
+    for (int i = 0; i < 3; i++)
+        worker_killed(cluster, i);
+    time_passes(cluster, 30000);
+    struct idn_rates_page page = rates(cluster);
+    CHECK(page.sharing == 0 && page.gap[IDN_WINDOW_SHARED].window_ms == 0);
+    CHECK(page.item[0].left_ms == 0 && page.item[0].change_ms == 0);
+    worker_starts(cluster, 0, 60000);
+    time_passes(cluster, 15000);
+    page = rates(cluster);
+    CHECK(page.sharing == 2 && page.awaited == 0);
+    CHECK(page.gap[IDN_WINDOW_SHARED].window_ms > 10000);
+    CHECK(page.gap[IDN_WINDOW_SHARED].window_ms < 15000);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct idn_rate_info *job = &page.item[i];
+        double left = (double)job->pending + job->in_flight;
+        CHECK(job->change_ms > 10000 && job->change_ms < 15000);
+        CHECK(is_about(
+            (double)job->left_ms, left * 1000 / job->images_per_s[IDN_WINDOW_CHANGE], 0.15));
+        CHECK(is_about((double)job_info(cluster, 2 - (int)i).left_ms, (double)job->left_ms, 0.02));
+    }
+    cluster_destroy(cluster);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_test tests[] = {CHECK_TEST(rates_are_those_seen_from_outside),
         CHECK_TEST(times_are_those_of_whole_tasks),
         CHECK_TEST(a_broker_that_starts_anew_counts_anew),
-        CHECK_TEST(a_worker_that_leaves_is_a_change)};
+        CHECK_TEST(a_worker_that_leaves_is_a_change), CHECK_TEST(without_workers_nobody_shares)};
 
     return check_main(tests, sizeof(tests) / sizeof(*tests), argc, argv);
 }
