@@ -1,13 +1,10 @@
 // idunno-ctl rates: how fast the open jobs get on, and how equally.
 #include "client/call.h"
-#include "client/ctl.h"
+#include "client/ctl_speeds.h"
 #include "client/human.h"
 #include "client/table.h"
 
-#include "base/assert.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RATES ">IMAGES/S, 10 S|>60 S|>CHANGE|>SHARED|>TASKS/MIN, 10 S|>60 S|>CHANGE|>SHARED"
@@ -28,13 +25,10 @@ struct model {
     struct speed speed;
 };
 
-// All jobs are kept until the last one came: the broker lists the newest first.
 struct listing {
-    struct idunno_rate *job; // owned; the oldest first, when the last one came
-    size_t count, room;
+    struct idn_ctl_speeds of;
     struct model model[IDN_MODELS_MAX];
     uint32_t models;
-    struct idunno_pace pace;
 };
 
 static struct speed speed_of(const struct idunno_pace *pace, const struct idunno_rate *rate)
@@ -252,10 +246,10 @@ static void gap_name(struct idn_table *table, const struct listing *listing)
     uint32_t least = UINT32_MAX, most = 0;
     bool weighted = false;
 
-    for (size_t i = 1; i < listing->count; i++)
-        weighted |= listing->job[i].weight != listing->job[0].weight;
+    for (size_t i = 1; i < listing->of.count; i++)
+        weighted |= listing->of.job[i].weight != listing->of.job[0].weight;
     for (int i = 0; i < IDUNNO_WINDOWS; i++) {
-        uint32_t jobs = listing->pace.gap[i].jobs;
+        uint32_t jobs = listing->of.pace.gap[i].jobs;
         least = jobs > 0 && jobs < least ? jobs : least;
         most = jobs > most ? jobs : most;
     }
@@ -274,8 +268,8 @@ static void gap_row(struct idn_table *table, const struct listing *listing)
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
         idn_table_cell(table, "%s", "");
     for (int i = 0; i < IDUNNO_WINDOWS; i++)
-        if (listing->pace.gap[i].jobs > 0)
-            idn_table_cell(table, "%.1f %%", listing->pace.gap[i].gap * 100);
+        if (listing->of.pace.gap[i].jobs > 0)
+            idn_table_cell(table, "%.1f %%", listing->of.pace.gap[i].gap * 100);
         else
             idn_table_cell(table, "-");
 }
@@ -342,9 +336,9 @@ static void print_workers(const struct idunno_pace *pace)
 
 static void print_sharing(const struct listing *listing)
 {
-    const struct idunno_pace *pace = &listing->pace;
+    const struct idunno_pace *pace = &listing->of.pace;
     struct idn_human sharing = idn_human_count(pace->sharing),
-                     all = idn_human_count(listing->count),
+                     all = idn_human_count(listing->of.count),
                      since = idn_human_duration(pace->gap[IDUNNO_SINCE_SHARED].window_ms);
 
     if (pace->sharing == 0)
@@ -356,7 +350,7 @@ static void print_sharing(const struct listing *listing)
             idn_human_count(pace->awaited).text, sharing.text);
     else if (pace->sharing == 1)
         (void)printf("one job shares with no other for %s", since.text);
-    else if (pace->sharing == listing->count)
+    else if (pace->sharing == listing->of.count)
         (void)printf("these %s jobs have shared for %s", sharing.text, since.text);
     else
         (void)printf("%s of these %s jobs have shared for %s", sharing.text, all.text, since.text);
@@ -368,27 +362,27 @@ static void print_hints(const struct listing *listing)
 {
     bool apart = false, unseen = false;
 
-    for (size_t i = 0; i < listing->count; i++) {
-        const struct idunno_rate *rate = &listing->job[i];
+    for (size_t i = 0; i < listing->of.count; i++) {
+        const struct idunno_rate *rate = &listing->of.job[i];
         unseen |= rate->sharing && !(rate->wanted_share > 0);
         apart |= !rate->sharing && rate->pending > 0;
     }
-    if ((unseen || apart) && listing->pace.workers > 0)
+    if ((unseen || apart) && listing->of.pace.workers > 0)
         (void)putchar('\n');
-    if (unseen && listing->pace.workers > 0)
+    if (unseen && listing->of.pace.workers > 0)
         (void)puts("WANTED is not known before a whole task of each model that shares was seen; "
                    "idunno-ctl times");
-    if (apart && listing->pace.workers > 0)
+    if (apart && listing->of.pace.workers > 0)
         (void)puts("WANTED is of jobs that a worker can be given now; idunno-ctl why ID says what "
                    "hinders another");
 }
 
 static void print(const struct listing *listing, uint32_t brokers)
 {
-    const struct idunno_pace *pace = &listing->pace;
+    const struct idunno_pace *pace = &listing->of.pace;
     struct idn_table *state, *rates;
 
-    if (listing->count == 0) {
+    if (listing->of.count == 0) {
         (void)puts("no open jobs");
         return;
     }
@@ -399,10 +393,10 @@ static void print(const struct listing *listing, uint32_t brokers)
     idn_table_new(
         "JOB|MODEL|>WEIGHT|>WORKERS|>WANTED|>OK|>FAILED|>IN FLIGHT|>PENDING|>TIME LEFT", &state);
     idn_table_new("JOB|" RATES, &rates);
-    for (size_t i = 0; i < listing->count; i++) {
-        struct speed speed = speed_of(pace, &listing->job[i]);
-        state_row(state, &listing->job[i]);
-        idn_table_cell(rates, "%.8s", listing->job[i].job.id);
+    for (size_t i = 0; i < listing->of.count; i++) {
+        struct speed speed = speed_of(pace, &listing->of.job[i]);
+        state_row(state, &listing->of.job[i]);
+        idn_table_cell(rates, "%.8s", listing->of.job[i].job.id);
         speed_cells(rates, &speed);
     }
     gap_row(rates, listing);
@@ -419,7 +413,7 @@ static void print(const struct listing *listing, uint32_t brokers)
 
 static void add_to_model(struct listing *listing, const struct idunno_rate *rate)
 {
-    struct speed speed = speed_of(&listing->pace, rate);
+    struct speed speed = speed_of(&listing->of.pace, rate);
     uint32_t at = 0;
 
     while (at < listing->models && strcmp(listing->model[at].name, rate->model) != 0)
@@ -439,33 +433,6 @@ static void add_to_model(struct listing *listing, const struct idunno_rate *rate
     add_speed(&model->speed, &speed);
 }
 
-static bool keep(void *context, const struct idunno_rate *rate)
-{
-    struct listing *listing = context;
-
-    if (listing->count == listing->room) {
-        listing->room = 2 * listing->room + 16;
-        listing->job = realloc(listing->job, listing->room * sizeof(*listing->job));
-        IDN_ASSERT(listing->job != NULL);
-    }
-    listing->job[listing->count++] = *rate;
-    return true;
-}
-
-static enum idunno_code take(struct idn_ctl *ctl, struct listing *listing)
-{
-    enum idunno_code code = idunno_rates(ctl->idunno, keep, listing, &listing->pace);
-
-    for (size_t i = 0; i < listing->count / 2; i++) {
-        struct idunno_rate rate = listing->job[i];
-        listing->job[i] = listing->job[listing->count - 1 - i];
-        listing->job[listing->count - 1 - i] = rate;
-    }
-    for (size_t i = 0; code == IDUNNO_OK && i < listing->count; i++)
-        add_to_model(listing, &listing->job[i]);
-    return code;
-}
-
 static void print_json(const struct listing *listing)
 {
     struct idn_json json;
@@ -473,26 +440,28 @@ static void print_json(const struct listing *listing)
     idn_json_init(&json, stdout);
     idn_json_object(&json, NULL);
     idn_json_array(&json, "jobs");
-    for (size_t i = 0; i < listing->count; i++)
-        job_json(&json, &listing->job[i], &listing->pace);
+    for (size_t i = 0; i < listing->of.count; i++)
+        job_json(&json, &listing->of.job[i], &listing->of.pace);
     idn_json_end(&json);
     idn_json_array(&json, "models");
     for (uint32_t i = 0; i < listing->models; i++)
         model_json(&json, &listing->model[i]);
     idn_json_end(&json);
-    pace_json(&json, &listing->pace);
+    pace_json(&json, &listing->of.pace);
     idn_json_end(&json);
 }
 
 int idn_ctl_rates(struct idn_ctl *ctl)
 {
-    struct listing listing = {.job = NULL};
-    enum idunno_code code = take(ctl, &listing);
+    struct listing listing = {.models = 0};
+    enum idunno_code code = idn_ctl_speeds_take(ctl, &listing.of);
 
+    for (size_t i = 0; code == IDUNNO_OK && i < listing.of.count; i++)
+        add_to_model(&listing, &listing.of.job[i]);
     if (code == IDUNNO_OK && ctl->json)
         print_json(&listing);
     else if (code == IDUNNO_OK)
         print(&listing, ctl->cluster.brokers);
-    free(listing.job);
+    idn_ctl_speeds_free(&listing.of);
     return code == IDUNNO_OK ? IDN_EXIT_OK : idn_ctl_fail(ctl, code);
 }

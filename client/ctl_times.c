@@ -1,5 +1,6 @@
 // idunno-ctl times: how long the tasks of models and jobs take.
 #include "client/ctl_listing.h"
+#include "client/ctl_speeds.h"
 #include "client/human.h"
 
 #include <stdio.h>
@@ -101,18 +102,27 @@ static bool list_model(void *context, const struct idunno_times *times)
     return true;
 }
 
-static bool list_job(void *context, const struct idunno_rate *rate)
+static void list_job(struct listing *listing, const struct idunno_rate *rate)
 {
-    struct listing *listing = context;
-
     if (!is_wanted(listing, rate->model))
-        return true;
+        return;
     listing->count++;
     if (listing->json != NULL)
         job_json(listing->json, rate);
     else
         job_row(listing->table, rate);
-    return true;
+}
+
+// The oldest first.
+static enum idunno_code list_jobs(struct idn_ctl *ctl, struct listing *listing)
+{
+    struct idn_ctl_speeds speeds;
+    enum idunno_code code = idn_ctl_speeds_take(ctl, &speeds);
+
+    for (size_t i = 0; code == IDUNNO_OK && i < speeds.count; i++)
+        list_job(listing, &speeds.job[i]);
+    idn_ctl_speeds_free(&speeds);
+    return code;
 }
 
 static int print_json(struct idn_ctl *ctl)
@@ -128,7 +138,7 @@ static int print_json(struct idn_ctl *ctl)
     idn_json_end(json);
     idn_json_array(json, "jobs");
     if (code == IDUNNO_OK)
-        code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
+        code = list_jobs(ctl, &jobs);
     idn_json_end(json);
     idn_json_end(json);
     return idn_ctl_document_close(ctl, &document, code);
@@ -151,7 +161,7 @@ static int print(struct idn_ctl *ctl)
     idn_table_new("JOB|MODEL|>TASKS|>MEAN|>DEVIATION", &jobs.table);
     enum idunno_code code = idunno_times(ctl->idunno, list_model, &models);
     if (code == IDUNNO_OK)
-        code = idunno_rates(ctl->idunno, list_job, &jobs, NULL);
+        code = list_jobs(ctl, &jobs);
     if (code == IDUNNO_OK)
         print_tables(&models, &jobs);
     idn_table_destroy(&models.table);
