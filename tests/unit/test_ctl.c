@@ -106,22 +106,26 @@ static void workers(struct idn_reply *ret)
     ret->u.workers.item = worker;
 }
 
+// The last worker is dead and stays so.
 static void drain(uint32_t which, bool drained)
 {
     struct idn_worker_info *of = &worker[which];
+    bool busy = of->leases > 0;
 
     of->drained = drained;
-    if (which < 2)
-        of->state = drained          ? IDN_WORKER_DRAINED - (of->leases > 0 ? 3 : 0)
-                    : of->leases > 0 ? IDN_WORKER_BUSY
-                                     : IDN_WORKER_IDLE;
+    if (which < 2 && drained)
+        of->state = busy ? IDN_WORKER_DRAINING : IDN_WORKER_DRAINED;
+    else if (which < 2)
+        of->state = busy ? IDN_WORKER_BUSY : IDN_WORKER_IDLE;
 }
 
 static bool set(struct part *part, const struct idn_request *request, struct idn_reply *ret)
 {
     part->set = *request;
-    if (strncmp(request->u.set.key, "drain/w", 7) == 0)
-        drain((uint32_t)(request->u.set.key[7] - '1'), request->u.set.value[0] == '1');
+    for (uint32_t i = 0; i < sizeof(worker) / sizeof(*worker); i++)
+        if (strncmp(request->u.set.key, "drain/", 6) == 0 &&
+            strcmp(request->u.set.key + 6, worker[i].name) == 0)
+            drain(i, request->u.set.value[0] == '1');
     return told(part, &part->sets, ret);
 }
 
